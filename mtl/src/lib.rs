@@ -1,0 +1,2 @@
+//! Placeholder essay.
+#![cfg_attr(not(feature = "std"), no_std)]
