@@ -1,0 +1,16 @@
+//! Pointwise mathematics, written once: every function beside its derivative, generic over what a number is.
+
+mod function;
+mod jet;
+mod map;
+mod real;
+mod zip;
+
+pub use function::{Function, Keep, Visit};
+pub use jet::Jet;
+pub use map::Map;
+pub use real::Real;
+pub use zip::Zip;
+
+#[cfg(test)]
+mod tests;

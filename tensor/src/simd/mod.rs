@@ -1,0 +1,81 @@
+//! Instruction sets as zero-sized proofs, and the vectors that one kernel source is written against.
+//!
+//! A kernel is a small struct that holds its operands and implements [`Kernel`]; [`Float::dispatch`] picks the best
+//! instruction set that this machine has (and that `TRESS_ISA` allows), enters its `#[target_feature]` function **once**,
+//! and runs the kernel there. Everything that the kernel calls must be `#[inline(always)]`, or the compiler emits it for
+//! the baseline instruction set and the vectors travel through memory.
+//!
+//! Dispatch happens inside the worker: a thread pool runs its closures outside of any `#[target_feature]` function.
+//!
+//! [`Float::dispatch`]: crate::Float
+
+use crate::pointwise::Real;
+
+/// A vector register of `LANES` numbers.
+///
+/// A vector can only be made by an [`Lanes`] token or from another vector, so holding one is itself the proof that its
+/// instruction set is there; that is why the methods are safe.
+pub trait Vector: Real<Mask = <Self as Vector>::Bits> {
+    /// The number in each lane.
+    type Elem: Copy;
+    /// One truth value a lane.
+    type Bits: Copy;
+    /// How many numbers one register holds.
+    const LANES: usize;
+
+    /// Writes all lanes to `to`.
+    ///
+    /// # Safety
+    /// `to` is valid for writing `LANES` numbers; no alignment is asked for.
+    unsafe fn store(self, to: *mut Self::Elem);
+
+    /// Writes the first `count` lanes to `to`; `count <= LANES`.
+    ///
+    /// # Safety
+    /// `to` is valid for writing `count` numbers.
+    unsafe fn store_first(self, count: usize, to: *mut Self::Elem);
+
+    /// The sum of all lanes, by a fixed tree: halves first, then quarters, and so on.
+    fn sum(self) -> Self::Elem;
+
+    /// The largest lane (NaN if any lane is NaN).
+    fn largest(self) -> Self::Elem;
+}
+
+/// What an instruction set offers for numbers of type `T`.
+///
+/// # Safety
+/// A value of the type may exist only where the running processor has the instruction set.
+pub unsafe trait Lanes<T: Copy>: Copy + Send + Sync + 'static {
+    /// One register of `T`.
+    type V: Vector<Elem = T>;
+
+    /// The register tile of the product: rows, and registers a row.
+    const TILE: (usize, usize);
+
+    /// Runs `kernel` inside a function that is compiled for this instruction set.
+    fn enter<K: Kernel<T>>(self, kernel: K) -> K::Output;
+
+    /// `x` in every lane.
+    fn splat(self, x: T) -> Self::V;
+
+    /// `LANES` numbers from `from`.
+    ///
+    /// # Safety
+    /// `from` is valid for reading `LANES` numbers; no alignment is asked for.
+    unsafe fn load(self, from: *const T) -> Self::V;
+
+    /// The first `count` numbers from `from`, zero in the other lanes; nothing beyond them is touched.
+    ///
+    /// # Safety
+    /// `from` is valid for reading `count` numbers.
+    unsafe fn load_first(self, count: usize, from: *const T) -> Self::V;
+}
+
+/// A piece of work that is written once for every instruction set.
+pub trait Kernel<T: Copy> {
+    /// What the work returns.
+    type Output;
+    /// Does the work with vectors of `isa`.
+    fn run<I: Lanes<T>>(self, isa: I) -> Self::Output;
+}
