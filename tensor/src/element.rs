@@ -10,12 +10,23 @@ use sealed::Sealed;
 
 /// A number (or truth value) that a tensor can hold: `f32`, `f64`, `u8`, `i32`, `u32` or `bool`.
 ///
-/// The set is closed: storage relies on every element being plain bytes for which all-zero bytes are a valid value.
+/// The set is closed: storage relies on every element being plain bytes, and on all-zero bytes being a valid value.
 pub trait Element:
-    Sealed + Copy + Default + PartialEq + PartialOrd + core::fmt::Debug + core::fmt::Display + Send + Sync + 'static
+    Sealed
+    + Copy
+    + Default
+    + PartialEq
+    + PartialOrd
+    + core::fmt::Debug
+    + core::fmt::Display
+    + Send
+    + Sync
+    + 'static
 {
     /// The name of the type as messages print it.
     const NAME: &'static str;
+    /// Whether any bytes at all are a valid value; if not, memory that other types have used is cleared first.
+    const ANY_BYTES: bool;
     /// The value as `f64`; exact for all six types.
     fn to_f64(self) -> f64;
     /// The nearest value of this type as Rust's `as` gives it (saturating; NaN becomes 0); for `bool`, whether `x` is not 0.
@@ -43,10 +54,11 @@ pub trait Float: Element + Real<Mask = bool> + core::iter::Sum {
 }
 
 macro_rules! element {
-    ($($t:ident: |$x:ident| $to:expr, $from:expr;)*) => {$(
+    ($($t:ident, $any:literal: |$x:ident| $to:expr, $from:expr;)*) => {$(
         impl Sealed for $t {}
         impl Element for $t {
             const NAME: &'static str = stringify!($t);
+            const ANY_BYTES: bool = $any;
             #[inline(always)]
             fn to_f64(self) -> f64 { let $x = self; $to }
             #[inline(always)]
@@ -56,10 +68,10 @@ macro_rules! element {
 }
 
 element! {
-    f32: |x| x as f64, x as f32;
-    f64: |x| x, x;
-    u8: |x| x as f64, x as u8;
-    i32: |x| x as f64, x as i32;
-    u32: |x| x as f64, x as u32;
-    bool: |x| x as u8 as f64, x != 0.0;
+    f32, true: |x| x as f64, x as f32;
+    f64, true: |x| x, x;
+    u8, true: |x| x as f64, x as u8;
+    i32, true: |x| x as f64, x as i32;
+    u32, true: |x| x as f64, x as u32;
+    bool, false: |x| x as u8 as f64, x != 0.0;
 }

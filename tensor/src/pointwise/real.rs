@@ -8,12 +8,7 @@ use core::ops::{Add, Div, Mul, Neg, Sub};
 /// the kernels, with a plain `f64` the reference of the checker, with a recorded term (in the autograd crate) a piece of
 /// program that can be differentiated again.
 pub trait Real:
-    Clone
-    + Add<Output = Self>
-    + Sub<Output = Self>
-    + Mul<Output = Self>
-    + Div<Output = Self>
-    + Neg<Output = Self>
+    Clone + Add<Output = Self> + Sub<Output = Self> + Mul<Output = Self> + Div<Output = Self> + Neg<Output = Self>
 {
     /// The outcome of a comparison.
     type Mask: Clone;

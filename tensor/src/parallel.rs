@@ -1,0 +1,90 @@
+//! The only home of rayon. The functions are the same with the feature and without it; without it they are loops.
+//!
+//! Results never depend on the number of threads: callers cut work at boundaries that depend on its size alone, each
+//! piece writes its own part of the result, and partial results are added in the order of the pieces.
+
+/// How many threads work at the same time where this is called.
+pub fn threads() -> usize {
+    workers::threads()
+}
+
+/// Runs `work` with `threads` threads (at least one) for all that it calls.
+///
+/// With one thread, or without the `rayon` feature, everything runs on the calling thread.
+pub fn with_threads<R: Send>(threads: usize, work: impl FnOnce() -> R + Send) -> R {
+    workers::with_threads(threads.max(1), work)
+}
+
+/// Runs `task` for `0..tasks`, in any order, on all threads.
+pub(crate) fn for_each(tasks: usize, task: impl Fn(usize) + Sync + Send) {
+    if tasks <= 1 || threads() == 1 {
+        (0..tasks).for_each(task);
+    } else {
+        workers::for_each(tasks, task);
+    }
+}
+
+/// Cuts `out` into pieces of `piece` numbers (the last may be shorter) and runs `task(index, piece)` on all threads.
+pub(crate) fn for_each_piece<T: Send>(
+    out: &mut [T],
+    piece: usize,
+    task: impl Fn(usize, &mut [T]) + Sync + Send,
+) {
+    if out.len() <= piece || threads() == 1 {
+        out.chunks_mut(piece.max(1)).enumerate().for_each(|(i, piece)| task(i, piece));
+    } else {
+        workers::for_each_piece(out, piece.max(1), task);
+    }
+}
+
+#[cfg(feature = "rayon")]
+mod workers {
+    use rayon::prelude::*;
+
+    pub(super) fn threads() -> usize {
+        rayon::current_num_threads()
+    }
+
+    pub(super) fn with_threads<R: Send>(threads: usize, work: impl FnOnce() -> R + Send) -> R {
+        match rayon::ThreadPoolBuilder::new().num_threads(threads).build() {
+            Ok(pool) => pool.install(work),
+            // The system has no threads left to give: the pool there is does the work, only slower.
+            Err(_) => work(),
+        }
+    }
+
+    pub(super) fn for_each(tasks: usize, task: impl Fn(usize) + Sync + Send) {
+        (0..tasks).into_par_iter().with_max_len(1).for_each(task);
+    }
+
+    pub(super) fn for_each_piece<T: Send>(
+        out: &mut [T],
+        piece: usize,
+        task: impl Fn(usize, &mut [T]) + Sync + Send,
+    ) {
+        out.par_chunks_mut(piece).with_max_len(1).enumerate().for_each(|(i, piece)| task(i, piece));
+    }
+}
+
+#[cfg(not(feature = "rayon"))]
+mod workers {
+    pub(super) fn threads() -> usize {
+        1
+    }
+
+    pub(super) fn with_threads<R: Send>(_: usize, work: impl FnOnce() -> R + Send) -> R {
+        work()
+    }
+
+    pub(super) fn for_each(tasks: usize, task: impl Fn(usize) + Sync + Send) {
+        (0..tasks).for_each(task);
+    }
+
+    pub(super) fn for_each_piece<T: Send>(
+        out: &mut [T],
+        piece: usize,
+        task: impl Fn(usize, &mut [T]) + Sync + Send,
+    ) {
+        out.chunks_mut(piece).enumerate().for_each(|(i, piece)| task(i, piece));
+    }
+}

@@ -1,0 +1,214 @@
+//! Where buffers get their memory: free lists by size class, so that a training step in steady state asks the system
+//! for nothing. Touching fresh pages is many times slower than arithmetic, so this decides the speed of eager training.
+//!
+//! With `std` the lists live behind one lock; without it every buffer goes straight to the allocator.
+
+use super::count::Count;
+use alloc::alloc::{alloc_zeroed, dealloc, handle_alloc_error};
+use core::alloc::Layout;
+use core::ptr::NonNull;
+
+/// What lies in front of the numbers of every owned buffer.
+#[repr(C, align(64))]
+pub(super) struct Block {
+    pub(super) owners: Count,
+    /// Bytes behind the header, as the size class rounds them.
+    pub(super) room: usize,
+    /// The next free block of the class, while this one is in the pool.
+    #[cfg_attr(not(feature = "std"), allow(dead_code))]
+    next: Option<NonNull<Block>>,
+}
+
+/// Bytes of the header: the numbers behind it start on a cache line (and a 512-bit register).
+pub(super) const HEADER: usize = size_of::<Block>();
+
+/// Figures of the pool, in bytes and counts.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Stats {
+    /// Bytes in buffers that are alive.
+    pub live: usize,
+    /// The most bytes that were alive at one time.
+    pub peak: usize,
+    /// Bytes kept for reuse.
+    pub kept: usize,
+    /// How often the system was asked for memory.
+    pub requests: usize,
+}
+
+/// Rounds a size up to its class: powers of two below 4 KiB, then four steps to each doubling (at most 25 % unused).
+fn class(bytes: usize) -> usize {
+    let bytes = bytes.max(64);
+    if bytes <= 4096 {
+        return bytes.next_power_of_two();
+    }
+    let step = bytes.next_power_of_two() / 8;
+    bytes.div_ceil(step) * step
+}
+
+fn layout(room: usize) -> Layout {
+    match Layout::from_size_align(HEADER + room, align_of::<Block>()) {
+        Ok(layout) => layout,
+        // `Shape` bounds every tensor's bytes by isize::MAX; rounding up to a class may pass it by a quarter.
+        Err(_) => handle_alloc_error(Layout::new::<Block>()),
+    }
+}
+
+fn from_system(room: usize) -> NonNull<Block> {
+    let layout = layout(room);
+    // SAFETY: the layout's size is not zero, as it contains the header.
+    let raw = unsafe { alloc_zeroed(layout) };
+    let Some(block) = NonNull::new(raw.cast::<Block>()) else { handle_alloc_error(layout) };
+    // SAFETY: freshly allocated for a header and aligned for one.
+    unsafe { block.write(Block { owners: Count::one(), room, next: None }) };
+    block
+}
+
+/// # Safety
+/// `block` came from [`from_system`] and nobody uses it any more.
+unsafe fn to_system(block: NonNull<Block>) {
+    // SAFETY: the caller hands over a block of ours, whose header says how large it is.
+    let layout = layout(unsafe { block.as_ref() }.room);
+    // SAFETY: allocated by `from_system` with this very layout.
+    unsafe { dealloc(block.as_ptr().cast(), layout) };
+}
+
+#[cfg(feature = "std")]
+mod lists {
+    use super::*;
+    use std::sync::{Mutex, MutexGuard, PoisonError};
+
+    const CLASSES: usize = 224;
+
+    struct Lists {
+        free: [Option<NonNull<Block>>; CLASSES],
+        stats: Stats,
+        limit: usize,
+    }
+
+    // SAFETY: free blocks are plain memory that nobody else points to.
+    unsafe impl Send for Lists {}
+
+    static LISTS: Mutex<Lists> = Mutex::new(Lists {
+        free: [None; CLASSES],
+        stats: Stats { live: 0, peak: 0, kept: 0, requests: 0 },
+        limit: usize::MAX,
+    });
+
+    fn lists() -> MutexGuard<'static, Lists> {
+        // Nothing inside of the lock panics half-way through a change.
+        LISTS.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// A small number for each class: the octave and the quarter.
+    fn slot(room: usize) -> usize {
+        let octave = room.ilog2() as usize;
+        if room <= 4096 { octave } else { octave * 4 - 36 + (room >> (octave - 2) & 3) }
+    }
+
+    /// Memory for `bytes`, and whether it is known to be zero.
+    pub(in crate::storage) fn take(bytes: usize) -> (NonNull<Block>, bool) {
+        let room = class(bytes);
+        let mut lists = lists();
+        lists.stats.live += room;
+        lists.stats.peak = lists.stats.peak.max(lists.stats.live);
+        if let Some(mut block) = lists.free[slot(room)] {
+            // SAFETY: a block in the list is a block of ours, and the lock makes us its only user.
+            let header = unsafe { block.as_mut() };
+            lists.free[slot(room)] = header.next.take();
+            header.owners = Count::one();
+            lists.stats.kept -= room;
+            return (block, false);
+        }
+        lists.stats.requests += 1;
+        drop(lists);
+        (from_system(room), true)
+    }
+
+    /// Takes memory back.
+    ///
+    /// # Safety
+    /// `block` came from [`take`] and nobody uses it any more.
+    pub(in crate::storage) unsafe fn give(mut block: NonNull<Block>) {
+        let mut lists = lists();
+        // SAFETY: the caller was the only user and hands the block over.
+        let header = unsafe { block.as_mut() };
+        let room = header.room;
+        lists.stats.live -= room;
+        if lists.stats.kept.saturating_add(room) > lists.limit {
+            drop(lists);
+            // SAFETY: as this function's own contract.
+            return unsafe { to_system(block) };
+        }
+        header.next = lists.free[slot(room)];
+        lists.free[slot(room)] = Some(block);
+        lists.stats.kept += room;
+    }
+
+    /// The figures at this moment.
+    pub fn stats() -> Stats {
+        lists().stats
+    }
+
+    /// Starts the peak anew from what is alive now.
+    pub fn reset_peak() {
+        let mut lists = lists();
+        lists.stats.peak = lists.stats.live;
+    }
+
+    /// Keeps at most `bytes` for reuse from now on; what is beyond goes back to the system as it is given back.
+    pub fn set_limit(bytes: usize) {
+        lists().limit = bytes;
+    }
+
+    /// Gives all that is kept for reuse back to the system.
+    pub fn trim() {
+        let mut lists = lists();
+        lists.stats.kept = 0;
+        let mut free = core::mem::replace(&mut lists.free, [None; CLASSES]);
+        drop(lists);
+        for slot in &mut free {
+            while let Some(block) = *slot {
+                // SAFETY: taken out of the lists under the lock, so this is its only user.
+                *slot = unsafe { block.as_ref() }.next;
+                // SAFETY: a block of ours that nobody uses.
+                unsafe { to_system(block) };
+            }
+        }
+    }
+}
+
+#[cfg(not(feature = "std"))]
+mod lists {
+    use super::*;
+
+    pub(in crate::storage) fn take(bytes: usize) -> (NonNull<Block>, bool) {
+        (from_system(class(bytes)), true)
+    }
+
+    /// # Safety
+    /// `block` came from [`take`] and nobody uses it any more.
+    pub(in crate::storage) unsafe fn give(block: NonNull<Block>) {
+        // SAFETY: as this function's own contract.
+        unsafe { to_system(block) };
+    }
+}
+
+pub(super) use lists::{give, take};
+#[cfg(feature = "std")]
+pub use lists::{reset_peak, set_limit, stats, trim};
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn classes_hold_what_is_asked_and_waste_little() {
+        for bytes in (1..10_000).chain((1..60).map(|i| (i * 7919) << 9)) {
+            let room = class(bytes);
+            assert!(room >= bytes);
+            assert!(bytes < 4096 || room <= bytes + bytes / 4, "{bytes} -> {room}");
+            assert_eq!(class(room), room, "a class is its own class");
+            assert_eq!(room % 64, 0);
+        }
+    }
+}
