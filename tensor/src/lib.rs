@@ -4,8 +4,10 @@
 #![cfg_attr(not(feature = "std"), no_std)]
 extern crate alloc;
 
+mod axes;
 mod element;
 mod error;
+mod geometry;
 mod layout;
 pub mod parallel;
 pub mod pointwise;
@@ -15,8 +17,10 @@ pub mod storage;
 mod tensor;
 mod view;
 
+pub use axes::Axes;
 pub use element::{Element, Float};
 pub use error::Error;
+pub use geometry::Window;
 pub use layout::Layout;
 pub use shape::{IntoShape, Shape};
 pub use storage::pool;
