@@ -1,0 +1,303 @@
+//! MultiMNIST: two overlapping pictures in one, and one label for each; two tasks on one input.
+//!
+//! The construction is that of Sener and Koltun, "Multi-Task Learning as Multi-Objective Optimization" (NeurIPS 2018), after
+//! Sabour, Frosst and Hinton (2017): on a canvas of 36x36 zeros the left picture lies at rows and columns 0..28 and the right
+//! one at 6..34, the brighter pixel wins, and the canvas shrinks to 28x28 by nearest neighbours. Composite `c` takes the left
+//! picture `c mod n` and one fresh random right picture of the same split, so no test picture ever meets training.
+
+use clap::ValueEnum;
+use serde::Serialize;
+
+use super::digits::{Digits, PIXELS, SIDE};
+use super::embedded::{Library, Origin};
+use super::splitmix::SplitMix64;
+use crate::error::Error;
+
+/// The side of the canvas on which two pictures are laid.
+pub const CANVAS: usize = 36;
+
+/// How far right and down of the left picture the right one lies.
+const SHIFT: usize = 6;
+
+/// The least number of composites for training; more where there are more left pictures.
+pub const TRAIN_COMPOSITES: usize = 20_000;
+
+/// The least number of composites for testing; more where there are more left pictures.
+pub const TEST_COMPOSITES: usize = 2_000;
+
+/// The test composites are the same for every run, so that results can be compared: this seed draws them.
+const TEST_SEED: u64 = 0x7465_7374;
+
+/// Which pictures: those to learn from, or those to be judged by.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Split {
+    /// For training.
+    Train,
+    /// For testing.
+    Test,
+}
+
+/// The two-task sets that can be composed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, ValueEnum, Serialize)]
+pub enum Set {
+    /// A digit on the left and a digit on the right.
+    #[value(name = "multimnist")]
+    #[serde(rename = "multimnist")]
+    MultiMnist,
+    /// A piece of clothing on the left and one on the right.
+    #[value(name = "fashion")]
+    #[serde(rename = "fashion")]
+    Fashion,
+    /// A digit on the left and a piece of clothing on the right.
+    #[value(name = "mnist+fashion")]
+    #[serde(rename = "mnist+fashion")]
+    MnistFashion,
+}
+
+impl Set {
+    /// The name on the command line.
+    pub fn name(self) -> &'static str {
+        match self {
+            Set::MultiMnist => "multimnist",
+            Set::Fashion => "fashion",
+            Set::MnistFashion => "mnist+fashion",
+        }
+    }
+
+    /// The name for people.
+    pub fn title(self) -> &'static str {
+        match self {
+            Set::MultiMnist => "MultiMNIST",
+            Set::Fashion => "Fashion + Fashion",
+            Set::MnistFashion => "MNIST + Fashion",
+        }
+    }
+
+    /// What lies on the left and what on the right.
+    pub fn origins(self) -> [Origin; 2] {
+        match self {
+            Set::MultiMnist => [Origin::Mnist, Origin::Mnist],
+            Set::Fashion => [Origin::Fashion, Origin::Fashion],
+            Set::MnistFashion => [Origin::Mnist, Origin::Fashion],
+        }
+    }
+
+    /// The name of class `class` of task `task` (0 left, 1 right), for people; `?` where there is no such class.
+    pub fn class_name(self, task: usize, class: u8) -> &'static str {
+        let names = match self.origins().get(task) {
+            Some(Origin::Mnist) => &["0", "1", "2", "3", "4", "5", "6", "7", "8", "9"],
+            Some(Origin::Fashion) => &[
+                "T-shirt", "trousers", "pullover", "dress", "coat", "sandal", "shirt", "sneaker", "bag",
+                "boot",
+            ],
+            None => return "?",
+        };
+        names.get(usize::from(class)).copied().unwrap_or("?")
+    }
+
+    /// The names of the two tasks.
+    pub fn tasks(self) -> [&'static str; 2] {
+        ["left", "right"]
+    }
+}
+
+/// Composed pictures and their two labels.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Composites {
+    /// `n` pictures of 28x28 grey bytes, row by row.
+    pub images: Vec<u8>,
+    /// The class of each left picture, below ten.
+    pub left: Vec<u8>,
+    /// The class of each right picture, below ten.
+    pub right: Vec<u8>,
+}
+
+impl Composites {
+    /// The number of composites.
+    pub fn len(&self) -> usize {
+        self.left.len()
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.left.is_empty()
+    }
+
+    /// The pixels of composite `i`: 784 bytes, row by row.
+    ///
+    /// # Panics
+    ///
+    /// Where `i` is not below [`Composites::len`], as indexing a slice does.
+    pub fn image(&self, i: usize) -> &[u8] {
+        &self.images[i * PIXELS..][..PIXELS]
+    }
+}
+
+/// The left and the right pictures of one split, from which composites are drawn.
+#[derive(Debug, Clone)]
+pub struct Source {
+    left: Digits,
+    /// `None` where both sides draw from the same pictures.
+    right: Option<Digits>,
+    split: Split,
+}
+
+impl Source {
+    /// Reads the pictures that `set` needs.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Data`] as of [`Library::digits`].
+    pub fn read(library: &Library, set: Set, split: Split) -> Result<Source, Error> {
+        let [left, right] = set.origins();
+        Ok(Source {
+            left: library.digits(left, split)?,
+            right: if left == right { None } else { Some(library.digits(right, split)?) },
+            split,
+        })
+    }
+
+    /// The pictures on the left.
+    pub fn left(&self) -> &Digits {
+        &self.left
+    }
+
+    /// The pictures on the right.
+    pub fn right(&self) -> &Digits {
+        self.right.as_ref().unwrap_or(&self.left)
+    }
+
+    /// How many composites a run draws: one for each left picture, but at least 20 000 for training and 2 000 for testing.
+    pub fn count(&self) -> usize {
+        let least = match self.split {
+            Split::Train => TRAIN_COMPOSITES,
+            Split::Test => TEST_COMPOSITES,
+        };
+        self.left.len().max(least)
+    }
+
+    /// The composites of one epoch, [`Source::count`] of them.
+    ///
+    /// Epoch 0 is the fixed set of `seed`; every later epoch pairs the left pictures with fresh right ones. The test split
+    /// has one set only, whatever `seed` and `epoch` are.
+    pub fn composites(&self, seed: u64, epoch: u64) -> Composites {
+        let seed = match (self.split, epoch) {
+            (Split::Test, _) => TEST_SEED,
+            (Split::Train, 0) => seed,
+            // Mixed, so that (seed, epoch) and (seed + 1, epoch - 1) share nothing.
+            (Split::Train, epoch) => SplitMix64::new(seed ^ SplitMix64::new(epoch).next_u64()).next_u64(),
+        };
+        self.draw(self.count(), seed)
+    }
+
+    /// The first `count` composites that `seed` draws.
+    pub fn draw(&self, count: usize, seed: u64) -> Composites {
+        let right = self.right();
+        let mut stream = SplitMix64::new(seed);
+        let mut drawn = Composites {
+            images: vec![0; count * PIXELS],
+            left: Vec::with_capacity(count),
+            right: Vec::with_capacity(count),
+        };
+        for (c, image) in drawn.images.chunks_exact_mut(PIXELS).enumerate() {
+            let (i, j) = (c % self.left.len(), stream.below(right.len()));
+            shrink(&overlay(self.left.image(i), right.image(j)), image);
+            drawn.left.push(self.left.label(i));
+            drawn.right.push(right.label(j));
+        }
+        drawn
+    }
+}
+
+/// Lays two 28x28 pictures on one 36x36 canvas, the right one six pixels right and down; the brighter pixel wins.
+pub fn overlay(left: &[u8], right: &[u8]) -> [u8; CANVAS * CANVAS] {
+    let mut canvas = [0; CANVAS * CANVAS];
+    for (picture, shift) in [(left, 0), (right, SHIFT)] {
+        for (y, row) in picture.chunks_exact(SIDE).enumerate() {
+            let start = (y + shift) * CANVAS + shift;
+            for (under, &over) in canvas[start..start + SIDE].iter_mut().zip(row) {
+                *under = over.max(*under);
+            }
+        }
+    }
+    canvas
+}
+
+/// Shrinks a 36x36 canvas to 28x28 by nearest neighbours: the source of row or column `k` is `floor((k + 0.5) * 36 / 28)`.
+fn shrink(canvas: &[u8; CANVAS * CANVAS], image: &mut [u8]) {
+    let nearest = |k: usize| (2 * k + 1) * CANVAS / (2 * SIDE);
+    for (y, row) in image.chunks_exact_mut(SIDE).enumerate() {
+        for (x, pixel) in row.iter_mut().enumerate() {
+            *pixel = canvas[nearest(y) * CANVAS + nearest(x)];
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Composites, Set, Source, Split, overlay};
+    use crate::data::embedded::Library;
+    use crate::data::splitmix::SplitMix64;
+
+    fn source(set: Set, split: Split) -> Source {
+        Source::read(&Library::BuiltIn, set, split).unwrap()
+    }
+
+    #[test]
+    fn the_first_thousand_of_seed_one_have_the_published_checksums() {
+        let source = source(Set::MultiMnist, Split::Train);
+        let drawn = source.draw(1000, 1);
+        assert_eq!(crc32fast::hash(&drawn.images), 0xd5a5_4439);
+        assert_eq!(crc32fast::hash(&drawn.left), 0x5eb6_0182);
+        assert_eq!(crc32fast::hash(&drawn.right), 0x7985_bb81);
+        let pairs: Vec<_> = drawn.left.iter().copied().zip(drawn.right.iter().copied()).take(5).collect();
+        assert_eq!(pairs, [(5, 4), (0, 7), (4, 8), (1, 9), (9, 9)]);
+
+        let mut stream = SplitMix64::new(1);
+        let mut canvases = Vec::new();
+        for i in 0..1000 {
+            canvases.extend(overlay(source.left().image(i), source.right().image(stream.below(5000))));
+        }
+        assert_eq!(crc32fast::hash(&canvases), 0x9d90_5d4d);
+    }
+
+    #[test]
+    fn twenty_thousand_use_each_left_picture_four_times_with_fresh_partners() {
+        let source = source(Set::MultiMnist, Split::Train);
+        let drawn = source.composites(1, 0);
+        assert_eq!((drawn.len(), drawn.images.len()), (20_000, 20_000 * 784));
+        assert_eq!(drawn.left[..5000], drawn.left[15_000..]);
+        assert_ne!(drawn.right[..5000], drawn.right[5000..10_000]);
+        let first = source.draw(1000, 1);
+        assert_eq!(drawn.images[..1000 * 784], first.images);
+    }
+
+    #[test]
+    fn epochs_seeds_and_their_sums_differ_and_repeat() {
+        let source = source(Set::MultiMnist, Split::Train);
+        let right = |seed, epoch| source.composites(seed, epoch).right;
+        let drawn = [right(1, 0), right(1, 1), right(1, 2), right(2, 0), right(2, 1)];
+        for (a, b) in (0..5).flat_map(|b| (0..b).map(move |a| (a, b))) {
+            let equal = drawn[a].iter().zip(&drawn[b]).filter(|(x, y)| x == y).count();
+            // Labels agree by chance one time in ten.
+            assert!((1700..2300).contains(&equal), "draws {a} and {b} agree {equal} times in 20 000");
+        }
+        assert_eq!(right(1, 2), drawn[2]);
+    }
+
+    #[test]
+    fn the_test_set_is_one_and_takes_test_pictures_only() {
+        let source = source(Set::MultiMnist, Split::Test);
+        let drawn: Composites = source.composites(1, 0);
+        assert_eq!(drawn.len(), 2000);
+        assert_eq!(drawn, source.composites(99, 7));
+        assert_eq!(source.left().len(), 1000);
+    }
+
+    #[test]
+    fn mixed_set_takes_digits_on_the_left_and_clothes_on_the_right() {
+        let mixed = source(Set::MnistFashion, Split::Test);
+        assert_eq!(mixed.left(), source(Set::MultiMnist, Split::Test).left());
+        assert_eq!(mixed.right(), source(Set::Fashion, Split::Test).left());
+    }
+}

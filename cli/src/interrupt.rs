@@ -1,0 +1,63 @@
+//! Ctrl-C: the first asks the training to stop at the next batch, the second ends the program at once.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use crate::error::Error;
+
+/// Whether a stop was asked for; clones share one answer.
+#[derive(Debug, Clone, Default)]
+pub struct Interrupt(Arc<AtomicBool>);
+
+impl Interrupt {
+    /// Listens to Ctrl-C from now on. To be called once in a process.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Training`] where the system allows no handler, or one is there already.
+    pub fn watch() -> Result<Interrupt, Error> {
+        let interrupt = Interrupt::default();
+        let flag = interrupt.clone();
+        ctrlc::set_handler(move || {
+            if flag.0.swap(true, Ordering::SeqCst) {
+                std::process::exit(130);
+            }
+        })
+        .map_err(|e| Error::Training(format!("cannot listen to Ctrl-C: {e}")))?;
+        Ok(interrupt)
+    }
+
+    /// Asks for a stop, as Ctrl-C does.
+    pub fn request(&self) {
+        self.0.store(true, Ordering::SeqCst);
+    }
+
+    /// Whether a stop was asked for.
+    pub fn requested(&self) -> bool {
+        self.0.load(Ordering::SeqCst)
+    }
+
+    /// Passes while no stop was asked for; meant to be called between two batches.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Interrupted`] after Ctrl-C; `during` says what is cut short and what is kept.
+    pub fn check(&self, during: impl FnOnce() -> String) -> Result<(), Error> {
+        if self.requested() { Err(Error::Interrupted { during: during() }) } else { Ok(()) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Interrupt;
+
+    #[test]
+    fn a_request_reaches_every_clone_and_carries_the_exit_code_of_ctrl_c() {
+        let interrupt = Interrupt::default();
+        let other = interrupt.clone();
+        assert!(other.check(|| unreachable!("nothing was asked for")).is_ok());
+        interrupt.request();
+        let error = other.check(|| "in epoch 2".to_owned()).unwrap_err();
+        assert_eq!((error.to_string().as_str(), error.exit_code()), ("interrupted in epoch 2", 130));
+    }
+}

@@ -1,0 +1,42 @@
+//! The parts of the `tress` program: its command line, its data sets, its training run, and what it shows.
+//!
+//! The program itself is [`run`]; the parts are a library so that tests, and curious readers, can use them one by one.
+//!
+//! ```
+//! use tress_cli::data::{Library, Source, Split, multimnist::Set};
+//!
+//! let source = Source::read(&Library::BuiltIn, Set::MultiMnist, Split::Train)?;
+//! let pictures = source.draw(3, 1);
+//! assert_eq!((pictures.left, pictures.right), (vec![5, 0, 4], vec![4, 7, 8]));
+//! # Ok::<(), tress_cli::Error>(())
+//! ```
+
+#![forbid(unsafe_code)]
+
+pub mod data;
+pub mod error;
+pub mod history;
+pub mod interrupt;
+pub mod progress;
+pub mod report;
+pub mod run_folder;
+pub mod settings;
+pub mod train;
+
+use std::ffi::OsString;
+
+pub use error::Error;
+use settings::Request;
+
+/// Does what the command line `arguments`, the program's name included, asks for.
+///
+/// # Errors
+///
+/// Whatever ends the program early; its text is one line, its [`Error::exit_code`] what a shell should see.
+pub fn run(arguments: impl IntoIterator<Item = OsString>) -> Result<(), Error> {
+    match settings::parse(arguments)? {
+        Request::Print(text) => progress::say(text.trim_end()),
+        Request::Train(settings) => train::run(&settings)?,
+    }
+    Ok(())
+}

@@ -1,0 +1,448 @@
+//! What a finished run shows: one self-contained HTML page, and the plain-text table.
+
+mod chart;
+mod picture;
+mod table;
+mod ticks;
+
+use std::fmt::Write;
+use std::time::SystemTime;
+
+use crate::data::embedded::Origin;
+use crate::history::{History, RunResult, Sample, TaskMetrics};
+use crate::run_folder::{METRICS, SETTINGS, WEIGHTS, utc};
+use crate::settings::Settings;
+use chart::{Chart, Series};
+pub use table::table;
+use table::{signed, thousands, verdict};
+
+/// The report as an HTML page that needs no other file, no script and no network.
+///
+/// `when` is the time of the run, shown in UTC.
+pub fn page(result: &RunResult, settings: &Settings, when: SystemTime) -> String {
+    let title = format!("{} · {}", settings.set.title(), settings.balance.name());
+    let [year, month, day, hour, minute, _] = utc(when);
+    let mut html = String::with_capacity(64 << 10);
+    // Writing to a string cannot fail; the results are of no use here and below.
+    let _ = write!(
+        html,
+        "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
+         <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n<title>Tress: {title}</title>\n\
+         <style>\n{}</style>\n</head>\n<body>\n<main>\n\
+         <header>\n<h1>One network, {} tasks: {}</h1>\n\
+         <p>Balanced by <b>{}</b>, {} epochs, seed {}; trained with Tress {} on {year:04}-{month:02}-{day:02} at \
+         {hour:02}:{minute:02} UTC.</p>\n</header>\n",
+        include_str!("page.css"),
+        count_word(result.tasks.len()),
+        settings.set.title(),
+        settings.balance.name(),
+        settings.epochs,
+        settings.seed,
+        escape(settings.version),
+    );
+    tiles(&mut html, result);
+    charts(&mut html, result);
+    samples(&mut html, result, settings);
+    numbers(&mut html, result);
+    choices(&mut html, settings);
+    footer(&mut html, settings);
+    html.push_str("</main>\n</body>\n</html>\n");
+    html
+}
+
+/// The text with the characters that HTML gives a meaning to written out.
+fn escape(text: &str) -> String {
+    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
+}
+
+fn count_word(count: usize) -> String {
+    match count {
+        2 => "two".to_owned(),
+        3 => "three".to_owned(),
+        n => n.to_string(),
+    }
+}
+
+/// The headline numbers.
+fn tiles(html: &mut String, result: &RunResult) {
+    html.push_str("<section class=\"tiles\" aria-label=\"Results\">\n");
+    for (k, task) in result.tasks.iter().enumerate() {
+        let Some(joint) = result.joint.last(task) else { continue };
+        let alone = result.single.get(k).and_then(|history| history.last(task));
+        let beside = alone.map_or_else(String::new, |m| format!("{} alone", percent(m.test_accuracy)));
+        tile(html, &format!("{task}: test accuracy"), &percent(joint.test_accuracy), "", &beside);
+    }
+    let sign = match result.delta_m {
+        d if d >= 0.005 => "good",
+        d if d <= -0.005 => "bad",
+        _ => "",
+    };
+    tile(html, "delta-m", &format!("{} %", signed(result.delta_m)), sign, verdict(result.delta_m));
+    let (joint, single) = (result.joint.parameters, result.single_parameters());
+    let share = if single == 0 {
+        String::new()
+    } else {
+        format!("{:.0} % of the {} single-task ones", 100.0 * joint as f64 / single as f64, thousands(single))
+    };
+    tile(html, "parameters", &thousands(joint), "", &share);
+    let alone = format!("{:.1} s for the single-task networks", result.single_seconds());
+    tile(html, "training time", &format!("{:.1} s", result.joint.seconds), "", &alone);
+    html.push_str("</section>\n");
+}
+
+fn tile(html: &mut String, name: &str, value: &str, class: &str, beside: &str) {
+    let _ = writeln!(
+        html,
+        "<div class=\"tile\"><span>{}</span><strong class=\"{class}\">{}</strong><span>{}</span></div>",
+        escape(name),
+        escape(value),
+        escape(beside)
+    );
+}
+
+/// Loss and accuracy of each task, the joint network beside the single-task one, and the task weights where there are any.
+fn charts(html: &mut String, result: &RunResult) {
+    html.push_str(
+        "<h2>Learning curves</h2>\n<ul class=\"legend\">\n\
+         <li><svg class=\"joint\" viewBox=\"0 0 30 12\" aria-hidden=\"true\"><path class=\"curve joint\" d=\"M1 6H29\"/>\
+         <circle class=\"dot\" cx=\"15\" cy=\"6\" r=\"3\"/></svg>joint network, test</li>\n\
+         <li><svg class=\"single\" viewBox=\"0 0 30 12\" aria-hidden=\"true\"><path class=\"curve single\" d=\"M1 6H29\"/>\
+         <circle class=\"dot\" cx=\"15\" cy=\"6\" r=\"3\"/></svg>single-task network, test</li>\n\
+         <li><svg viewBox=\"0 0 30 12\" aria-hidden=\"true\"><path class=\"curve training\" d=\"M1 6H29\"/></svg>\
+         the same colour, dotted: training</li>\n</ul>\n<div class=\"charts\">\n",
+    );
+    for (k, task) in result.tasks.iter().enumerate() {
+        let single = result.single.get(k);
+        let loss = [
+            series(single, task, "single-task training", "single training", false, |m| Some(m.train_loss)),
+            series(Some(&result.joint), task, "joint training", "joint training", false, |m| {
+                Some(m.train_loss)
+            }),
+            series(single, task, "single-task", "single", true, |m| Some(m.test_loss)),
+            series(Some(&result.joint), task, "joint", "joint", true, |m| Some(m.test_loss)),
+        ];
+        figure(html, task, "loss (cross entropy, nats)", 3, loss.into());
+        let accuracy = [
+            series(single, task, "single-task", "single", true, |m| Some(100.0 * m.test_accuracy)),
+            series(Some(&result.joint), task, "joint", "joint", true, |m| Some(100.0 * m.test_accuracy)),
+        ];
+        figure(html, task, "test accuracy (%)", 2, accuracy.into());
+    }
+    html.push_str("</div>\n");
+    if result.joint.epochs.len() >= chart::EPOCHS_TO_FIT {
+        html.push_str("<p class=\"note\">The axes fit the last four fifths of the training; the steep start may lie outside.</p>\n");
+    }
+    weights(html, result);
+}
+
+/// One curve of `task` in `history`.
+fn series(
+    history: Option<&History>,
+    task: &str,
+    name: &'static str,
+    class: &'static str,
+    labelled: bool,
+    number: impl Fn(&TaskMetrics) -> Option<f64>,
+) -> Series {
+    let points = history.map_or_else(Vec::new, |history| history.curve(task, number));
+    Series { name, class, labelled, points }
+}
+
+fn figure(html: &mut String, subject: &str, measure: &str, digits: usize, series: Vec<Series>) {
+    let description = format!("{subject}: {measure} by epoch, joint and single-task network");
+    let drawing = Chart { description: &description, measure, digits, series }.draw();
+    let _ = write!(
+        html,
+        "<figure class=\"chart\"><figcaption>{}: {}</figcaption>\n{drawing}</figure>\n",
+        escape(subject),
+        escape(measure)
+    );
+}
+
+/// How the balancing weighed the tasks, where it did.
+fn weights(html: &mut String, result: &RunResult) {
+    const STYLES: [(&str, &str); 2] = [("first task", "joint"), ("second task", "single")];
+    let curves: Vec<Series> = result
+        .tasks
+        .iter()
+        .zip(STYLES)
+        .map(|(task, (name, class))| series(Some(&result.joint), task, name, class, true, |m| m.weight))
+        .filter(|series| !series.points.is_empty())
+        .collect();
+    if curves.is_empty() {
+        return;
+    }
+    let _ = write!(html, "<h2>Task weights</h2>\n<ul class=\"legend\">\n");
+    for (task, (_, class)) in result.tasks.iter().zip(STYLES) {
+        let _ = writeln!(
+            html,
+            "<li><svg class=\"{class}\" viewBox=\"0 0 30 12\" aria-hidden=\"true\"><path class=\"curve {class}\" d=\"M1 6H29\"/></svg>{}</li>",
+            escape(task)
+        );
+    }
+    html.push_str("</ul>\n<div class=\"charts\">\n");
+    figure(html, "joint network", "mean weight in the epoch", 3, curves);
+    html.push_str("</div>\n");
+}
+
+/// Test pictures and what the joint network says about them.
+fn samples(html: &mut String, result: &RunResult, settings: &Settings) {
+    if result.samples.is_empty() {
+        return;
+    }
+    html.push_str(
+        "<h2>What the joint network sees</h2>\n<p class=\"lead\">Test pictures with its answers, left and right; where it is wrong, the truth \
+         stands in brackets.</p>\n<div class=\"samples\">\n",
+    );
+    for sample in &result.samples {
+        let _ = writeln!(
+            html,
+            "<figure class=\"sample\"><img alt=\"\" width=\"28\" height=\"28\" src=\"{}\"><figcaption>{}</figcaption></figure>",
+            picture::address(&sample.image),
+            answers(sample, settings)
+        );
+    }
+    html.push_str("</div>\n");
+}
+
+fn answers(sample: &Sample, settings: &Settings) -> String {
+    let one = |(task, (&answer, &truth)): (usize, (&u8, &u8))| {
+        let name = settings.set.class_name(task, answer);
+        if answer == truth {
+            format!("<span class=\"good\">{name}</span>")
+        } else {
+            format!("<span class=\"bad\">{name} ({})</span>", settings.set.class_name(task, truth))
+        }
+    };
+    let all: Vec<String> = sample.answer.iter().zip(&sample.truth).enumerate().map(one).collect();
+    all.join(" · ")
+}
+
+/// The final table.
+fn numbers(html: &mut String, result: &RunResult) {
+    let _ = write!(
+        html,
+        "<h2>Final numbers</h2>\n<div class=\"sheet\"><table>\n<thead>\n\
+         <tr><th></th><th class=\"group\" colspan=\"2\">one joint network</th>\
+         <th class=\"group\" colspan=\"2\">{} single-task networks</th></tr>\n\
+         <tr><th>task</th><th>test loss</th><th>accuracy</th><th>test loss</th><th>accuracy</th></tr>\n</thead>\n<tbody>\n",
+        result.single.len()
+    );
+    for (k, task) in result.tasks.iter().enumerate() {
+        let single = result.single.get(k).and_then(|history| history.last(task));
+        let _ = writeln!(
+            html,
+            "<tr><th>{}</th>{}{}</tr>",
+            escape(task),
+            cells(result.joint.last(task)),
+            cells(single)
+        );
+    }
+    let wide = |name: &str, joint: String, single: String| {
+        format!("<tr><th>{name}</th><td colspan=\"2\">{joint}</td><td colspan=\"2\">{single}</td></tr>\n")
+    };
+    html.push_str(&wide(
+        "parameters",
+        thousands(result.joint.parameters),
+        thousands(result.single_parameters()),
+    ));
+    html.push_str(&wide(
+        "seconds",
+        format!("{:.1}", result.joint.seconds),
+        format!("{:.1}", result.single_seconds()),
+    ));
+    let delta = format!("{} %", signed(result.delta_m));
+    html.push_str(&wide("delta-m", delta, verdict(result.delta_m).to_owned()));
+    html.push_str("</tbody>\n</table></div>\n");
+    html.push_str(
+        "<p class=\"note\">delta-m is the mean, over the tasks, of the relative change in test accuracy from the single-task network to the \
+         joint one; above zero the joint network is better.</p>\n",
+    );
+}
+
+fn cells(metrics: Option<&TaskMetrics>) -> String {
+    match metrics {
+        Some(m) => format!("<td>{:.4}</td><td>{}</td>", m.test_loss, percent(m.test_accuracy)),
+        None => "<td>-</td><td>-</td>".to_owned(),
+    }
+}
+
+fn percent(share: f64) -> String {
+    format!("{:.2} %", 100.0 * share)
+}
+
+/// What was chosen for the run.
+fn choices(html: &mut String, settings: &Settings) {
+    html.push_str("<h2>Settings</h2>\n<div class=\"sheet\"><table class=\"settings\">\n<tbody>\n");
+    let data = match &settings.data_dir {
+        Some(folder) => format!("<code>{}</code>", escape(&folder.display().to_string())),
+        None => "the pictures inside the program".to_owned(),
+    };
+    let fresh = settings.pairs.name();
+    for (name, value) in [
+        ("set", settings.set.name().to_owned()),
+        ("pairs", fresh.to_owned()),
+        ("data", data),
+        ("balance", settings.balance.name().to_owned()),
+        ("epochs", settings.epochs.to_string()),
+        ("batch", settings.batch.to_string()),
+        ("learning rate", settings.lr.to_string()),
+        ("seed", settings.seed.to_string()),
+        ("threads", settings.threads.to_string()),
+    ] {
+        let _ = writeln!(html, "<tr><th>{name}</th><td>{value}</td></tr>");
+    }
+    html.push_str("</tbody>\n</table></div>\n");
+}
+
+/// What lies beside the page, and whose pictures it shows.
+fn footer(html: &mut String, settings: &Settings) {
+    let _ = write!(
+        html,
+        "<footer>\n<p>Beside this page: <code>{SETTINGS}</code>, <code>{METRICS}</code> (a line for each network and epoch), \
+         <code>{WEIGHTS}</code>.</p>\n"
+    );
+    let origins = settings.set.origins();
+    if origins.contains(&Origin::Mnist) {
+        html.push_str(
+            "<p>Digits: MNIST database, Yann LeCun and Corinna Cortes, CC BY-SA 3.0; pictures composed from them are under the \
+             same licence.</p>\n",
+        );
+    }
+    if origins.contains(&Origin::Fashion) {
+        html.push_str("<p>Clothes: Fashion-MNIST, copyright 2017 Zalando SE, MIT licence.</p>\n");
+    }
+    html.push_str("</footer>\n");
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use std::path::PathBuf;
+    use std::time::{Duration, UNIX_EPOCH};
+
+    use super::page;
+    use crate::data::{Library, Source, Split};
+    use crate::history::{EpochMetrics, History, RunResult, Sample, TaskMetrics};
+    use crate::settings::{Request, Settings, parse};
+
+    /// A plausible run that never was: curves that fall and rise smoothly with a little noise to fixed ends.
+    pub(crate) fn made_up(epochs: usize) -> RunResult {
+        let tasks = ["left", "right"];
+        let ends = |joint| {
+            if joint { [(0.2013, 0.9405), (0.2550, 0.9231)] } else { [(0.2150, 0.9360), (0.2718, 0.9202)] }
+        };
+        let history = |model: &str, kept: &[usize], joint: bool| {
+            let metrics = |epoch: usize| {
+                let far = (-(epoch as f64) / 2.5).exp() - (-(epochs as f64) / 2.5).exp();
+                let wobble = 0.004
+                    * ((epoch * (kept.len() + kept[0] * 3)) as f64 * 1.7).sin()
+                    * f64::from(epoch != epochs);
+                let task = |&k: &usize| {
+                    let (loss, accuracy) = ends(joint)[k];
+                    TaskMetrics {
+                        task: tasks[k].to_owned(),
+                        train_loss: 0.7 * loss
+                            + (1.3 + 0.4 * f64::from(joint)) * far
+                            + 0.1 * loss * kept.len() as f64,
+                        test_loss: loss + 1.1 * far + wobble,
+                        test_accuracy: accuracy - 0.45 * far - wobble,
+                        weight: joint.then_some(0.5 + (k as f64 - 0.5) * 0.2 * (1.0 - far)),
+                    }
+                };
+                let tasks = kept.iter().map(task).collect();
+                EpochMetrics { model: model.to_owned(), epoch, seconds: 1.3, tasks }
+            };
+            let (parameters, seconds) = if joint { (33_060, 20.4) } else { (32_410, 19.05) };
+            History {
+                model: model.to_owned(),
+                parameters,
+                seconds,
+                epochs: (1..=epochs).map(metrics).collect(),
+            }
+        };
+        let test =
+            Source::read(&Library::BuiltIn, crate::data::multimnist::Set::MultiMnist, Split::Test).unwrap();
+        let drawn = test.draw(20, 2);
+        let sample = |i: usize| Sample {
+            image: drawn.image(i).try_into().unwrap(),
+            truth: vec![drawn.left[i], drawn.right[i]],
+            answer: vec![drawn.left[i], if i == 7 { (drawn.right[i] + 1) % 10 } else { drawn.right[i] }],
+        };
+        RunResult {
+            tasks: tasks.map(str::to_owned).into(),
+            joint: history("joint", &[0, 1], true),
+            single: vec![history("left", &[0], false), history("right", &[1], false)],
+            delta_m: 0.3977,
+            samples: (0..20).map(sample).collect(),
+        }
+    }
+
+    fn settings() -> Settings {
+        match parse(["tress", "--seed", "7", "--balance", "mgda"]) {
+            Ok(Request::Train(settings)) => settings,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    fn rendered(epochs: usize, settings: &Settings) -> String {
+        page(&made_up(epochs), settings, UNIX_EPOCH + Duration::from_secs(1_735_689_600))
+    }
+
+    #[test]
+    fn the_page_stands_alone_and_is_well_nested() {
+        let html = rendered(15, &settings());
+        for outside in ["http", "//", "<script", "<link", "@import", "url("] {
+            let inside = html.replace("data:image/png;base64,", "");
+            let found =
+                inside.lines().filter(|line| !line.contains("<img")).find(|line| line.contains(outside));
+            assert_eq!(found, None, "{outside}");
+        }
+        let mut open = Vec::new();
+        for tag in html.split('<').skip(2).map(|rest| rest.split('>').next().unwrap()) {
+            let name = tag.split_whitespace().next().unwrap();
+            if let Some(closed) = name.strip_prefix('/') {
+                assert_eq!(open.pop(), Some(closed), "</{closed}> closes something else");
+            } else if !tag.ends_with('/') && !["meta", "img"].contains(&name) {
+                open.push(name);
+            }
+        }
+        assert!(open.is_empty(), "left open: {open:?}");
+    }
+
+    #[test]
+    fn the_page_holds_the_numbers_the_settings_and_the_credits() {
+        let html = rendered(15, &settings());
+        for part in [
+            "94.05 %",
+            "92.31 %",
+            "0.2013",
+            "+0.40 %",
+            "33,060",
+            "64,820",
+            "<td>mgda</td>",
+            "2025-01-01",
+            "CC BY-SA 3.0",
+            "Task weights",
+        ] {
+            assert!(html.contains(part), "{part}");
+        }
+        assert_eq!(html.matches("<svg viewBox=\"0 0 520 300\"").count(), 5);
+        assert_eq!(html.matches("<img").count(), 20);
+        assert!(!html.contains("Zalando"));
+    }
+
+    #[test]
+    fn a_hostile_folder_name_stays_text() {
+        let hostile = Settings { data_dir: Some(PathBuf::from("<b onload=\"x\">&")), ..settings() };
+        let html = rendered(2, &hostile);
+        assert!(html.contains("&lt;b onload=&quot;x&quot;&gt;&amp;") && !html.contains("<b onload"));
+    }
+
+    #[test]
+    fn runs_of_no_epoch_one_epoch_and_many_epochs_have_a_page() {
+        for epochs in [0, 1, 300] {
+            let html = rendered(epochs, &settings());
+            assert!(html.ends_with("</html>\n") && !html.contains("NaN"), "{epochs} epochs");
+        }
+    }
+}

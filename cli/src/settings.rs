@@ -1,0 +1,335 @@
+//! The command line: every choice a user has, its default, its range, and the settings that a run keeps.
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+use std::thread::available_parallelism;
+
+use clap::error::{ContextKind, ContextValue, ErrorKind};
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use serde::Serialize;
+
+use crate::data::{Library, multimnist::Set};
+use crate::error::Error;
+
+/// One network, several tasks: train it, compare it with single-task networks, and get a report.
+#[derive(Debug, Parser)]
+#[command(name = "tress", version, about, args_conflicts_with_subcommands = true)]
+#[command(after_help = "Without a command, tress trains: `tress` is `tress train`.")]
+struct CommandLine {
+    #[command(subcommand)]
+    command: Option<Command>,
+    #[command(flatten)]
+    train: TrainArgs,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Train one network on two tasks at once, and one network for each task to compare it with
+    Train(TrainArgs),
+}
+
+/// How the gradients of the tasks are put together.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Balance {
+    /// The plain sum of the losses
+    Equal,
+    /// Weights learned from each task's own noise (Kendall, Gal and Cipolla 2018)
+    Uncertainty,
+    /// Conflicting parts of the gradients projected away (Yu et al. 2020)
+    Pcgrad,
+    /// The shortest vector in the hull of the gradients (Désidéri 2012; Sener and Koltun 2018)
+    Mgda,
+}
+
+impl Balance {
+    /// The name on the command line.
+    pub fn name(self) -> &'static str {
+        match self {
+            Balance::Equal => "equal",
+            Balance::Uncertainty => "uncertainty",
+            Balance::Pcgrad => "pcgrad",
+            Balance::Mgda => "mgda",
+        }
+    }
+}
+
+/// How left and right training pictures are paired.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Pairs {
+    /// The same pairs in every epoch
+    Fixed,
+    /// New pairs in every epoch, from the same pictures
+    Fresh,
+}
+
+impl Pairs {
+    /// The name on the command line.
+    pub fn name(self) -> &'static str {
+        match self {
+            Pairs::Fixed => "fixed",
+            Pairs::Fresh => "fresh",
+        }
+    }
+}
+
+#[derive(Debug, Args)]
+struct TrainArgs {
+    /// What lies on the left and on the right of each picture
+    #[arg(long, value_enum, default_value_t = Set::MultiMnist, value_name = "SET")]
+    set: Set,
+    /// How the gradients of the tasks are put together
+    #[arg(long, value_enum, default_value_t = Balance::Equal, value_name = "METHOD")]
+    balance: Balance,
+    /// Passes over the training pictures, for each network
+    #[arg(long, default_value_t = 15, value_name = "N", value_parser = between::<1, 100_000>, allow_negative_numbers = true)]
+    epochs: usize,
+    /// Pictures in one training step
+    #[arg(long, default_value_t = 128, value_name = "N", value_parser = between::<1, 20_000>, allow_negative_numbers = true)]
+    batch: usize,
+    /// Highest learning rate (it falls along a cosine)
+    #[arg(long, default_value_t = 0.002, value_name = "RATE", value_parser = rate, allow_negative_numbers = true)]
+    lr: f64,
+    /// Decides every random choice: the same seed gives the same weights, bit for bit, with any number of threads
+    #[arg(long, default_value_t = 1, value_name = "N", allow_negative_numbers = true)]
+    seed: u64,
+    /// Processor threads [default: as many as there are]
+    #[arg(long, value_name = "N", value_parser = between::<1, 1024>, allow_negative_numbers = true)]
+    threads: Option<usize>,
+    /// Whether every epoch draws new pairs from the training pictures
+    #[arg(long, value_enum, default_value_t = Pairs::Fresh, value_name = "KIND")]
+    pairs: Pairs,
+    /// Folder with IDX files (mnist-train-images-idx3-ubyte.gz and so on) [default: the pictures inside the program]
+    #[arg(long, value_name = "DIR")]
+    data_dir: Option<PathBuf>,
+    /// Folder for settings, metrics, weights and report [default: runs/<set>-<balance>-<seed>-<time>]
+    #[arg(long, value_name = "DIR")]
+    out: Option<PathBuf>,
+    /// Replace the run that lies in the folder given by --out
+    #[arg(long)]
+    overwrite: bool,
+    /// Print the final table only
+    #[arg(long, short)]
+    quiet: bool,
+}
+
+/// A number of things in `LEAST..=MOST`.
+fn between<const LEAST: usize, const MOST: usize>(text: &str) -> Result<usize, String> {
+    match text.parse() {
+        Ok(n) if (LEAST..=MOST).contains(&n) => Ok(n),
+        _ => Err(format!("a whole number from {LEAST} to {MOST} is needed")),
+    }
+}
+
+/// A learning rate: above zero and finite, also after rounding to the `f32` that the optimiser computes in.
+fn rate(text: &str) -> Result<f64, String> {
+    match text.parse::<f64>() {
+        Ok(rate) if rate as f32 > 0.0 && (rate as f32).is_finite() => Ok(rate),
+        _ => Err("a finite number above 0 is needed".to_owned()),
+    }
+}
+
+/// The choices of one training run, all defaults filled in; the part that decides its result is kept as `settings.json`.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Settings {
+    /// The version of the program.
+    pub version: &'static str,
+    /// Which two-task set.
+    pub set: Set,
+    /// How the gradients of the tasks are put together.
+    pub balance: Balance,
+    /// Passes over the training pictures; at least 1.
+    pub epochs: usize,
+    /// Pictures in one training step; at least 1.
+    pub batch: usize,
+    /// Highest learning rate; above 0 and finite.
+    pub lr: f64,
+    /// Decides every random choice.
+    pub seed: u64,
+    /// Processor threads; at least 1.
+    pub threads: usize,
+    /// Whether every epoch draws new pairs.
+    pub pairs: Pairs,
+    /// The folder of IDX files; `None` for the pictures inside the program.
+    pub data_dir: Option<PathBuf>,
+    /// The folder of the run; `None` for one named after set, balance, seed and time.
+    #[serde(skip)]
+    pub out: Option<PathBuf>,
+    /// Whether a run in `out` may be replaced.
+    #[serde(skip)]
+    pub overwrite: bool,
+    /// Whether only the final table is printed.
+    #[serde(skip)]
+    pub quiet: bool,
+}
+
+impl Settings {
+    /// Where the pictures come from.
+    pub fn library(&self) -> Library {
+        self.data_dir.clone().map_or(Library::BuiltIn, Library::Folder)
+    }
+
+    fn from(args: TrainArgs) -> Settings {
+        Settings {
+            version: env!("CARGO_PKG_VERSION"),
+            set: args.set,
+            balance: args.balance,
+            epochs: args.epochs,
+            batch: args.batch,
+            lr: args.lr,
+            seed: args.seed,
+            threads: args.threads.unwrap_or_else(|| available_parallelism().map_or(1, usize::from)),
+            pairs: args.pairs,
+            data_dir: args.data_dir,
+            out: args.out,
+            overwrite: args.overwrite,
+            quiet: args.quiet,
+        }
+    }
+}
+
+/// What a command line asks for.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Request {
+    /// Train with these settings.
+    Train(Settings),
+    /// Print this text (help or version) and stop.
+    Print(String),
+}
+
+/// Reads a command line, the program's name included.
+///
+/// # Errors
+///
+/// [`Error::Usage`], one line, where an option is unknown or a value is out of its range.
+pub fn parse(arguments: impl IntoIterator<Item = impl Into<OsString> + Clone>) -> Result<Request, Error> {
+    match CommandLine::try_parse_from(arguments) {
+        Ok(CommandLine { command: Some(Command::Train(args)), .. })
+        | Ok(CommandLine { command: None, train: args }) => Ok(Request::Train(Settings::from(args))),
+        Err(e) if matches!(e.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion) => {
+            Ok(Request::Print(e.render().to_string()))
+        }
+        Err(e) => Err(Error::Usage(one_line(&e))),
+    }
+}
+
+/// The gist of a command-line error, without the usage text that would bury it.
+fn one_line(error: &clap::Error) -> String {
+    let text = error.render().to_string();
+    let first = text.split("\n\n").next().unwrap_or_default();
+    let mut line =
+        first.strip_prefix("error: ").unwrap_or(first).split_whitespace().collect::<Vec<_>>().join(" ");
+    if let Some(ContextValue::String(near)) = error.get(ContextKind::SuggestedArg) {
+        line.push_str(&format!("; did you mean '{near}'?"));
+    }
+    if let Some(ContextValue::String(near)) = error.get(ContextKind::SuggestedValue) {
+        line.push_str(&format!("; did you mean '{near}'?"));
+    }
+    line.push_str(" (`tress train --help` lists every choice)");
+    line
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Balance, Pairs, Request, Set, Settings, parse};
+
+    fn settings(line: &str) -> Settings {
+        match parse(line.split(' ')) {
+            Ok(Request::Train(settings)) => settings,
+            other => panic!("{line}: {other:?}"),
+        }
+    }
+
+    #[test]
+    fn no_command_is_train() {
+        assert_eq!(settings("tress"), settings("tress train"));
+        assert_eq!(settings("tress --seed 9"), settings("tress train --seed 9"));
+        let default = settings("tress");
+        assert_eq!(
+            (default.set, default.balance, default.pairs),
+            (Set::MultiMnist, Balance::Equal, Pairs::Fresh)
+        );
+        assert!(default.threads >= 1);
+    }
+
+    #[test]
+    fn every_choice_arrives() {
+        let s = settings(
+            "tress train --set mnist+fashion --balance mgda --epochs 3 --batch 64 --lr 1e-2 --seed 7 --threads 2 \
+             --pairs fixed --data-dir d --out o --overwrite --quiet",
+        );
+        let json = serde_json::to_string(&s).unwrap();
+        assert_eq!(
+            json,
+            format!(
+                "{{\"version\":\"{}\",\"set\":\"mnist+fashion\",\"balance\":\"mgda\",\"epochs\":3,\"batch\":64,\
+                 \"lr\":0.01,\"seed\":7,\"threads\":2,\"pairs\":\"fixed\",\"data_dir\":\"d\"}}",
+                env!("CARGO_PKG_VERSION")
+            )
+        );
+        assert!(s.overwrite && s.quiet && s.out == Some("o".into()));
+    }
+
+    #[test]
+    fn values_out_of_range_are_refused_in_one_line() {
+        for (line, part) in [
+            ("tress --epochs 0", "'0' for '--epochs <N>': a whole number from 1"),
+            ("tress --epochs -3", "'-3' for '--epochs <N>': a whole number from 1"),
+            ("tress --epochs ten", "a whole number from 1"),
+            ("tress --batch 0", "a whole number from 1"),
+            ("tress --batch 99999999999999999999", "a whole number from 1"),
+            ("tress --threads 0", "a whole number from 1"),
+            ("tress --lr 0", "a finite number above 0"),
+            ("tress --lr -1", "a finite number above 0"),
+            ("tress --lr nan", "a finite number above 0"),
+            ("tress --lr inf", "a finite number above 0"),
+            ("tress --lr 1e300", "a finite number above 0"),
+            ("tress --lr 1e-300", "a finite number above 0"),
+            ("tress --seed -1", "--seed"),
+            ("tress --set cifar", "possible values: multimnist, fashion, mnist+fashion"),
+            ("tress --balance equl", "did you mean 'equal'?"),
+            ("tress --epoch 3", "did you mean '--epochs'?"),
+            ("tress trian", "'trian'"),
+            ("tress train extra", "'extra'"),
+            ("tress --lr", "--lr"),
+            ("tress --seed 1 --seed 2", "--seed"),
+        ] {
+            let text = parse(line.split(' ')).expect_err(line).to_string();
+            assert!(text.contains(part), "{line}: {text}");
+            assert!(!text.contains('\n') && text.len() < 200, "{line}: {text}");
+        }
+    }
+
+    #[test]
+    fn help_names_every_choice_and_its_default() {
+        let Ok(Request::Print(help)) = parse(["tress", "train", "--help"]) else { panic!("help is printed") };
+        for word in [
+            "--set",
+            "multimnist",
+            "mnist+fashion",
+            "--balance",
+            "uncertainty",
+            "pcgrad",
+            "mgda",
+            "--epochs",
+            "--batch",
+            "--lr",
+            "--seed",
+            "--threads",
+            "--pairs",
+            "fresh",
+            "--data-dir",
+            "--out",
+            "--overwrite",
+            "--quiet",
+            "[default: equal]",
+            "[default: multimnist]",
+        ] {
+            assert!(help.contains(word), "{word} is missing in:\n{help}");
+        }
+        assert!(
+            matches!(parse(["tress", "--version"]), Ok(Request::Print(text)) if text.starts_with("tress "))
+        );
+    }
+}
