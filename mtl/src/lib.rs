@@ -1,2 +1,47 @@
-//! Placeholder essay.
+//! Multi-task learning: one network, several losses, and what to do when they disagree.
+//!
+//! K tasks that share parameters give K gradients for the same numbers. Adding them up is one answer; it lets the task
+//! with the largest loss decide, and a gradient that points against the others is simply outvoted. The methods in
+//! [`balance`] answer differently, and all in one form: from the K losses, and for most from the K x K **Gramian** of
+//! inner products of the task gradients, each computes K weights `w`; the network then moves along
+//! `d = w_0 g_0 + .. + w_{K-1} g_{K-1}`. The Gramian of a million parameters and two tasks is three numbers, so a method
+//! costs next to nothing once the gradients are there.
+//!
+//! * [`balance::Equal`] adds, or averages: the baseline.
+//! * [`balance::Uncertainty`] learns a variance for each loss and divides by it (Kendall et al. 2018).
+//! * [`balance::PcGrad`] takes from each gradient what it has against the others (Yu et al. 2020).
+//! * [`balance::Mgda`] goes along the shortest convex combination, which makes no task worse (Désidéri 2012).
+//!
+//! [`solve`] holds the exact solvers behind them, in `f64` and without heap; [`measure`] the figures by which a
+//! multi-task model is judged against its single-task baselines.
+//!
+//! Two gradients at an obtuse angle, `(-4, 1, 1)` and `(6, 1, 1)`, balanced by MGDA:
+//!
+//! ```
+//! use tress_mtl::balance::{Mgda, Weighting};
+//! use tress_mtl::solve::Gramian;
+//!
+//! let gramian = Gramian::new(2, &[18.0, -22.0, -22.0, 38.0])?;
+//! assert_eq!(gramian.conflicts(), 1);
+//!
+//! let losses = [0.7, 1.2];
+//! let w = Mgda::new().weights(&losses, Some(&gramian))?;
+//! assert!((w[0] - 0.6).abs() < 1e-12 && (w[1] - 0.4).abs() < 1e-12);
+//!
+//! // Both losses fall along d = (0, 1, 1), and equally fast.
+//! let mut falls = [0.0; 2];
+//! gramian.along(&w, &mut falls)?;
+//! assert!(falls.iter().all(|fall| (fall - 2.0).abs() < 1e-12));
+//! # Ok::<(), tress_mtl::Error>(())
+//! ```
 #![cfg_attr(not(feature = "std"), no_std)]
+#![forbid(unsafe_code)]
+
+extern crate alloc;
+
+pub mod balance;
+mod error;
+pub mod measure;
+pub mod solve;
+
+pub use error::{Error, Result};

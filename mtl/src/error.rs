@@ -1,0 +1,148 @@
+//! What can go wrong in this crate: mistakes in what the caller passed, each named with its place and its cure.
+
+use alloc::string::String;
+use core::fmt;
+
+use crate::balance::Method;
+use crate::solve::MAX_TASKS;
+
+/// A mistake in what was passed to this crate. Tasks, metrics and rows are counted from zero.
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub enum Error {
+    /// There must be between one and [`MAX_TASKS`] tasks.
+    TaskCount {
+        /// The number of tasks that was asked for.
+        found: usize,
+    },
+    /// A slice has the wrong length.
+    Length {
+        /// What the slice holds.
+        what: &'static str,
+        /// The length that was needed.
+        expected: usize,
+        /// The length that it has.
+        found: usize,
+    },
+    /// A number is infinite, not a number, or so large that its square would be.
+    NotFinite {
+        /// What the number is.
+        what: &'static str,
+        /// Where it stands in its slice.
+        index: usize,
+    },
+    /// A matrix cannot be the Gramian of any rows: it is not symmetric, has a negative diagonal, or has an entry
+    /// larger than the product of the two norms (Cauchy and Schwarz).
+    NotGramian {
+        /// The row of the entry that shows it.
+        row: usize,
+        /// The column of that entry.
+        column: usize,
+    },
+    /// A weighting that needs the Gramian of the task gradients was called without it.
+    MissingGramian {
+        /// The name of the weighting.
+        method: &'static str,
+    },
+    /// A loss is negative, and the weighting is defined for losses from zero up only.
+    NegativeLoss {
+        /// The name of the weighting.
+        method: &'static str,
+        /// The task whose loss it is.
+        task: usize,
+    },
+    /// No weighting has this name.
+    UnknownMethod {
+        /// The name that was asked for.
+        name: String,
+    },
+    /// A setting is outside the range in which it means something.
+    Setting {
+        /// The setting, and its range.
+        what: &'static str,
+    },
+    /// Saved state does not belong to this object.
+    State {
+        /// What is wrong with it.
+        what: &'static str,
+    },
+    /// A baseline is zero or negative, so that no change relative to it has a meaning.
+    Baseline {
+        /// The metric whose baseline it is.
+        metric: usize,
+    },
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Error::TaskCount { found } => {
+                write!(f, "{found} tasks were given; there must be between 1 and {MAX_TASKS}")
+            }
+            Error::Length { what, expected, found } => {
+                write!(f, "{what}: {expected} values are needed, {found} were given")
+            }
+            Error::NotFinite { what, index } => {
+                write!(
+                    f,
+                    "{what}: value {index} is infinite, not a number or too large; lower the learning rate "
+                )?;
+                write!(f, "or look for the step at which it grew")
+            }
+            Error::NotGramian { row, column } => {
+                write!(f, "entry ({row}, {column}) cannot belong to a Gramian J J^T of task gradients; ")?;
+                write!(f, "pass a symmetric K x K matrix of their inner products")
+            }
+            Error::MissingGramian { method } => {
+                write!(f, "`{method}` needs the Gramian of the task gradients; pass Some(&gramian)")
+            }
+            Error::NegativeLoss { method, task } => {
+                write!(
+                    f,
+                    "the loss of task {task} is negative, and `{method}` is defined for losses from 0 up; "
+                )?;
+                write!(f, "use another method or shift the loss")
+            }
+            Error::UnknownMethod { name } => {
+                write!(f, "no balancing method is called `{name}`; choose one of ")?;
+                for (i, method) in Method::ALL.iter().enumerate() {
+                    let comma = if i == 0 { "" } else { ", " };
+                    write!(f, "{comma}{method}")?;
+                }
+                Ok(())
+            }
+            Error::Setting { what } => write!(f, "setting out of range: {what}"),
+            Error::State { what } => write!(f, "the saved state does not fit: {what}"),
+            Error::Baseline { metric } => {
+                write!(
+                    f,
+                    "the baseline of metric {metric} is zero or negative; a change relative to it has no "
+                )?;
+                write!(f, "meaning, so leave the metric out or measure it on a positive scale")
+            }
+        }
+    }
+}
+
+impl core::error::Error for Error {}
+
+/// A result of this crate.
+pub type Result<T> = core::result::Result<T, Error>;
+
+/// Checks that `found` is a possible number of tasks.
+pub(crate) fn check_tasks(found: usize) -> Result<()> {
+    if (1..=MAX_TASKS).contains(&found) { Ok(()) } else { Err(Error::TaskCount { found }) }
+}
+
+/// Checks that a slice has the length that is needed.
+pub(crate) fn check_length(what: &'static str, expected: usize, found: usize) -> Result<()> {
+    if expected == found { Ok(()) } else { Err(Error::Length { what, expected, found }) }
+}
+
+/// Checks that every value of a slice is finite.
+pub(crate) fn check_finite(what: &'static str, values: &[f64]) -> Result<()> {
+    match values.iter().position(|v| !v.is_finite()) {
+        Some(index) => Err(Error::NotFinite { what, index }),
+        None => Ok(()),
+    }
+}

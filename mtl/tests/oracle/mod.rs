@@ -1,0 +1,136 @@
+//! The least-norm point of a hull by trying every support, in about 31 decimal digits.
+
+/// An unevaluated sum of two `f64`, the second below half a unit in the last place of the first.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Double(f64, f64);
+
+impl Double {
+    pub(crate) fn new(x: f64) -> Self {
+        Self(x, 0.0)
+    }
+
+    pub(crate) fn value(self) -> f64 {
+        self.0 + self.1
+    }
+
+    fn sum_of(a: f64, b: f64) -> Self {
+        let s = a + b;
+        let t = s - a;
+        Self(s, (a - (s - t)) + (b - t))
+    }
+
+    pub(crate) fn add(self, other: Self) -> Self {
+        let s = Self::sum_of(self.0, other.0);
+        let t = Self::sum_of(self.1, other.1);
+        let s = Self::sum_of(s.0, s.1 + t.0);
+        Self::sum_of(s.0, s.1 + t.1)
+    }
+
+    pub(crate) fn sub(self, other: Self) -> Self {
+        self.add(Self(-other.0, -other.1))
+    }
+
+    pub(crate) fn mul(self, other: Self) -> Self {
+        let p = self.0 * other.0;
+        let rest = self.0.mul_add(other.0, -p) + self.0 * other.1 + self.1 * other.0;
+        Self::sum_of(p, rest)
+    }
+
+    pub(crate) fn div(self, other: Self) -> Self {
+        let first = self.0 / other.0;
+        let rest = self.sub(other.mul(Self::new(first)));
+        let second = rest.0 / other.0;
+        let rest = rest.sub(other.mul(Self::new(second)));
+        Self::new(first).add(Self::new(second)).add(Self::new(rest.0 / other.0))
+    }
+}
+
+/// `wᵀ G w`.
+pub(crate) fn quadratic(products: &[f64], weights: &[Double]) -> Double {
+    let tasks = weights.len();
+    let mut sum = Double::new(0.0);
+    for i in 0..tasks {
+        for j in 0..tasks {
+            sum = sum.add(weights[i].mul(weights[j]).mul(Double::new(products[i * tasks + j])));
+        }
+    }
+    sum
+}
+
+/// The least `wᵀ G w` over the simplex, and weights that give it. Every support is tried on which the rows are
+/// affinely independent: the least-norm point of the affine hull of its rows counts if its weights are not negative.
+/// By Carathéodory the least-norm point of the hull is one of these.
+pub(crate) fn least(products: &[f64], tasks: usize) -> (f64, Vec<f64>) {
+    let mut best = (f64::INFINITY, Vec::new());
+    for support in 1u32..1 << tasks {
+        let rows: Vec<usize> = (0..tasks).filter(|i| support >> i & 1 == 1).collect();
+        let Some(solution) = affine(products, tasks, &rows) else { continue };
+        if solution.iter().any(|w| w.value() < 0.0) {
+            continue;
+        }
+        let mut weights = vec![Double::new(0.0); tasks];
+        for (&row, &weight) in rows.iter().zip(&solution) {
+            weights[row] = weight;
+        }
+        let value = quadratic(products, &weights).value();
+        if value < best.0 {
+            best = (value, weights.iter().map(|w| w.value()).collect());
+        }
+    }
+    best
+}
+
+/// Solves `[G 1; 1ᵀ 0] [w; -λ] = [0; 1]` on some rows by elimination with full pivoting, after scaling each row and
+/// column of G to a unit diagonal.
+fn affine(products: &[f64], tasks: usize, rows: &[usize]) -> Option<Vec<Double>> {
+    let size = rows.len() + 1;
+    let norm = |i: usize| products[rows[i] * tasks + rows[i]].sqrt();
+    if rows.iter().any(|&r| products[r * tasks + r] == 0.0) {
+        return (rows.len() == 1).then(|| vec![Double::new(1.0)]);
+    }
+    let shortest = (0..rows.len()).map(norm).fold(f64::INFINITY, f64::min);
+    let scale = |i: usize| Double::new(if i + 1 < size { 1.0 / norm(i) } else { 1.0 / shortest });
+    let mut matrix = vec![vec![Double::new(0.0); size + 1]; size];
+    for i in 0..size {
+        for j in 0..size {
+            let entry = match (i + 1 == size, j + 1 == size) {
+                (false, false) => Double::new(products[rows[i] * tasks + rows[j]]),
+                (true, true) => Double::new(0.0),
+                _ => Double::new(shortest * shortest),
+            };
+            matrix[i][j] = entry.mul(scale(i)).mul(scale(j));
+        }
+    }
+    matrix[size - 1][size] = Double::new(shortest);
+    let mut column_of: Vec<usize> = (0..size).collect();
+    for step in 0..size {
+        let places = (step..size).flat_map(|i| (step..size).map(move |j| (i, j)));
+        let magnitude = |&(i, j): &(usize, usize)| matrix[i][j].value().abs();
+        let (i, j) = places.max_by(|a, b| magnitude(a).total_cmp(&magnitude(b)))?;
+        if matrix[i][j].value().abs() < 1e-26 {
+            return None;
+        }
+        matrix.swap(step, i);
+        for row in &mut matrix {
+            row.swap(step, j);
+        }
+        column_of.swap(step, j);
+        for i in 0..size {
+            if i != step {
+                let factor = matrix[i][step].div(matrix[step][step]);
+                for j in step..=size {
+                    matrix[i][j] = matrix[i][j].sub(factor.mul(matrix[step][j]));
+                }
+            }
+        }
+    }
+    let mut solution = vec![Double::new(0.0); size];
+    for step in 0..size {
+        let unknown = column_of[step];
+        solution[unknown] = matrix[step][size].div(matrix[step][step]).mul(scale(unknown));
+    }
+    solution.truncate(rows.len());
+    // The scaling of the border leaves a common factor: the weights sum to one.
+    let total = solution.iter().fold(Double::new(0.0), |sum, &w| sum.add(w));
+    Some(solution.iter().map(|w| w.div(total)).collect())
+}
