@@ -215,8 +215,13 @@ fn known_points() {
     for (weight, expected) in nearest.weights().iter().zip([1.0 / 5.25, 0.25 / 5.25, 4.0 / 5.25]) {
         assert!((weight - expected).abs() < 1e-15);
     }
-    // A row that lies behind the shortest one takes no part.
-    assert_eq!(solve(&[1.0, 2.0, 2.0, 9.0], 2).weights(), [1.0, 0.0]);
+    // A row that lies behind the shortest one takes no part, and is not even tried.
+    let nearest = solve(&[1.0, 2.0, 2.0, 9.0], 2);
+    assert_eq!((nearest.weights(), nearest.rounds()), (&[1.0, 0.0][..], 0));
+    // A row that lies in front of it by very little takes a very small part: there is no tolerance to hide in.
+    let little = 2f64.powi(-40);
+    let nearest = solve(&[1.0, 1.0 - little, 1.0 - little, 2.0], 2);
+    assert!((nearest.weights()[1] / little - 1.0).abs() < 1e-3, "{:?}", nearest.weights());
     assert_eq!(solve(&[7.0], 1).weights(), [1.0]);
     assert_eq!(solve(&[7.0], 1).squared_norm(), 7.0);
 }

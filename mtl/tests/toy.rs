@@ -5,10 +5,13 @@
 //! from `x1 = -7` to `x1 = 7` at `x2` about -8.4; the sum of the losses is least in its middle, at (0, -8.3551). Plain
 //! summing stands still in a steep valley far above it from two of the three usual starts.
 //!
-//! The end points that the tests ask for were measured with an independent implementation in single precision. The
-//! paths of PCGrad and MGDA bend where a gradient jumps, so their ends are compared to 0.3.
+//! The end points that the tests ask for were measured with an independent implementation in single precision. Summing
+//! and MGDA follow it closely. PCGrad's path zigzags across the valleys from the three starts above them, and moving
+//! such a start by 1e-5 moves the end along the front by up to two: over 16 neighbours of each, by a second
+//! program, |x1| came out between 2.08 and 3.97. For these the tests ask for the side and that range; from the other
+//! starts PCGrad's end is as sharp as any.
 
-use tress_mtl::balance::{Equal, Mgda, PcGrad, Weighting};
+use tress_mtl::balance::{Equal, Mgda, Needs, PcGrad, Weighting};
 use tress_mtl::solve::Gramian;
 
 /// `log(max(|r|, 5e-6)) + 6` and its slope along r. Below 5e-6 the maximum is constant.
@@ -51,8 +54,11 @@ fn end(weighting: &mut dyn Weighting, start: [f64; 2]) -> [f64; 2] {
     let (mut mean_bias, mut square_bias) = (1.0, 1.0);
     for _ in 0..100_000 {
         let (values, rows) = losses(x);
-        let gramian = Gramian::from_rows(2, &[rows[0][0], rows[0][1], rows[1][0], rows[1][1]]).unwrap();
-        let weights = weighting.weights(&values, Some(&gramian)).unwrap();
+        let gramian = match weighting.needs() {
+            Needs::Losses => None,
+            Needs::Gramian => Some(Gramian::from_rows(2, rows.as_flattened()).unwrap()),
+        };
+        let weights = weighting.weights(&values, gramian.as_ref()).unwrap();
         mean_bias *= 0.9;
         square_bias *= 0.999;
         for p in 0..2 {
@@ -117,8 +123,15 @@ fn summing_stands_still_from_three_starts_of_six() {
 fn pcgrad_reaches_the_front_from_everywhere() {
     let ends = STARTS.map(|start| end(&mut PcGrad::new(1), start));
     println!("PCGrad: {ends:?}");
-    for (end, expected) in ends.iter().zip([-2.90, -6.45, 2.37, -2.18, 0.0, 6.62]) {
-        assert!(on_the_front(*end) && (end[0] - expected).abs() < 0.3, "{end:?} for {expected}");
+    for (i, side) in [(0, -1.0), (2, 1.0), (3, -1.0)] {
+        assert!(on_the_front(ends[i]) && (1.8..4.2).contains(&(side * ends[i][0])), "{:?}", ends[i]);
+    }
+    for (i, expected) in [(1, -6.45), (4, 0.0), (5, 6.62)] {
+        assert!(
+            on_the_front(ends[i]) && (ends[i][0] - expected).abs() < 0.05,
+            "{:?} for {expected}",
+            ends[i]
+        );
     }
 }
 
@@ -127,6 +140,6 @@ fn mgda_reaches_the_front_from_everywhere() {
     let ends = STARTS.map(|start| end(&mut Mgda::new(), start));
     println!("MGDA: {ends:?}");
     for (end, expected) in ends.iter().zip([-3.32, -6.99, 3.33, -3.33, 0.0, 6.99]) {
-        assert!(on_the_front(*end) && (end[0] - expected).abs() < 0.3, "{end:?} for {expected}");
+        assert!(on_the_front(*end) && (end[0] - expected).abs() < 0.05, "{end:?} for {expected}");
     }
 }

@@ -127,13 +127,13 @@ fn project(gramian: &Gramian, i: usize, order: &[usize], weights: &mut [f64; MAX
     let mut own = [0.0; MAX_TASKS];
     own[i] = 1.0;
     for &j in order {
-        let square = gramian.at(j, j);
-        if j == i || square == 0.0 {
+        if j == i {
             continue;
         }
         let product: f64 = own.iter().zip(gramian.row(j)).map(|(c, g)| c * g).sum();
+        // A zero row has product zero with everything and is passed over here, before it could divide anything.
         if product < 0.0 {
-            own[j] -= product / square;
+            own[j] -= product / gramian.at(j, j);
         }
     }
     for (weight, coefficient) in weights[..tasks].iter_mut().zip(own) {

@@ -18,6 +18,9 @@ const TINY: f64 = 1e-8;
 /// Homoscedastic uncertainty: A. Kendall, Y. Gal and R. Cipolla, "Multi-task learning using uncertainty to weigh losses
 /// for scene geometry and semantics", CVPR 2018, in the log-variances `s_k = log σ_k²` that the paper advises.
 ///
+/// Every task is taken as a regression with Gaussian noise, as is common; for a classification the paper's own
+/// formula lacks the half before `exp(-s)`, which only moves its log-variance by `log 2`.
+///
 /// The objective is `½ Σ (exp(-s_k) l_k + s_k)`, so the weights are `w_k = ½ exp(-s_k)` and the slopes along the
 /// log-variances `½ (1 - exp(-s_k) l_k)`. For fixed losses its minimum is `s_k = log l_k`, where every `w_k l_k` is a
 /// half and the objective `½ Σ (1 + log l_k)`: in the end the method divides each gradient by its loss.

@@ -115,11 +115,12 @@ fn affine(products: &[f64], tasks: usize, rows: &[usize]) -> Option<Vec<Double>>
             row.swap(step, j);
         }
         column_of.swap(step, j);
-        for i in 0..size {
+        let pivot_row = matrix[step].clone();
+        for (i, row) in matrix.iter_mut().enumerate() {
             if i != step {
-                let factor = matrix[i][step].div(matrix[step][step]);
-                for j in step..=size {
-                    matrix[i][j] = matrix[i][j].sub(factor.mul(matrix[step][j]));
+                let factor = row[step].div(pivot_row[step]);
+                for (entry, &pivot) in row.iter_mut().zip(&pivot_row).skip(step) {
+                    *entry = entry.sub(factor.mul(pivot));
                 }
             }
         }
