@@ -5,8 +5,8 @@
 //! products. It keeps a corral (an affinely independent set of rows with positive weights whose hull contains the
 //! least-norm point of its affine hull), lets one row enter that lies on the near side of the current point, and
 //! walks back to a corral. The norm falls with each round and a corral never returns, so the method ends by itself;
-//! rounding cannot make it turn round and round, because a round that does not lower the norm is not accepted and its
-//! row stays out until another round is.
+//! rounding cannot make it turn round and round, because of the rounds that do not visibly lower the norm only a few
+//! are accepted, and the row of one that is not stays out until another round is.
 //!
 //! Rows may differ in length by any factor: the work is done on cosines, in the unknowns `u_k = w_k |g_k| / m` with
 //! `m` the smallest norm. The problem is then: minimise `uᵀ C u` over `u >= 0, aᵀ u = 1`, with `a_k = m / |g_k|` and C
@@ -137,13 +137,15 @@ struct Hull {
     rounds: usize,
 }
 
-/// An affinely independent set of rows with positive scaled weights, and the `uᵀ C u` that they give.
+/// An affinely independent set of rows with positive scaled weights, the `uᵀ C u` that they give, and how far off
+/// rounding may have put it.
 #[derive(Clone)]
 struct Corral {
     size: usize,
     place: [usize; MAX_TASKS],
     scaled: [f64; MAX_TASKS],
     value: f64,
+    rounding: f64,
 }
 
 impl Corral {
@@ -195,11 +197,13 @@ impl Hull {
     /// Wolfe's major cycles, from the shortest row on.
     fn search(&mut self) -> Result<Corral> {
         let start = (0..self.count).find(|&k| self.reach[k] == 1.0).unwrap_or(0);
-        let mut corral = Corral { size: 0, place: [0; MAX_TASKS], scaled: [0.0; MAX_TASKS], value: 1.0 };
+        let mut corral =
+            Corral { size: 0, place: [0; MAX_TASKS], scaled: [0.0; MAX_TASKS], value: 1.0, rounding: 0.0 };
         corral.push(start);
         corral.scaled[0] = 1.0;
 
         let mut refused = [false; MAX_TASKS];
+        let mut level = 0;
         // A round either lowers the norm or refuses a row; the bound is there for matrices that are no Gramians.
         let most_rounds = 64 * self.count;
         while self.rounds < most_rounds {
@@ -207,6 +211,12 @@ impl Hull {
             self.rounds += 1;
             match self.enter(&corral, entering) {
                 Some(next) if next.value < corral.value => {
+                    corral = next;
+                    refused = [false; MAX_TASKS];
+                }
+                // A row in front of the point by ε lowers the squared norm by ε² only, which may not show.
+                Some(next) if level < 2 * self.count && next.value <= corral.value + next.rounding => {
+                    level += 1;
                     corral = next;
                     refused = [false; MAX_TASKS];
                 }
@@ -251,7 +261,9 @@ impl Hull {
             let target = self.affine_minimum(next.places())?;
             if target[..next.size].iter().all(|&v| v > 0.0) {
                 next.scaled = target;
-                next.value = self.value(&next);
+                let (value, size) = self.value(&next);
+                next.value = value;
+                next.rounding = 4.0 * self.count as f64 * f64::EPSILON * size;
                 return next.value.is_finite().then_some(next);
             }
             let (mut step, mut leaving) = (f64::INFINITY, 0);
@@ -272,17 +284,18 @@ impl Hull {
         None
     }
 
-    /// `uᵀ C u`.
-    fn value(&self, corral: &Corral) -> f64 {
-        let mut sum = 0.0;
+    /// `uᵀ C u`, and the sum of the sizes of its terms.
+    fn value(&self, corral: &Corral) -> (f64, f64) {
+        let (mut sum, mut size) = (0.0, 0.0);
         for (&i, &u) in corral.places().iter().zip(corral.scaled()) {
             let mut product = 0.0;
             for (&j, &v) in corral.places().iter().zip(corral.scaled()) {
                 product += self.cosines[i][j] * v;
+                size += u * v * self.cosines[i][j].abs();
             }
             sum += u * product;
         }
-        sum
+        (sum, size)
     }
 
     /// The minimum of `vᵀ C v` over `aᵀ v = 1` on some rows: `v` is parallel to the solution `y` of
