@@ -25,3 +25,4 @@ pub use layout::Layout;
 pub use shape::{IntoShape, Shape};
 pub use storage::pool;
 pub use tensor::Tensor;
+mod real_tmp;

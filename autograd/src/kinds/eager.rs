@@ -1,0 +1,75 @@
+//! The value that computes at once and records nothing: inference, and the inside of every other kind.
+
+use crate::Mistake;
+use crate::op::Op;
+use crate::value::{Value, operators};
+use alloc::vec::Vec;
+use tress_tensor::{Error, Float, Shape, Tensor};
+
+/// A tensor, or the first mistake that was made on the way to it.
+#[derive(Clone, Debug)]
+pub struct Eager<T: Float = f32>(Result<Tensor<T>, Mistake>);
+
+impl<T: Float> Eager<T> {
+    /// A value from a tensor.
+    pub fn new(tensor: Tensor<T>) -> Self {
+        Self(Ok(tensor))
+    }
+
+    /// The tensor.
+    ///
+    /// # Errors
+    /// The first mistake of the computation, with its place in the source.
+    pub fn tensor(&self) -> Result<&Tensor<T>, Mistake> {
+        self.0.as_ref().map_err(|mistake| *mistake)
+    }
+
+    /// The only number.
+    ///
+    /// # Errors
+    /// The first mistake of the computation, or there is not exactly one number.
+    #[track_caller]
+    pub fn item(&self) -> Result<T, Mistake> {
+        self.tensor()?.item().map_err(Mistake::here)
+    }
+}
+
+impl<T: Float> From<Tensor<T>> for Eager<T> {
+    fn from(tensor: Tensor<T>) -> Self {
+        Self::new(tensor)
+    }
+}
+
+impl<T: Float> Value for Eager<T> {
+    type Elem = T;
+
+    #[track_caller]
+    fn apply(op: Op, xs: &[&Self]) -> Self {
+        // Most operations have one to three operands: no list on the heap for them.
+        let computed = match xs {
+            [Eager(Ok(a))] => op.eval(&[a]),
+            [Eager(Ok(a)), Eager(Ok(b))] => op.eval(&[a, b]),
+            [Eager(Ok(a)), Eager(Ok(b)), Eager(Ok(c))] => op.eval(&[a, b, c]),
+            _ => match xs.iter().map(|x| x.tensor()).collect::<Result<Vec<_>, _>>() {
+                Ok(tensors) => op.eval(&tensors),
+                Err(mistake) => return Self(Err(mistake)),
+            },
+        };
+        Self(computed.map_err(Mistake::here))
+    }
+
+    fn shape(&self) -> Shape {
+        self.0.as_ref().map_or(Shape::SCALAR, |tensor| *tensor.shape())
+    }
+
+    fn lift(&self, constant: Tensor<T>) -> Self {
+        Self(self.0.as_ref().map(|_| constant).map_err(|mistake| *mistake))
+    }
+
+    #[track_caller]
+    fn fail(&self, error: Error) -> Self {
+        Self(Err(self.tensor().err().unwrap_or_else(|| Mistake::here(error))))
+    }
+}
+
+operators!([T: Float] Eager<T>);

@@ -1,0 +1,57 @@
+//! The value that knows its shape and nothing else: a model is validated with it before any work is done.
+
+use crate::Mistake;
+use crate::op::Op;
+use crate::value::{Value, operators};
+use alloc::vec::Vec;
+use core::marker::PhantomData;
+use tress_tensor::{Error, Float, Shape, Tensor};
+
+/// The shape that a value would have, or the first mistake on the way to it. Nothing is computed.
+///
+/// Recorded on a tape it becomes [`Symbol`](crate::Symbol): shapes together with the program that made them.
+#[derive(Clone, Copy, Debug)]
+pub struct Outline<T: Float = f32>(Result<Shape, Mistake>, PhantomData<T>);
+
+impl<T: Float> Outline<T> {
+    /// A value of this shape.
+    pub fn new(shape: Shape) -> Self {
+        Self(Ok(shape), PhantomData)
+    }
+
+    /// The shape, if no mistake was made.
+    ///
+    /// # Errors
+    /// The first mistake, with its place in the source.
+    pub fn inferred(&self) -> Result<Shape, Mistake> {
+        self.0
+    }
+}
+
+impl<T: Float> Value for Outline<T> {
+    type Elem = T;
+
+    #[track_caller]
+    fn apply(op: Op, xs: &[&Self]) -> Self {
+        let shapes = match xs.iter().map(|x| x.0).collect::<Result<Vec<_>, _>>() {
+            Ok(shapes) => shapes,
+            Err(mistake) => return Self(Err(mistake), PhantomData),
+        };
+        Self(op.infer(&shapes).map_err(Mistake::here), PhantomData)
+    }
+
+    fn shape(&self) -> Shape {
+        self.0.unwrap_or(Shape::SCALAR)
+    }
+
+    fn lift(&self, constant: Tensor<T>) -> Self {
+        Self(self.0.map(|_| *constant.shape()), PhantomData)
+    }
+
+    #[track_caller]
+    fn fail(&self, error: Error) -> Self {
+        Self(Err(self.0.err().unwrap_or_else(|| Mistake::here(error))), PhantomData)
+    }
+}
+
+operators!([T: Float] Outline<T>);

@@ -1,0 +1,224 @@
+//! The value that is K values at once: K cotangents in one sweep.
+
+use crate::op::{Conv, ConvRole, Epilogue, Op, Product, Slice};
+use crate::value::{Arrange, Value, operators};
+use alloc::vec::Vec;
+use tress_tensor::{Error, Shape, Tensor};
+
+/// One value that all K share, or K values along a first axis of length K.
+///
+/// Every operation has the right meaning: it acts on each of the K by itself. For the operations that matter there is
+/// a fast arm that does all K in one operation (with the same bits, as kernels add in an order that does not depend on
+/// how much they are given); the others are done one by one.
+#[derive(Clone, Debug)]
+pub enum Stacked<V> {
+    /// The same for all K.
+    Shared(V),
+    /// `[K, ..]`: one for each.
+    Each(V),
+}
+
+use Stacked::{Each, Shared};
+
+impl<V: Value> Stacked<V> {
+    /// The K values, a shared one repeated.
+    pub fn each(&self, k: usize) -> V {
+        match self {
+            Each(v) => v.clone(),
+            Shared(v) => repeat(v, k),
+        }
+    }
+
+    /// The number of values, where there are several.
+    fn count(&self) -> Option<usize> {
+        match self {
+            Each(v) => v.shape().first().copied(),
+            Shared(_) => None,
+        }
+    }
+
+    /// The value of row `i`.
+    #[track_caller]
+    fn row(&self, i: usize) -> V {
+        match self {
+            Each(v) => v.at(0, i),
+            Shared(v) => v.clone(),
+        }
+    }
+
+    fn inside(&self) -> &V {
+        match self {
+            Each(v) | Shared(v) => v,
+        }
+    }
+}
+
+impl<V: Value> Value for Stacked<V> {
+    type Elem = V::Elem;
+
+    #[track_caller]
+    fn apply(op: Op, xs: &[&Self]) -> Self {
+        let Some(k) = xs.iter().find_map(|x| x.count()) else {
+            return Shared(V::apply(op, &xs.iter().map(|x| x.inside()).collect::<Vec<_>>()));
+        };
+        Each(together(&op, xs, k).unwrap_or_else(|| one_by_one(&op, xs, k)))
+    }
+
+    fn shape(&self) -> Shape {
+        match self {
+            Shared(v) => v.shape(),
+            Each(v) => v.shape().remove(0).unwrap_or(Shape::SCALAR),
+        }
+    }
+
+    fn lift(&self, constant: Tensor<V::Elem>) -> Self {
+        Shared(self.inside().lift(constant))
+    }
+
+    #[track_caller]
+    fn fail(&self, error: Error) -> Self {
+        Shared(self.inside().fail(error))
+    }
+}
+
+operators!([V: Value] Stacked<V>);
+
+/// The meaning of every operation: row by row.
+#[track_caller]
+fn one_by_one<V: Value>(op: &Op, xs: &[&Stacked<V>], k: usize) -> V {
+    let row = |i: usize| {
+        let rows: Vec<V> = xs.iter().map(|x| x.row(i)).collect();
+        V::apply(op.clone(), &rows.iter().collect::<Vec<_>>())
+    };
+    let first = row(0);
+    let others: Vec<V> = (1..k).map(row).collect();
+    first.stack(0, &others)
+}
+
+/// All rows in one operation, where there is a way: the operation moved behind the new first axis.
+#[track_caller]
+fn together<V: Value>(op: &Op, xs: &[&Stacked<V>], k: usize) -> Option<V> {
+    if k == 0 {
+        return Some(xs[0].inside().fail(Error::Setting { op: op.name(), why: "a stack of no values" }));
+    }
+    let x = xs[0];
+    let alone = |op: Op| Some(V::apply(op, &[x.inside()]));
+    match op {
+        Op::Map(_) | Op::Stop => alone(op.clone()),
+        // Pointwise: shared operands are repeated, which costs no memory.
+        Op::Zip(_) | Op::MapGrad(_) | Op::Select => {
+            let all: Vec<V> = xs.iter().map(|x| x.each(k)).collect();
+            Some(V::apply(op.clone(), &all.iter().collect::<Vec<_>>()))
+        }
+        Op::Concat(axis) => {
+            let all: Vec<V> = xs.iter().map(|x| x.each(k)).collect();
+            Some(V::apply(Op::Concat(axis + 1), &all.iter().collect::<Vec<_>>()))
+        }
+        Op::Permute(order) => alone(Op::Permute(order.behind_one().ok()?)),
+        Op::Reshape(shape) => alone(Op::Reshape(shape.insert(0, k).ok()?)),
+        Op::Expand(shape) => {
+            // New axes go between K and the old ones.
+            let (from, to) = (x.shape(), shape.insert(0, k).ok()?);
+            let mut aligned = to;
+            for axis in 1..to.rank() {
+                let front = to.rank() - from.rank();
+                aligned = aligned.with(axis, if axis < front { 1 } else { from[axis - front] }).ok()?;
+            }
+            Some(V::apply(Op::Expand(to), &[&x.inside().reshape(aligned)]))
+        }
+        Op::Slice(slice) => alone(Op::Slice(behind(slice))),
+        Op::Unslice(slice, len) => alone(Op::Unslice(behind(slice), *len)),
+        Op::Flip(axis) => alone(Op::Flip(axis + 1)),
+        Op::Sum(axes) => alone(Op::Sum(axes.behind_one())),
+        Op::Max(axes) => alone(Op::Max(axes.behind_one())),
+        Op::Softmax | Op::LogSoftmax => alone(op.clone()),
+        Op::Gather(axis, index) => alone(Op::Gather(axis + 1, index.clone())),
+        Op::Scatter(axis, index, len) => alone(Op::Scatter(axis + 1, index.clone(), *len)),
+        Op::MeanPool(..) => unfold(&V::apply(op.clone(), &[&fold(x.inside())?]), k),
+        Op::MaxPool(..) => {
+            let all: Option<Vec<V>> = xs.iter().map(|x| fold(&x.each(k))).collect();
+            unfold(&V::apply(op.clone(), &all?.iter().collect::<Vec<_>>()), k)
+        }
+        Op::Product(product) => multiply(product, xs, k),
+        Op::Conv(conv) => convolve(conv, xs, k),
+        Op::Dropout(_) => {
+            // The mask depends on the place in one value: one mask for all K.
+            let ones = x.inside().lift(Tensor::full(x.shape(), tress_tensor::Float::ONE).ok()?);
+            Some(x.inside().clone() * V::apply(op.clone(), &[&ones]))
+        }
+    }
+}
+
+fn multiply<V: Value>(product: &Product, xs: &[&Stacked<V>], k: usize) -> Option<V> {
+    let (a, b) = (xs[0], xs[1]);
+    let op = Op::Product(*product);
+    match (a, b) {
+        // K stacks of rows against one matrix: one product of K m rows. The bias is shared by the rows as well.
+        (Each(rows), Shared(_)) if b.shape().rank() == 2 && !product.transposed[0] => {
+            let third = xs.get(2);
+            if matches!(third, Some(Each(_))) {
+                return None;
+            }
+            let shape = rows.shape();
+            let tall = rows.reshape([k * shape[1], shape[2]]);
+            let mut operands: Vec<&V> = alloc::vec![&tall, b.inside()];
+            operands.extend(third.map(|bias| bias.inside()));
+            let y = V::apply(op, &operands);
+            Some(y.reshape([k, shape[1], y.shape()[1]]))
+        }
+        // One more batch axis; a shared operand is repeated there without being copied.
+        _ if product.epilogue == Epilogue::NONE => Some(V::apply(op, &[&a.each(k), &b.each(k)])),
+        _ => None,
+    }
+}
+
+fn convolve<V: Value>(conv: &Conv, xs: &[&Stacked<V>], k: usize) -> Option<V> {
+    let op = |window| Op::Conv(Conv { window, ..*conv });
+    let third: Option<&V> = match xs.get(2) {
+        Some(Each(_)) => return None,
+        Some(Shared(bias)) => Some(bias),
+        None => None,
+    };
+    match (conv.role, xs[0], xs[1]) {
+        // K is folded into the samples wherever the weights are shared.
+        (ConvRole::Output, Each(x), Shared(w)) => {
+            let folded = fold(x)?;
+            let operands: Vec<&V> = [&folded, w].into_iter().chain(third).collect();
+            unfold(&V::apply(op(conv.window), &operands), k)
+        }
+        (ConvRole::Image, Shared(w), Each(y)) => unfold(&V::apply(op(conv.window), &[w, &fold(y)?]), k),
+        // K cotangents of one image: K times the output channels, so that the image is gathered once.
+        (ConvRole::Weight, Shared(x), Each(y)) if conv.groups == 1 => {
+            let s = y.shape();
+            let wide = y.permute(&[1, 0, 2, 3, 4]).reshape([s[1], k * s[2], s[3], s[4]]);
+            let w = V::apply(op(conv.window), &[x, &wide]);
+            unfold(&w, k)
+        }
+        _ => None,
+    }
+}
+
+/// `[K, N, ..]` as `[K N, ..]`.
+fn fold<V: Value>(x: &V) -> Option<V> {
+    let shape = x.shape();
+    let folded = shape.remove(0).ok()?.with(0, shape[0] * shape.get(1)?).ok()?;
+    Some(x.reshape(folded))
+}
+
+/// `[K N, ..]` as `[K, N, ..]`.
+fn unfold<V: Value>(x: &V, k: usize) -> Option<V> {
+    let shape = x.shape();
+    let unfolded = shape.with(0, shape.first()? / k).ok()?.insert(0, k).ok()?;
+    Some(x.reshape(unfolded))
+}
+
+fn repeat<V: Value>(v: &V, k: usize) -> V {
+    match v.shape().insert(0, k) {
+        Ok(shape) => v.expand(shape),
+        Err(error) => v.fail(error),
+    }
+}
+
+fn behind(slice: &Slice) -> Slice {
+    Slice { axis: slice.axis + 1, ..*slice }
+}

@@ -1,0 +1,67 @@
+//! What each operation computes, on tensors.
+
+use super::{Conv, ConvRole, MaxRole, Op, Product, Role, Slice};
+use alloc::vec::Vec;
+use tress_tensor::{Error, Float, Shape, Tensor};
+
+impl Op {
+    /// The result of the operation.
+    ///
+    /// # Errors
+    /// The operands do not pass [`infer`](Op::infer), which is asked first.
+    pub fn eval<T: Float>(&self, xs: &[&Tensor<T>]) -> Result<Tensor<T>, Error> {
+        match xs {
+            [a] => self.infer(&[*a.shape()])?,
+            [a, b] => self.infer(&[*a.shape(), *b.shape()])?,
+            _ => self.infer(&xs.iter().map(|x| *x.shape()).collect::<Vec<Shape>>())?,
+        };
+        let x = xs[0];
+        match self {
+            Op::Map(map) => Ok(x.map(*map)),
+            Op::MapGrad(map) => Tensor::map_grad(*map, x, xs[1]),
+            Op::Zip(zip) => x.zip(*zip, xs[1]),
+            Op::Select => x.select(xs[1], xs[2]),
+            Op::Stop => Ok(x.clone()),
+
+            Op::Permute(order) => {
+                let mut axes = [0; Shape::MAX_RANK];
+                order.axes().enumerate().for_each(|(to, from)| axes[to] = from);
+                x.permute(&axes[..x.rank()])
+            }
+            Op::Reshape(shape) => x.reshape(*shape),
+            Op::Expand(shape) => x.expand(*shape),
+            Op::Slice(Slice { axis, start, end, step }) => x.slice(*axis, *start, *end, *step),
+            Op::Unslice(Slice { axis, start, end, step }, len) => x.unslice(*axis, *start, *end, *step, *len),
+            Op::Flip(axis) => x.flip(*axis),
+            Op::Concat(axis) => Tensor::concat(xs, *axis),
+
+            Op::Sum(axes) => x.sum(*axes),
+            Op::Max(axes) => x.max(*axes),
+
+            Op::Product(Product { transposed, epilogue }) => {
+                x.product(xs[1], *transposed, xs.get(2).copied(), epilogue.activation)
+            }
+            Op::Conv(Conv { window, groups, role, epilogue }) => match role {
+                ConvRole::Output => {
+                    x.conv2d(xs[1], xs.get(2).copied(), *window, *groups, epilogue.activation)
+                }
+                ConvRole::Image => x.conv2d_image(xs[1], *window, *groups),
+                ConvRole::Weight => x.conv2d_weight(xs[1], *window, *groups),
+            },
+
+            Op::MaxPool(window, MaxRole::Output) => x.max_pool(*window),
+            Op::MaxPool(window, MaxRole::Scatter) => x.max_pool_scatter(xs[1], *window),
+            Op::MaxPool(window, MaxRole::Gather) => x.max_pool_gather(xs[1], *window),
+            Op::MeanPool(window, Role::Output) => x.mean_pool(*window),
+            Op::MeanPool(window, Role::Transpose) => x.mean_pool_transpose(*window),
+
+            Op::Gather(axis, index) => x.gather(*axis, index.places()),
+            Op::Scatter(axis, index, len) => x.scatter(*axis, index.places(), *len),
+
+            Op::Softmax => x.softmax(),
+            Op::LogSoftmax => x.log_softmax(),
+
+            Op::Dropout(dropout) => x.dropout(dropout.rate, dropout.seed),
+        }
+    }
+}

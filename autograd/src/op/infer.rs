@@ -1,0 +1,260 @@
+//! The one gate for user error: the shape of a result, or what is wrong with the operands.
+
+use super::{Conv, ConvRole, Epilogue, MaxRole, Op, Product, Role};
+use tress_tensor::pointwise::Keep;
+use tress_tensor::{Error, Layout, Shape, Window};
+
+impl Op {
+    /// The shape of the result for operands of these shapes.
+    ///
+    /// # Errors
+    /// The operands do not fit the operation; the message names it, the shapes, and what differs. What passes this gate
+    /// does not fail later.
+    pub fn infer(&self, xs: &[Shape]) -> Result<Shape, Error> {
+        let op = self.name();
+        let operands = match self {
+            Op::Zip(_) | Op::MapGrad(_) => 2,
+            Op::Select => 3,
+            Op::Concat(_) => xs.len().max(1),
+            Op::Product(_) | Op::Conv(_) => 2 + self.epilogue().bias as usize,
+            Op::MaxPool(_, MaxRole::Scatter | MaxRole::Gather) => 2,
+            _ => 1,
+        };
+        if xs.len() != operands {
+            return Err(Error::Setting { op, why: "the number of operands is not the operation's" });
+        }
+        let x = &xs[0];
+        match self {
+            Op::Map(_) | Op::Stop => Ok(*x),
+            Op::Zip(_) | Op::MapGrad(_) | Op::Select => {
+                xs[1..].iter().try_for_each(|other| same(op, x, other))?;
+                Ok(*x)
+            }
+            Op::Permute(order) => {
+                let mut axes = [0; Shape::MAX_RANK];
+                order.axes().enumerate().for_each(|(to, from)| axes[to] = from);
+                Ok(*Layout::contiguous(*x).permute(&axes[..order.axes().len()])?.shape())
+            }
+            Op::Reshape(shape) => {
+                Layout::contiguous(*x).reshape(*shape)?;
+                Ok(*shape)
+            }
+            Op::Expand(shape) => Ok(*Layout::contiguous(*x).expand(*shape)?.shape()),
+            Op::Slice(s) => Ok(*Layout::contiguous(*x).slice(s.axis, s.start, s.end, s.step)?.shape()),
+            Op::Unslice(s, len) => {
+                let whole = x.with(s.axis, *len)?;
+                let part = Layout::contiguous(whole).slice(s.axis, s.start, s.end, s.step)?;
+                same(op, x, part.shape())?;
+                Ok(whole)
+            }
+            Op::Flip(axis) => Ok(*Layout::contiguous(*x).flip(*axis)?.shape()),
+            Op::Concat(axis) => concat(op, *axis, xs),
+            Op::Sum(axes) => axes.remove_from(op, x),
+            Op::Max(axes) => {
+                if axes.iter().any(|axis| x.get(axis) == Some(&0)) {
+                    return Err(Error::Unfit {
+                        op,
+                        shape: *x,
+                        why: "nothing is not a maximum: an axis is empty",
+                    });
+                }
+                axes.remove_from(op, x)
+            }
+            Op::Product(product) => infer_product(op, product, xs),
+            Op::Conv(conv) => infer_conv(op, conv, xs),
+            Op::MaxPool(window, MaxRole::Output) => pooled(op, window, x),
+            Op::MaxPool(window, MaxRole::Scatter) => {
+                same(op, &pooled(op, window, x)?, &xs[1])?;
+                Ok(*x)
+            }
+            Op::MaxPool(window, MaxRole::Gather) => {
+                same(op, x, &xs[1])?;
+                pooled(op, window, x)
+            }
+            Op::MeanPool(window, Role::Output) => pooled(op, window, x),
+            Op::MeanPool(window, Role::Transpose) => {
+                let image = image_of(op, x)?.with(2, window.input[0])?.with(3, window.input[1])?;
+                same(op, x, &pooled(op, window, &image)?)?;
+                Ok(image)
+            }
+            Op::Gather(axis, index) => {
+                let len = *x.get(*axis).ok_or(Error::Axis { op, axis: *axis, shape: *x })?;
+                index_fits(op, *axis, index.largest(), len)?;
+                splice(op, x, *axis, 1, index.places().shape())
+            }
+            Op::Scatter(axis, index, len) => {
+                index_fits(op, *axis, index.largest(), *len)?;
+                let places = index.places().shape();
+                if x.get(*axis..*axis + places.rank()) != Some(&**places) {
+                    let why = "the operand must have the axes of the index at its axis";
+                    return Err(Error::Mismatch { op, left: *x, right: *places, why, lengths: None });
+                }
+                splice(op, x, *axis, places.rank(), &Shape::named(op, &[*len])?)
+            }
+            Op::Softmax | Op::LogSoftmax => match x.last() {
+                Some(_) => Ok(*x),
+                None => Err(Error::Unfit { op, shape: *x, why: "at least one axis is wanted" }),
+            },
+            Op::Dropout(dropout) => {
+                if !(0.0..1.0).contains(&dropout.rate) {
+                    return Err(Error::Setting { op, why: "the rate must be at least 0 and below 1" });
+                }
+                Ok(*x)
+            }
+        }
+    }
+}
+
+fn same(op: &'static str, left: &Shape, right: &Shape) -> Result<(), Error> {
+    if left == right {
+        return Ok(());
+    }
+    let lengths = left.iter().zip(right.iter()).find(|(a, b)| a != b).map(|(&a, &b)| (a, b));
+    let (why, lengths) = match lengths {
+        _ if left.rank() != right.rank() => ("numbers of axes", Some((left.rank(), right.rank()))),
+        lengths => ("lengths", lengths),
+    };
+    Err(Error::Mismatch { op, left: *left, right: *right, why, lengths })
+}
+
+fn concat(op: &'static str, axis: usize, xs: &[Shape]) -> Result<Shape, Error> {
+    let first = &xs[0];
+    let mut total = 0usize;
+    for x in xs {
+        let len = *x.get(axis).ok_or(Error::Axis { op, axis, shape: *x })?;
+        // All other axes must agree; the messages for that are those of `same`.
+        same(op, &first.with(axis, len)?, x).map_err(|error| match error {
+            Error::Mismatch { why, lengths, .. } => {
+                Error::Mismatch { op, left: *first, right: *x, why, lengths }
+            }
+            other => other,
+        })?;
+        total = total.checked_add(len).ok_or(Error::TooLarge { op, shape: *x })?;
+    }
+    first.with(axis, total)
+}
+
+fn infer_product(op: &'static str, product: &Product, xs: &[Shape]) -> Result<Shape, Error> {
+    let (a, b) = (&xs[0], &xs[1]);
+    if let Some(shape) = [a, b].into_iter().find(|x| x.rank() < 2) {
+        return Err(Error::Unfit { op, shape: *shape, why: "at least two axes are wanted" });
+    }
+    let matrix = |x: &Shape, transposed: bool| {
+        let (rows, columns) = (x[x.rank() - 2], x[x.rank() - 1]);
+        if transposed { (columns, rows) } else { (rows, columns) }
+    };
+    let (m, k) = matrix(a, product.transposed[0]);
+    let (k_right, n) = matrix(b, product.transposed[1]);
+    if k != k_right {
+        let (why, lengths) = ("inner lengths", Some((k, k_right)));
+        return Err(Error::Mismatch { op, left: *a, right: *b, why, lengths });
+    }
+    let batch = a.rank() - 2;
+    if a.rank() != b.rank() || a[..batch] != b[..batch] {
+        let why = "the axes before the last two must be equal";
+        return Err(Error::Mismatch { op, left: *a, right: *b, why, lengths: None });
+    }
+    epilogue(op, &product.epilogue, xs, n)?;
+    a.with(batch, m)?.with(batch + 1, n)
+}
+
+/// Checks the bias, if there is one, and that the activation can be undone from its output.
+fn epilogue(op: &'static str, epilogue: &Epilogue, xs: &[Shape], channels: usize) -> Result<(), Error> {
+    if let (true, Some(bias)) = (epilogue.bias, xs.get(2)) {
+        same(op, bias, &Shape::named(op, &[channels])?)?;
+    }
+    match epilogue.activation {
+        Some(map) if map.keep() != Keep::Output => {
+            let why = "only activations whose derivative needs the output alone can be fused";
+            Err(Error::Setting { op, why })
+        }
+        _ => Ok(()),
+    }
+}
+
+fn image_of(op: &'static str, x: &Shape) -> Result<Shape, Error> {
+    match x.rank() {
+        4 => Ok(*x),
+        _ => Err(Error::Unfit { op, shape: *x, why: "four axes are wanted: N, C, H, W" }),
+    }
+}
+
+fn pooled(op: &'static str, window: &Window, x: &Shape) -> Result<Shape, Error> {
+    let x = image_of(op, x)?;
+    if x[2..] != window.input {
+        let (left, right) = (x, Shape::named(op, &window.input)?);
+        let why = "the image is not of the size that the window was made for";
+        return Err(Error::Mismatch { op, left, right, why, lengths: None });
+    }
+    for axis in 0..2 {
+        // A window wholly in the padding would have no maximum, and the mean of nothing.
+        if window.pad[axis].iter().any(|&pad| pad >= window.kernel[axis].max(1)) {
+            return Err(Error::Setting { op, why: "the padding must be smaller than the window" });
+        }
+    }
+    let [h, w] = window.output(op)?;
+    x.with(2, h)?.with(3, w)
+}
+
+fn infer_conv(op: &'static str, conv: &Conv, xs: &[Shape]) -> Result<Shape, Error> {
+    let Conv { window, groups, role, .. } = conv;
+    let (groups, [oh, ow]) = (*groups, window.output(op)?);
+    if groups == 0 {
+        return Err(Error::Setting { op, why: "there must be at least one group" });
+    }
+    let (left, right) = (image_of(op, &xs[0])?, image_of(op, &xs[1])?);
+    let mismatch = |why, lengths| Error::Mismatch { op, left, right, why, lengths };
+    let fits = |why, a: usize, b: usize| if a == b { Ok(()) } else { Err(mismatch(why, Some((a, b)))) };
+    let size = |why, x: &Shape, [h, w]: [usize; 2]| {
+        fits(why, x[2], h)?;
+        fits(why, x[3], w)
+    };
+    match role {
+        ConvRole::Output => {
+            size("sizes of the image", &left, window.input)?;
+            size("sizes of the kernel", &right, window.kernel)?;
+            fits("channels", left[1], right[1].saturating_mul(groups))?;
+            fits("output channels and a multiple of the groups", right[0], right[0] / groups * groups)?;
+            epilogue(op, &conv.epilogue, xs, right[0])?;
+            Shape::named(op, &[left[0], right[0], oh, ow])
+        }
+        ConvRole::Image => {
+            size("sizes of the kernel", &left, window.kernel)?;
+            size("sizes of the result", &right, [oh, ow])?;
+            fits("output channels", left[0], right[1])?;
+            fits("output channels and a multiple of the groups", left[0], left[0] / groups * groups)?;
+            Shape::named(op, &[right[0], left[1].saturating_mul(groups), window.input[0], window.input[1]])
+        }
+        ConvRole::Weight => {
+            size("sizes of the image", &left, window.input)?;
+            size("sizes of the result", &right, [oh, ow])?;
+            fits("samples", left[0], right[0])?;
+            fits("channels and a multiple of the groups", left[1], left[1] / groups * groups)?;
+            fits("output channels and a multiple of the groups", right[1], right[1] / groups * groups)?;
+            Shape::named(op, &[right[1], left[1] / groups, window.kernel[0], window.kernel[1]])
+        }
+    }
+}
+
+fn index_fits(op: &'static str, axis: usize, largest: Option<u32>, len: usize) -> Result<(), Error> {
+    match largest {
+        Some(largest) if largest as usize >= len => {
+            let start = largest as usize;
+            Err(Error::Range { op, axis, start, end: start + 1, len })
+        }
+        _ => Ok(()),
+    }
+}
+
+/// `x` with `count` axes from `axis` on replaced by the axes of `middle`.
+fn splice(op: &'static str, x: &Shape, axis: usize, count: usize, middle: &Shape) -> Result<Shape, Error> {
+    let rank = x.rank() - count + middle.rank();
+    if rank > Shape::MAX_RANK {
+        return Err(Error::Rank { op, rank });
+    }
+    let mut lengths = [0; Shape::MAX_RANK];
+    lengths[..axis].copy_from_slice(&x[..axis]);
+    lengths[axis..axis + middle.rank()].copy_from_slice(middle);
+    lengths[axis + middle.rank()..rank].copy_from_slice(&x[axis + count..]);
+    Shape::named(op, &lengths[..rank])
+}

@@ -1,0 +1,301 @@
+//! The closed set of operations.
+//!
+//! It is closed under transposition: the reverse rule of every operation is written in operations of this set, so a
+//! gradient is an ordinary program that can be differentiated again. To add one, follow what the compiler lists: the
+//! arms in [`infer`](Op::infer), `eval`, `vjp` and `name`.
+
+mod eval;
+mod infer;
+
+use tress_tensor::pointwise::{Map, Zip};
+use tress_tensor::{Axes, Error, Shape, Tensor, Window};
+
+/// An operation with its settings; the operands come separately.
+///
+/// `[..]` names shapes, `g` a cotangent of the result.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub enum Op {
+    // Pointwise: operands of one shape. Broadcasting is an `Expand` that the front end puts in.
+    /// `f(x)`.
+    Map(Map),
+    /// `(kept, g) -> g f'(kept)`: the reverse and the forward rule of `Map` in one pass; see `Map::keep`.
+    MapGrad(Map),
+    /// `f(a, b)`.
+    Zip(Zip),
+    /// `(condition, a, b)`: `a` where the condition is not zero, else `b`.
+    Select,
+    /// `x`, as a constant: no gradient flows.
+    Stop,
+
+    // Layout: views, and their transposes.
+    /// The axes in another order.
+    Permute(Order),
+    /// The same elements under another shape.
+    Reshape(Shape),
+    /// Axes of length 1 repeated, and new ones put in front.
+    Expand(Shape),
+    /// Part of an axis.
+    Slice(Slice),
+    /// Zeros with the operand at the places that [`Slice`] would take from an axis of length `len`: its transpose.
+    Unslice(Slice, usize),
+    /// An axis run backwards.
+    Flip(usize),
+    /// Any number of operands end to end along an axis.
+    Concat(usize),
+
+    // Reductions: the axes vanish.
+    /// The sum along axes.
+    Sum(Axes),
+    /// The largest along axes; of equal ones each gets its share of the gradient.
+    Max(Axes),
+
+    // Multilinear.
+    /// `a [.., m, k]`, `b [.., k, n]` -> `[.., m, n]`.
+    Product(Product),
+    /// One of the three partial evaluations of the convolution form.
+    Conv(Conv),
+
+    // Windows.
+    /// The largest in each window, and its linear companions.
+    MaxPool(Window, MaxRole),
+    /// The mean of each window, or its transpose.
+    MeanPool(Window, Role),
+
+    // Indices.
+    /// `x[index]` along an axis: the axis becomes the axes of the index.
+    Gather(usize, Index),
+    /// The transpose of `Gather` on an axis of length `len`: adds what has the same index.
+    Scatter(usize, Index, usize),
+
+    // Fused, along the last axis.
+    /// `exp(x) / sum exp(x)`.
+    Softmax,
+    /// `x - ln sum exp(x)`.
+    LogSoftmax,
+
+    /// Zero with probability `rate`, else `x / (1 - rate)`; which ones follows from the seed and the place alone.
+    Dropout(Dropout),
+}
+
+/// A permutation of axes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Order {
+    axes: [u8; Shape::MAX_RANK],
+    rank: u8,
+}
+
+impl Order {
+    /// Axis `i` of the result is axis `axes[i]` of the operand.
+    ///
+    /// # Errors
+    /// Not a permutation.
+    pub fn new(axes: &[usize]) -> Result<Self, Error> {
+        let lengths = Shape::named("permute", &[1; Shape::MAX_RANK][..axes.len().min(Shape::MAX_RANK)])?;
+        tress_tensor::Layout::contiguous(lengths).permute(axes)?;
+        let mut order = Self { axes: [0; Shape::MAX_RANK], rank: axes.len() as u8 };
+        for (to, &from) in order.axes.iter_mut().zip(axes) {
+            *to = from as u8;
+        }
+        Ok(order)
+    }
+
+    /// The axes of the operand, in the order of the result.
+    pub fn axes(&self) -> impl ExactSizeIterator<Item = usize> + '_ {
+        self.axes[..self.rank as usize].iter().map(|&axis| axis as usize)
+    }
+
+    /// The permutation that undoes this one.
+    pub fn inverse(&self) -> Self {
+        let mut inverse = *self;
+        for (to, from) in self.axes().enumerate() {
+            inverse.axes[from] = to as u8;
+        }
+        inverse
+    }
+
+    /// The same permutation behind a new first axis that stays in front.
+    ///
+    /// # Errors
+    /// Too many axes.
+    pub fn behind_one(&self) -> Result<Self, Error> {
+        let mut axes = [0; Shape::MAX_RANK + 1];
+        for (to, from) in self.axes().enumerate() {
+            axes[to + 1] = from + 1;
+        }
+        Self::new(&axes[..=self.rank as usize])
+    }
+}
+
+/// Every `step`-th index of `axis` from `start` up to but not including `end`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Slice {
+    /// The axis.
+    pub axis: usize,
+    /// The first index.
+    pub start: usize,
+    /// One past the last index.
+    pub end: usize,
+    /// The step; at least 1.
+    pub step: usize,
+}
+
+/// What a product does before and after multiplying.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Product {
+    /// Whether the last two axes of each operand are to be read exchanged.
+    pub transposed: [bool; 2],
+    /// What is done to the result while it is still in registers.
+    pub epilogue: Epilogue,
+}
+
+/// A bias to add and a function to apply, in the same pass as the multilinear operation before them.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Epilogue {
+    /// Whether a third operand is added: one number for each column of a product, each channel of a convolution.
+    pub bias: bool,
+    /// The function applied last; only those whose derivative needs the output alone (`Keep::Output`).
+    pub activation: Option<Map>,
+}
+
+impl Epilogue {
+    /// Nothing.
+    pub const NONE: Epilogue = Epilogue { bias: false, activation: None };
+}
+
+/// A two-dimensional convolution (cross-correlation, as in every framework of the field): images `[N, C, H, W]`, weights
+/// `[O, C / groups, kh, kw]`, result `[N, O, oh, ow]`.
+///
+/// It is one trilinear form `T(x, w, y) = sum x[n, c, p s + r d - pad] w[o, c, r] y[n, o, p]` of images, weights and
+/// results; each role fixes two of the three and gives the third.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Conv {
+    /// How the kernel lies over the image.
+    pub window: Window,
+    /// Into how many independent parts the channels fall.
+    pub groups: usize,
+    /// What is given, and what comes out.
+    pub role: ConvRole,
+    /// For the forward role only.
+    pub epilogue: Epilogue,
+}
+
+/// Which operand of the convolution form comes out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ConvRole {
+    /// `(x, w) -> y`.
+    Output,
+    /// `(w, y) -> x`: the gradient of the image, also known as transposed convolution.
+    Image,
+    /// `(x, y) -> w`: the gradient of the weights.
+    Weight,
+}
+
+/// The maximum of windows, or a linear map that goes by its places.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum MaxRole {
+    /// `x -> y`: the largest of each window.
+    Output,
+    /// `(x, g)`: puts each `g` at the place of the first maximum of its window in `x`, adding where windows overlap.
+    Scatter,
+    /// `(x, t)`: takes from `t` the element at the place of the first maximum of each window in `x`.
+    Gather,
+}
+
+/// A linear map or its transpose.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Role {
+    /// The map itself.
+    Output,
+    /// The transpose.
+    Transpose,
+}
+
+/// Whole numbers that pick elements along an axis.
+#[derive(Clone, Debug)]
+pub struct Index {
+    places: Tensor<u32>,
+    largest: Option<u32>,
+}
+
+impl Index {
+    /// An index of any shape.
+    pub fn new(places: &Tensor<u32>) -> Self {
+        let places = places.contiguous();
+        let largest = places.as_slice().and_then(|all| all.iter().max().copied());
+        Self { places, largest }
+    }
+
+    /// The places.
+    pub fn places(&self) -> &Tensor<u32> {
+        &self.places
+    }
+
+    /// The largest place, if there is any.
+    pub fn largest(&self) -> Option<u32> {
+        self.largest
+    }
+}
+
+/// The settings of dropout.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Dropout {
+    /// The probability of a zero, in `0.0..1.0`.
+    pub rate: f64,
+    /// Where the random numbers start.
+    pub seed: u64,
+}
+
+impl Op {
+    /// The name as programs and messages print it.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Op::Map(map) => map.name(),
+            Op::MapGrad(_) => "map_grad",
+            Op::Zip(zip) => zip.name(),
+            Op::Select => "select",
+            Op::Stop => "stop",
+            Op::Permute(_) => "permute",
+            Op::Reshape(_) => "reshape",
+            Op::Expand(_) => "expand",
+            Op::Slice(_) => "slice",
+            Op::Unslice(..) => "unslice",
+            Op::Flip(_) => "flip",
+            Op::Concat(_) => "concat",
+            Op::Sum(_) => "sum",
+            Op::Max(_) => "max_along",
+            Op::Product(_) => "matmul",
+            Op::Conv(Conv { role: ConvRole::Output, .. }) => "conv2d",
+            Op::Conv(Conv { role: ConvRole::Image, .. }) => "conv2d_image",
+            Op::Conv(Conv { role: ConvRole::Weight, .. }) => "conv2d_weight",
+            Op::MaxPool(_, MaxRole::Output) => "max_pool",
+            Op::MaxPool(_, MaxRole::Scatter) => "max_pool_scatter",
+            Op::MaxPool(_, MaxRole::Gather) => "max_pool_gather",
+            Op::MeanPool(_, Role::Output) => "mean_pool",
+            Op::MeanPool(_, Role::Transpose) => "mean_pool_transpose",
+            Op::Gather(..) => "gather",
+            Op::Scatter(..) => "scatter",
+            Op::Softmax => "softmax",
+            Op::LogSoftmax => "log_softmax",
+            Op::Dropout(_) => "dropout",
+        }
+    }
+
+    /// What the operation does after its multilinear part, if it has such a part.
+    pub(crate) fn epilogue(&self) -> Epilogue {
+        match self {
+            Op::Product(product) => product.epilogue,
+            Op::Conv(conv) => conv.epilogue,
+            _ => Epilogue::NONE,
+        }
+    }
+
+    /// The operation without its epilogue.
+    pub(crate) fn bare(&self) -> Op {
+        match self {
+            Op::Product(product) => Op::Product(Product { epilogue: Epilogue::NONE, ..*product }),
+            Op::Conv(conv) => Op::Conv(Conv { epilogue: Epilogue::NONE, ..*conv }),
+            other => other.clone(),
+        }
+    }
+}

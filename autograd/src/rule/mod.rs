@@ -1,0 +1,31 @@
+//! The rules of differentiation, written once, generic over the kind of value that they run on.
+//!
+//! A rule returns a cotangent or a tangent and does nothing else: it never adds to what others returned (only the sweep
+//! adds) and never undoes a broadcast (broadcasting is an operation with a rule of its own).
+
+mod jvp;
+mod term;
+mod vjp;
+
+pub use jvp::jvp;
+pub use term::Term;
+pub use vjp::{through_activation, vjp};
+
+use crate::value::{Pointwise, Value};
+use tress_tensor::pointwise::{Jet, Keep, Map};
+
+/// `g f''`: what the derivative of a function does when it is differentiated itself, from what the function kept.
+/// `None` where it is zero everywhere.
+fn second<V: Value>(map: Map, kept: &V, g: &V) -> Option<V> {
+    // The function's own `df`, run on terms that record what it does, with a slope carried along.
+    match map.df(Jet::variable(Term::Value(kept.clone()))).slope {
+        Term::Constant(0.0) => None,
+        Term::Constant(c) => Some(g.scale(c)),
+        Term::Value(slope) => Some(g.clone() * slope),
+    }
+}
+
+/// What the derivative of `map` is to be given, of `x` and `y = map(x)`.
+fn kept<'a, V>(map: Map, x: &'a V, y: &'a V) -> &'a V {
+    if map.keep() == Keep::Output { y } else { x }
+}

@@ -1,0 +1,169 @@
+//! Reverse rules: from the cotangent of a result to the cotangent of one operand.
+
+use super::{kept, second};
+use crate::op::{Conv, ConvRole, MaxRole, Op, Product, Role, Slice};
+use crate::value::{Arrange, Pointwise, Reduce, Value};
+use tress_tensor::pointwise::{Map, Zip};
+use tress_tensor::{Axes, Shape};
+
+/// The cotangent of operand `i` of `y = op(xs)`, from the cotangent `g` of `y`; `None` where none flows.
+///
+/// For an operation with an activation in its epilogue, `g` is the cotangent behind it: see [`through_activation`].
+pub fn vjp<V: Value>(op: &Op, xs: &[&V], y: &V, g: &V, i: usize) -> Option<V> {
+    let (x, cotangent) = (xs[0], |op: Op, xs: &[&V]| Some(V::apply(op, xs)));
+    match op {
+        Op::Map(map) => match map.slope() {
+            Some(1.0) => Some(g.clone()),
+            Some(-1.0) => Some(-g.clone()),
+            Some(slope) => Some(g.scale(slope)),
+            None => cotangent(Op::MapGrad(*map), &[kept(*map, x, y), g]),
+        },
+        Op::MapGrad(map) => match i {
+            0 => second(*map, x, &(g.clone() * xs[1].clone())),
+            _ => cotangent(Op::MapGrad(*map), &[x, g]),
+        },
+        Op::Zip(zip) => zipped(*zip, xs, y, g, i),
+        Op::Select => match i {
+            0 => None, // piecewise constant
+            1 => cotangent(Op::Select, &[x, g, &g.constant(0.0)]),
+            _ => cotangent(Op::Select, &[x, &g.constant(0.0), g]),
+        },
+        Op::Stop => None,
+
+        Op::Permute(order) => cotangent(Op::Permute(order.inverse()), &[g]),
+        Op::Reshape(_) => cotangent(Op::Reshape(x.shape()), &[g]),
+        Op::Expand(shape) => {
+            let sum = V::apply(Op::Sum(expanded(&x.shape(), shape)), &[g]);
+            cotangent(Op::Reshape(x.shape()), &[&sum])
+        }
+        Op::Slice(slice) => cotangent(Op::Unslice(*slice, x.shape()[slice.axis]), &[g]),
+        Op::Unslice(slice, _) => cotangent(Op::Slice(*slice), &[g]),
+        Op::Flip(axis) => cotangent(Op::Flip(*axis), &[g]),
+        Op::Concat(axis) => {
+            let start: usize = xs[..i].iter().map(|x| x.shape()[*axis]).sum();
+            let end = start + xs[i].shape()[*axis];
+            cotangent(Op::Slice(Slice { axis: *axis, start, end, step: 1 }), &[g])
+        }
+
+        Op::Sum(axes) => Some(restore(g, *axes, x.shape())),
+        Op::Max(axes) => {
+            let first = V::apply(Op::Zip(Zip::Equal), &[x, &restore(y, *axes, x.shape())]);
+            let ties = V::apply(Op::Sum(*axes), &[&first]);
+            Some(first * restore(&(g.clone() / ties), *axes, x.shape()))
+        }
+
+        Op::Product(product) => producted(product, xs, g, i),
+        Op::Conv(conv) => convolved(conv, xs, g, i),
+
+        Op::MaxPool(window, MaxRole::Output) => cotangent(Op::MaxPool(*window, MaxRole::Scatter), &[x, g]),
+        Op::MaxPool(window, MaxRole::Scatter) if i == 1 => {
+            cotangent(Op::MaxPool(*window, MaxRole::Gather), &[x, g])
+        }
+        Op::MaxPool(window, MaxRole::Gather) if i == 1 => {
+            cotangent(Op::MaxPool(*window, MaxRole::Scatter), &[x, g])
+        }
+        Op::MaxPool(..) => None, // the places of the maxima are piecewise constant
+        Op::MeanPool(window, Role::Output) => cotangent(Op::MeanPool(*window, Role::Transpose), &[g]),
+        Op::MeanPool(window, Role::Transpose) => cotangent(Op::MeanPool(*window, Role::Output), &[g]),
+
+        Op::Gather(axis, index) => cotangent(Op::Scatter(*axis, index.clone(), x.shape()[*axis]), &[g]),
+        Op::Scatter(axis, index, _) => cotangent(Op::Gather(*axis, index.clone()), &[g]),
+
+        // y (g - sum(g y)), and g - exp(x - ln sum exp x) sum(g) with y = x - ln sum exp x.
+        Op::Softmax => Some((g.clone() - along_last(&(g.clone() * y.clone()))) * y.clone()),
+        Op::LogSoftmax => Some(g.clone() - y.exp() * along_last(g)),
+
+        Op::Dropout(_) => cotangent(op.clone(), &[g]),
+    }
+}
+
+/// The cotangent between the multilinear part of an operation and its activation, if it has one: `g f'`, by the output.
+pub fn through_activation<V: Value>(op: &Op, y: &V, g: &V) -> Option<V> {
+    op.epilogue().activation.map(|map| V::apply(Op::MapGrad(map), &[y, g]))
+}
+
+fn zipped<V: Value>(zip: Zip, xs: &[&V], y: &V, g: &V, i: usize) -> Option<V> {
+    let (a, b) = (xs[0], xs[1]);
+    match (zip, i) {
+        (Zip::Add, _) | (Zip::Sub, 0) => Some(g.clone()),
+        (Zip::Sub, _) => Some(-g.clone()),
+        (Zip::Mul, 0) => Some(g.clone() * b.clone()),
+        (Zip::Mul, _) => Some(g.clone() * a.clone()),
+        (Zip::Div, 0) => Some(g.clone() / b.clone()),
+        (Zip::Div, _) => Some(-(g.clone() * y.clone() / b.clone())),
+        (Zip::Max, 0) | (Zip::Min, 1) => Some(g.clone() * share(a, b)),
+        (Zip::Max, _) | (Zip::Min, _) => Some(g.clone() * share(b, a)),
+        // Comparisons are piecewise constant. (`Zip` may grow: a new function without a rule stops the checker.)
+        _ => None,
+    }
+}
+
+/// 1 where `a > b`, one half where they are equal, 0 elsewhere.
+fn share<V: Value>(a: &V, b: &V) -> V {
+    V::apply(Op::Zip(Zip::Greater), &[a, b]) + V::apply(Op::Zip(Zip::Equal), &[a, b]).map(Map::Scale(0.5))
+}
+
+fn producted<V: Value>(product: &Product, xs: &[&V], g: &V, i: usize) -> Option<V> {
+    let [ta, tb] = product.transposed;
+    let times = |transposed, a: &V, b: &V| {
+        Some(V::apply(Op::Product(Product { transposed, ..Product::default() }), &[a, b]))
+    };
+    match i {
+        // With A and B as they are multiplied: dA = g B^T and dB = A^T g, transposed once more where they came so.
+        0 if ta => times([tb, true], xs[1], g),
+        0 => times([false, !tb], g, xs[1]),
+        1 if tb => times([true, ta], g, xs[0]),
+        1 => times([!ta, false], xs[0], g),
+        _ => {
+            let columns = g.shape().rank() - 1;
+            Some(V::apply(Op::Sum((0..columns).fold(Axes::NONE, Axes::and)), &[g]))
+        }
+    }
+}
+
+fn convolved<V: Value>(conv: &Conv, xs: &[&V], g: &V, i: usize) -> Option<V> {
+    use ConvRole::{Image, Output, Weight};
+    // T(x, w, y) with two of the three fixed: whichever operand is asked for, `g` stands in the result's place.
+    let (role, operands) = match (conv.role, i) {
+        (Output, 0) => (Image, [xs[1], g]),
+        (Output, 1) => (Weight, [xs[0], g]),
+        (Output, _) => return Some(g.sum(&[0, 2, 3])),
+        (Image, 0) => (Weight, [g, xs[1]]),
+        (Image, _) => (Output, [g, xs[0]]),
+        (Weight, 0) => (Image, [g, xs[1]]),
+        (Weight, _) => (Output, [xs[0], g]),
+    };
+    Some(V::apply(Op::Conv(Conv { role, epilogue: Default::default(), ..*conv }), &operands))
+}
+
+/// The axes of `to` that an expansion from `from` has put in or repeated.
+fn expanded(from: &Shape, to: &Shape) -> Axes {
+    let front = to.rank() - from.rank();
+    (0..to.rank()).filter(|&axis| axis < front || from[axis - front] != to[axis]).fold(Axes::NONE, Axes::and)
+}
+
+/// `g` with reduced axes put back, every index of them the same.
+fn restore<V: Value>(g: &V, axes: Axes, shape: Shape) -> V {
+    let mut kept = shape;
+    for axis in axes.iter() {
+        // Setting a length to 1 cannot make a shape too large.
+        kept = kept.with(axis, 1).unwrap_or(kept);
+    }
+    V::apply(Op::Expand(shape), &[&V::apply(Op::Reshape(kept), &[g])])
+}
+
+/// The sum along the last axis, in every place of it.
+pub(super) fn along_last<V: Value>(x: &V) -> V {
+    let shape = x.shape();
+    let last = Axes::NONE.and(shape.rank() - 1);
+    restore(&V::apply(Op::Sum(last), &[x]), last, shape)
+}
+
+/// A bias in the shape of the result that it is added to: along the columns of a product, the channels of a convolution.
+pub(super) fn spread_bias<V: Value>(op: &Op, bias: &V, y: &V) -> V {
+    let bias = match op {
+        Op::Conv(_) => bias.reshape([bias.shape().len(), 1, 1]),
+        _ => bias.clone(),
+    };
+    V::apply(Op::Expand(y.shape()), &[&bias])
+}

@@ -1,0 +1,129 @@
+//! Other looks at the same values: axes moved, cut, joined.
+
+use super::Value;
+use super::pointwise::{spread, unless};
+use crate::op::{Op, Order, Slice};
+use alloc::vec::Vec;
+use core::borrow::Borrow;
+use core::ops::Range;
+use tress_tensor::{Error, IntoShape};
+
+/// Operations that move elements but do not change them.
+pub trait Arrange: Value {
+    /// The axes in another order: axis `i` of the result is axis `order[i]` of this one.
+    #[track_caller]
+    fn permute(&self, order: &[usize]) -> Self {
+        match Order::new(order) {
+            Ok(order) => Self::apply(Op::Permute(order), &[self]),
+            Err(error) => self.fail(error),
+        }
+    }
+
+    /// Two axes exchanged.
+    #[track_caller]
+    fn transpose(&self, a: usize, b: usize) -> Self {
+        let rank = self.shape().rank();
+        if let Some(axis) = [a, b].into_iter().find(|&axis| axis >= rank) {
+            return self.fail(Error::Axis { op: "transpose", axis, shape: self.shape() });
+        }
+        let mut order: Vec<usize> = (0..rank).collect();
+        order.swap(a, b);
+        self.permute(&order)
+    }
+
+    /// The same elements in the same order under another shape.
+    #[track_caller]
+    fn reshape(&self, shape: impl IntoShape) -> Self {
+        match shape.into_shape() {
+            Ok(shape) => Self::apply(Op::Reshape(shape), &[self]),
+            Err(error) => self.fail(error),
+        }
+    }
+
+    /// All axes from `axis` on joined to one.
+    #[track_caller]
+    fn flatten(&self, axis: usize) -> Self {
+        let shape = self.shape();
+        if axis >= shape.rank() {
+            return self.fail(Error::Axis { op: "flatten", axis, shape });
+        }
+        let mut lengths: Vec<usize> = shape[..axis].to_vec();
+        lengths.push(shape[axis..].iter().product());
+        self.reshape(&lengths[..])
+    }
+
+    /// Axes of length 1 repeated, and new axes put in front, until the shape is `shape`.
+    #[track_caller]
+    fn expand(&self, shape: impl IntoShape) -> Self {
+        match shape.into_shape() {
+            Ok(shape) => Self::apply(Op::Expand(shape), &[self]),
+            Err(error) => self.fail(error),
+        }
+    }
+
+    /// A new axis of length 1 before `axis`.
+    #[track_caller]
+    fn unsqueeze(&self, axis: usize) -> Self {
+        match self.shape().insert(axis, 1) {
+            Ok(shape) => self.reshape(shape),
+            Err(error) => self.fail(error),
+        }
+    }
+
+    /// An axis of length 1 taken away.
+    #[track_caller]
+    fn squeeze(&self, axis: usize) -> Self {
+        let shape = self.shape();
+        if shape.get(axis).is_some_and(|&length| length != 1) {
+            let why = "only an axis of length 1 can be squeezed away";
+            return self.fail(Error::Unfit { op: "squeeze", shape, why });
+        }
+        match shape.remove(axis) {
+            Ok(shape) => self.reshape(shape),
+            Err(error) => self.fail(error),
+        }
+    }
+
+    /// The indices `range` of an axis.
+    #[track_caller]
+    fn slice(&self, axis: usize, range: Range<usize>) -> Self {
+        Self::apply(Op::Slice(Slice { axis, start: range.start, end: range.end, step: 1 }), &[self])
+    }
+
+    /// One index of an axis, without that axis.
+    #[track_caller]
+    fn at(&self, axis: usize, index: usize) -> Self {
+        self.slice(axis, index..index.saturating_add(1)).squeeze(axis)
+    }
+
+    /// An axis run backwards.
+    #[track_caller]
+    fn flip(&self, axis: usize) -> Self {
+        Self::apply(Op::Flip(axis), &[self])
+    }
+
+    /// `self` and then `others`, end to end along an axis.
+    #[track_caller]
+    fn concat<B: Borrow<Self>>(&self, axis: usize, others: &[B]) -> Self {
+        let mut all = Vec::with_capacity(others.len() + 1);
+        all.push(self);
+        all.extend(others.iter().map(Borrow::borrow));
+        Self::apply(Op::Concat(axis), &all)
+    }
+
+    /// `self` and then `others`, one behind the other along a new axis.
+    #[track_caller]
+    fn stack<B: Borrow<Self>>(&self, axis: usize, others: &[B]) -> Self {
+        let others: Vec<Self> = others.iter().map(|other| other.borrow().unsqueeze(axis)).collect();
+        self.unsqueeze(axis).concat(axis, &others)
+    }
+
+    /// The shape of `other`, by broadcasting.
+    #[track_caller]
+    fn expand_as(&self, other: impl Borrow<Self>) -> Self {
+        let target = other.borrow().shape();
+        unless(self, self.shape().broadcast(&target, "expand"), |shape| spread(self, shape))
+    }
+}
+
+impl<V: Value> Arrange for V {}

@@ -1,0 +1,47 @@
+//! What model code is written against: one required operation, and everything a user calls on top of it.
+
+mod fused;
+mod layout;
+mod operators;
+mod pointwise;
+mod reduce;
+
+pub use fused::Fused;
+pub use layout::Arrange;
+pub(crate) use operators::operators;
+pub use pointwise::Pointwise;
+pub use reduce::Reduce;
+
+use crate::op::Op;
+use core::ops::{Add, Div, Mul, Neg, Sub};
+use tress_tensor::{Error, Float, Shape, Tensor};
+
+/// A value that operations can be applied to.
+///
+/// Model code written once against this trait is run by different interpreters: [`Eager`](crate::Eager) computes,
+/// [`Var`](crate::Var) records for a reverse sweep, [`Dual`](crate::Dual) carries a tangent,
+/// [`Stacked`](crate::Stacked) carries a stack of values at once, and [`Outline`](crate::Outline) knows shapes only.
+///
+/// What a user calls is in four extension traits that every value has: [`Pointwise`], [`Arrange`], [`Reduce`] and
+/// [`Fused`]; the prelude brings them all.
+pub trait Value:
+    Clone + Add<Output = Self> + Sub<Output = Self> + Mul<Output = Self> + Div<Output = Self> + Neg<Output = Self>
+{
+    /// The numbers inside.
+    type Elem: Float;
+
+    /// The result of `op` on at least one operand. Operands that do not fit make a mistake that is kept and reported
+    /// when a result is asked for.
+    #[track_caller]
+    fn apply(op: Op, xs: &[&Self]) -> Self;
+
+    /// The lengths of the axes; that of a scalar after a mistake.
+    fn shape(&self) -> Shape;
+
+    /// A constant of the same kind, in the same place, as `self`.
+    fn lift(&self, constant: Tensor<Self::Elem>) -> Self;
+
+    /// A value of the same kind, in the same place, that stands for a mistake.
+    #[track_caller]
+    fn fail(&self, error: Error) -> Self;
+}

@@ -1,0 +1,157 @@
+//! Functions of one and two values, element by element, with broadcasting.
+
+use super::Value;
+use crate::op::Op;
+use core::borrow::Borrow;
+use tress_tensor::pointwise::{Map, Zip};
+use tress_tensor::{Error, Float, Shape, Tensor};
+
+macro_rules! maps {
+    ($($(#[$doc:meta])* $method:ident $(($($p:ident),+))? => $map:ident;)*) => {$(
+        $(#[$doc])*
+        #[track_caller]
+        fn $method(&self $($(, $p: f64)+)?) -> Self {
+            self.map(Map::$map $(($($p),+))?)
+        }
+    )*};
+}
+
+/// Pointwise functions. Of two shapes that differ, each axis of length 1 is repeated, aligned at the last axis.
+pub trait Pointwise: Value {
+    /// `f(x)` for a function by name.
+    #[track_caller]
+    fn map(&self, map: Map) -> Self {
+        Self::apply(Op::Map(map), &[self])
+    }
+
+    /// `f(a, b)` for a function by name, broadcasting.
+    #[track_caller]
+    fn zip(&self, zip: Zip, other: impl Borrow<Self>) -> Self {
+        let other = other.borrow();
+        let (a, b) = (self.shape(), other.shape());
+        // Shapes that do not broadcast go on as they are: the operation's own gate says what is wrong with them.
+        match a.broadcast(&b, zip.name()) {
+            Ok(shape) if a != b => Self::apply(Op::Zip(zip), &[&spread(self, shape), &spread(other, shape)]),
+            _ => Self::apply(Op::Zip(zip), &[self, other]),
+        }
+    }
+
+    /// The larger of two; NaN if either is NaN. Equal ones share the gradient.
+    #[track_caller]
+    fn maximum(&self, other: impl Borrow<Self>) -> Self {
+        self.zip(Zip::Max, other)
+    }
+
+    /// The smaller of two; NaN if either is NaN. Equal ones share the gradient.
+    #[track_caller]
+    fn minimum(&self, other: impl Borrow<Self>) -> Self {
+        self.zip(Zip::Min, other)
+    }
+
+    /// 1 where `self > other`, else 0; without gradient.
+    #[track_caller]
+    fn greater(&self, other: impl Borrow<Self>) -> Self {
+        self.zip(Zip::Greater, other)
+    }
+
+    /// `a` where `self` is not zero, else `b`; all three broadcast.
+    #[track_caller]
+    fn select(&self, a: impl Borrow<Self>, b: impl Borrow<Self>) -> Self {
+        let (a, b) = (a.borrow(), b.borrow());
+        let both = self.shape().broadcast(&a.shape(), "select");
+        match both.and_then(|both| both.broadcast(&b.shape(), "select")) {
+            Ok(shape) => {
+                Self::apply(Op::Select, &[&spread(self, shape), &spread(a, shape), &spread(b, shape)])
+            }
+            Err(error) => self.fail(error),
+        }
+    }
+
+    /// The number `c` everywhere, in the shape of `self`, as a constant.
+    #[track_caller]
+    fn constant(&self, c: f64) -> Self {
+        match Tensor::full(self.shape(), <Self::Elem as tress_tensor::Element>::from_f64(c)) {
+            Ok(tensor) => self.lift(tensor),
+            Err(error) => self.fail(error),
+        }
+    }
+
+    /// The same values as a constant: no gradient flows through.
+    #[track_caller]
+    fn stop(&self) -> Self {
+        Self::apply(Op::Stop, &[self])
+    }
+
+    maps! {
+        /// `c x`.
+        scale(c) => Scale;
+        /// `x + c`.
+        offset(c) => Offset;
+        /// `|x|`; the gradient at 0 is 0.
+        abs => Abs;
+        /// `x^2`.
+        square => Square;
+        /// The square root.
+        sqrt => Sqrt;
+        /// One over the square root.
+        rsqrt => Rsqrt;
+        /// `1 / x`.
+        recip => Recip;
+        /// `x^p` for a constant `p`.
+        powf(p) => Power;
+        /// The exponential.
+        exp => Exp;
+        /// `exp(x) - 1`, accurate near 0.
+        exp_m1 => ExpM1;
+        /// The natural logarithm.
+        ln => Ln;
+        /// `ln(1 + x)`, accurate near 0.
+        ln_1p => Ln1p;
+        /// The sine.
+        sin => Sin;
+        /// The cosine.
+        cos => Cos;
+        /// The hyperbolic tangent.
+        tanh => Tanh;
+        /// `1 / (1 + exp(-x))`.
+        sigmoid => Sigmoid;
+        /// `ln(1 + exp(x))`.
+        softplus => Softplus;
+        /// `x sigmoid(x)`.
+        silu => Silu;
+        /// The error function.
+        erf => Erf;
+        /// `x Phi(x)`, exact.
+        gelu => Gelu;
+        /// `max(x, 0)`; the gradient at 0 is 0.
+        relu => Relu;
+        /// `x` where positive, `slope x` elsewhere.
+        leaky_relu(slope) => LeakyRelu;
+        /// `x` where positive, `c (exp(x) - 1)` elsewhere.
+        elu(c) => Elu;
+        /// `x` held between two bounds; the gradient on a bound is 1.
+        clamp(low, high) => Clamp;
+    }
+}
+
+impl<V: Value> Pointwise for V {}
+
+/// `x` in a shape that it is known to broadcast to.
+#[track_caller]
+pub(super) fn spread<V: Value>(x: &V, shape: Shape) -> V {
+    if x.shape() == shape { x.clone() } else { V::apply(Op::Expand(shape), &[x]) }
+}
+
+/// A mistake of the front end: a setting that no operation was made for.
+#[track_caller]
+pub(super) fn unless<V: Value, S>(x: &V, setting: Result<S, Error>, then: impl FnOnce(S) -> V) -> V {
+    match setting {
+        Ok(setting) => then(setting),
+        Err(error) => x.fail(error),
+    }
+}
+
+/// `1 / n` as the scale of a mean; the mean of nothing is NaN, as 0/0 is.
+pub(super) fn one_over<T: Float>(n: usize) -> f64 {
+    1.0 / n as f64
+}

@@ -1,0 +1,177 @@
+//! Every rule of every operation: forward against reverse, both against finite differences, to the second order, and
+//! stacked cotangents against separate ones, bit for bit.
+
+use tress_autograd::op::*;
+use tress_autograd::{Eager, Op, Tape, Value, check};
+use tress_tensor::pointwise::{Map, Zip};
+use tress_tensor::{Axes, Shape, Tensor, Window};
+
+/// Numbers between -1 and 1 that repeat on no small period, none within 0.01 of a kink at 0 or of another.
+fn numbers(shape: &[usize], seed: usize) -> Tensor<f64> {
+    let mut count = seed * 1000;
+    Tensor::from_fn(shape, |_| {
+        count += 1;
+        let x = (count as f64 * 0.618_033_988_749_895).fract() * 2.0 - 1.0;
+        x + x.signum() * 0.02
+    })
+    .unwrap()
+}
+
+fn shape(lengths: &[usize]) -> Shape {
+    Shape::new(lengths).unwrap()
+}
+
+fn axes(list: &[usize], shape: &Shape) -> Axes {
+    Axes::of("case", list, shape).unwrap()
+}
+
+fn slice(axis: usize, start: usize, end: usize, step: usize) -> Slice {
+    Slice { axis, start, end, step }
+}
+
+/// The table: an operation, and the shapes of its operands.
+fn cases() -> Vec<(Op, Vec<Vec<usize>>)> {
+    let mut cases: Vec<(Op, Vec<Vec<usize>>)> = Vec::new();
+    let mut case =
+        |op: Op, shapes: &[&[usize]]| cases.push((op, shapes.iter().map(|s| s.to_vec()).collect()));
+
+    for &map in Map::ALL {
+        case(Op::Map(map), &[&[2, 3]]);
+        case(Op::MapGrad(map), &[&[2, 3], &[2, 3]]);
+    }
+    for &zip in Zip::ALL {
+        case(Op::Zip(zip), &[&[2, 3], &[2, 3]]);
+    }
+    case(Op::Select, &[&[2, 3], &[2, 3], &[2, 3]]);
+    case(Op::Stop, &[&[2, 3]]);
+
+    case(Op::Permute(Order::new(&[2, 0, 1]).unwrap()), &[&[2, 3, 4]]);
+    case(Op::Permute(Order::new(&[]).unwrap()), &[&[]]);
+    case(Op::Reshape(shape(&[4, 3])), &[&[2, 6]]);
+    case(Op::Expand(shape(&[4, 2, 3])), &[&[2, 1]]);
+    case(Op::Expand(shape(&[2, 3])), &[&[]]);
+    case(Op::Slice(slice(1, 1, 5, 2)), &[&[2, 6]]);
+    case(Op::Unslice(slice(1, 1, 5, 2), 6), &[&[2, 2]]);
+    case(Op::Flip(1), &[&[2, 3]]);
+    case(Op::Concat(1), &[&[2, 3], &[2, 1], &[2, 2]]);
+    case(Op::Concat(0), &[&[2]]);
+
+    let s = shape(&[2, 3, 4]);
+    for list in [&[0][..], &[1], &[2], &[0, 2], &[0, 1, 2], &[]] {
+        case(Op::Sum(axes(list, &s)), &[&[2, 3, 4]]);
+        case(Op::Max(axes(list, &s)), &[&[2, 3, 4]]);
+    }
+
+    for transposed in [[false, false], [true, false], [false, true], [true, true]] {
+        let a: &[usize] = if transposed[0] { &[4, 3] } else { &[3, 4] };
+        let b: &[usize] = if transposed[1] { &[2, 4] } else { &[4, 2] };
+        let bare = Product { transposed, epilogue: Epilogue::NONE };
+        case(Op::Product(bare), &[a, b]);
+        let batched = |x: &[usize]| [&[2], x].concat();
+        case(Op::Product(bare), &[&batched(a), &batched(b)]);
+        for activation in [None, Some(Map::Tanh), Some(Map::Relu), Some(Map::Sigmoid)] {
+            let epilogue = Epilogue { bias: true, activation };
+            case(Op::Product(Product { transposed, epilogue }), &[a, b, &[2]]);
+        }
+    }
+
+    let windows = [
+        Window::new([4, 5], [2, 3]),
+        Window::new([5, 5], [3, 3]).pad([[1, 1], [1, 1]]),
+        Window::new([6, 5], [3, 2]).stride([2, 3]).pad([[1, 0], [0, 1]]),
+        Window::new([6, 6], [2, 2]).dilation([2, 3]).pad([[1, 1], [0, 0]]),
+    ];
+    for window in windows {
+        let [oh, ow] = window.output("case").unwrap();
+        let ([h, w], [kh, kw]) = (window.input, window.kernel);
+        for (groups, c, o) in [(1, 2, 3), (2, 4, 2), (2, 2, 2)] {
+            let (x, weights, y) = ([2, c, h, w], [o, c / groups, kh, kw], [2, o, oh, ow]);
+            let conv = |role| Conv { window, groups, role, epilogue: Epilogue::NONE };
+            case(Op::Conv(conv(ConvRole::Output)), &[&x, &weights]);
+            case(Op::Conv(conv(ConvRole::Image)), &[&weights, &y]);
+            case(Op::Conv(conv(ConvRole::Weight)), &[&x, &y]);
+            let epilogue = Epilogue { bias: true, activation: Some(Map::Tanh) };
+            case(Op::Conv(Conv { epilogue, ..conv(ConvRole::Output) }), &[&x, &weights, &[o]]);
+        }
+    }
+    for window in [
+        Window::new([4, 6], [2, 2]).stride([2, 2]),
+        Window::new([5, 5], [3, 3]).stride([2, 2]).pad([[1, 1], [1, 1]]),
+        Window::new([5, 4], [2, 3]),
+    ] {
+        let [oh, ow] = window.output("case").unwrap();
+        let (x, y) = ([2, 2, window.input[0], window.input[1]], [2, 2, oh, ow]);
+        case(Op::MaxPool(window, MaxRole::Output), &[&x]);
+        case(Op::MaxPool(window, MaxRole::Scatter), &[&x, &y]);
+        case(Op::MaxPool(window, MaxRole::Gather), &[&x, &x]);
+        case(Op::MeanPool(window, Role::Output), &[&x]);
+        case(Op::MeanPool(window, Role::Transpose), &[&y]);
+    }
+
+    let index = Index::new(&Tensor::new([2, 2], &[2, 0, 2, 1]).unwrap());
+    case(Op::Gather(1, index.clone()), &[&[2, 3, 2]]);
+    case(Op::Scatter(1, index, 3), &[&[2, 2, 2, 2]]);
+    case(Op::Gather(0, Index::new(&Tensor::scalar(1))), &[&[3, 2]]);
+    case(Op::Softmax, &[&[2, 4]]);
+    case(Op::LogSoftmax, &[&[3, 2, 4]]);
+    case(Op::Dropout(Dropout { rate: 0.4, seed: 7 }), &[&[4, 5]]);
+    cases
+}
+
+/// Operands in the domain of the operation, away from its kinks.
+fn operands(op: &Op, shapes: &[Vec<usize>]) -> Vec<Tensor<f64>> {
+    let mut xs: Vec<_> = shapes.iter().enumerate().map(|(i, s)| numbers(s, i + 1)).collect();
+    let positive = |x: &Tensor<f64>| x.map(Map::Abs).map(Map::Offset(0.3));
+    match op {
+        Op::Map(Map::Sqrt | Map::Rsqrt | Map::Ln | Map::Power(_) | Map::Recip | Map::Ln1p)
+        | Op::MapGrad(Map::Sqrt | Map::Rsqrt | Map::Ln | Map::Power(_) | Map::Recip | Map::Ln1p) => {
+            xs[0] = positive(&xs[0])
+        }
+        Op::Zip(Zip::Div) => xs[1] = positive(&xs[1]),
+        Op::Select => {
+            xs[0] = Tensor::from_fn(*xs[0].shape(), |i| (i.iter().sum::<usize>() % 2) as f64).unwrap()
+        }
+        _ => {}
+    }
+    xs
+}
+
+/// Whether a smooth program would be differentiated where this one jumps: nothing to compare by differences.
+fn jumps(op: &Op) -> bool {
+    matches!(op, Op::Select) || matches!(op, Op::Stop)
+}
+
+#[test]
+fn rules_agree_with_each_other_and_with_differences_to_second_order() {
+    for (op, shapes) in cases() {
+        let xs = operands(&op, &shapes);
+        if matches!(op, Op::Stop) {
+            continue; // by intent not the derivative
+        }
+        if let Err(failure) = check::second_order(&op, &xs, 1) {
+            if !(jumps(&op) && matches!(&failure, check::Failure::Wrong(_))) {
+                panic!("{op:?} on {shapes:?}: {failure}");
+            }
+        }
+    }
+}
+
+#[test]
+fn stacked_cotangents_are_separate_ones_bit_for_bit() {
+    for (op, shapes) in cases() {
+        let xs = operands(&op, &shapes);
+        let tape = Tape::new();
+        let leaves: Vec<_> = xs.iter().map(|x| tape.var(x.clone())).collect();
+        let y = <tress_autograd::Var<_> as Value>::apply(op.clone(), &leaves.iter().collect::<Vec<_>>());
+        let k = 3;
+        let g = numbers(&y.shape().insert(0, k).unwrap(), 9);
+        let together = y.pull_stacked(Eager::new(g.clone()), &leaves).unwrap();
+        for i in 0..k {
+            let alone = y.pull(Eager::new(g.at(0, i).unwrap()), &leaves).unwrap();
+            for (together, alone) in together.iter().zip(&alone) {
+                let row = together.tensor().unwrap().at(0, i).unwrap();
+                assert_eq!(&row, alone.tensor().unwrap(), "{op:?} on {shapes:?}, cotangent {i}");
+            }
+        }
+    }
+}
