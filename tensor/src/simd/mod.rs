@@ -9,13 +9,41 @@
 //!
 //! [`Float::dispatch`]: crate::Float
 
+mod dispatch;
+pub(crate) mod lanes;
+mod level;
+pub(crate) mod math;
+mod scalar;
+mod single;
+
+#[cfg(target_arch = "x86_64")]
+mod avx2;
+#[cfg(target_arch = "x86_64")]
+mod avx512;
+#[cfg(all(target_arch = "aarch64", target_feature = "neon"))]
+mod neon;
+
+#[cfg(target_arch = "x86_64")]
+pub use avx2::{Avx2, F32x8, F64x4};
+#[cfg(target_arch = "x86_64")]
+pub use avx512::{Avx512, F32x16, F64x8};
+#[cfg(feature = "std")]
+pub use level::at_each_level;
+pub use level::{Level, best, cap, level, levels, uncap};
+#[cfg(all(target_arch = "aarch64", target_feature = "neon"))]
+pub use neon::{F32x4, F64x2, Neon};
+pub use scalar::Scalar;
+
+#[cfg(all(test, feature = "std"))]
+mod tests;
+
 use crate::pointwise::Real;
 
 /// A vector register of `LANES` numbers.
 ///
 /// A vector can only be made by an [`Lanes`] token or from another vector, so holding one is itself the proof that its
 /// instruction set is there; that is why the methods are safe.
-pub trait Vector: Real<Mask = <Self as Vector>::Bits> {
+pub trait Vector: Copy + Real<Mask = <Self as Vector>::Bits> {
     /// The number in each lane.
     type Elem: Copy;
     /// One truth value a lane.

@@ -1,0 +1,231 @@
+//! Every function of single precision against double precision, over steps through all inputs, at every level.
+
+use crate::element::Float;
+use crate::pointwise::{Map, Real};
+use crate::simd::{Kernel, Lanes, Level, Vector, at_each_level};
+
+/// A function of one number, for any kind of number.
+trait Law: Copy {
+    fn lanes<R: Real>(self, x: R) -> R;
+    fn exact(self, x: f64) -> f64;
+}
+
+macro_rules! laws {
+    ($($name:ident: |$x:ident| $lanes:expr, |$e:ident| $exact:expr;)*) => {$(
+        #[derive(Clone, Copy)]
+        struct $name;
+        impl Law for $name {
+            #[inline(always)]
+            fn lanes<R: Real>(self, $x: R) -> R { $lanes }
+            fn exact(self, $e: f64) -> f64 { $exact }
+        }
+    )*};
+}
+
+laws! {
+    Exp: |x| x.exp(), |x| x.exp();
+    ExpM1: |x| x.exp_m1(), |x| x.exp_m1();
+    Ln: |x| x.ln(), |x| x.ln();
+    Ln1p: |x| x.ln_1p(), |x| x.ln_1p();
+    Tanh: |x| x.tanh(), |x| x.tanh();
+    Sigmoid: |x| Map::Sigmoid.f(x), |x| 1.0 / (1.0 + (-x).exp());
+    Sin: |x| x.sin(), |x| x.sin();
+    Cos: |x| x.cos(), |x| x.cos();
+    Erf: |x| x.erf(), |x| libm::erf(x);
+}
+
+#[derive(Clone, Copy)]
+struct Power(f32);
+impl Law for Power {
+    #[inline(always)]
+    fn lanes<R: Real>(self, x: R) -> R {
+        x.powf(self.0 as f64)
+    }
+    fn exact(self, x: f64) -> f64 {
+        x.powf(self.0 as f64)
+    }
+}
+
+struct Apply<'a, L>(L, &'a mut [f32]);
+impl<L: Law> Kernel<f32> for Apply<'_, L> {
+    type Output = ();
+    #[inline(always)]
+    fn run<I: Lanes<f32>>(self, isa: I) {
+        for block in self.1.chunks_mut(I::V::LANES) {
+            // SAFETY: as many numbers as the block has.
+            unsafe {
+                let x = isa.load_first(block.len(), block.as_ptr());
+                self.0.lanes(x).store_first(block.len(), block.as_mut_ptr());
+            }
+        }
+    }
+}
+
+/// How far `got` is from `exact`, in distances between neighbouring singles there.
+fn ulps(got: f32, exact: f64) -> f64 {
+    let nearest = exact as f32;
+    if exact.is_nan() || got.is_nan() {
+        return if exact.is_nan() && got.is_nan() { 0.0 } else { f64::INFINITY };
+    }
+    if nearest.is_infinite() || got.is_infinite() {
+        // The largest number beside infinity is one step away.
+        let same = got == nearest
+            || (got.abs().max(nearest.abs()).is_infinite() && got.abs().min(nearest.abs()) == f32::MAX);
+        return if same && got.signum() == nearest.signum() { 0.0 } else { f64::INFINITY };
+    }
+    let below = f32::from_bits((nearest.abs().to_bits()).max(1) - 1);
+    let above = f32::from_bits(nearest.abs().to_bits().max(1));
+    let unit = (above as f64 - below as f64).max(f32::from_bits(1) as f64);
+    (got as f64 - exact).abs() / unit
+}
+
+/// Steps through all singles of `domain` at every level and holds the error below `bound` ULP.
+fn within<L: Law>(name: &str, law: L, bound: f64, domain: impl Fn(f32) -> bool) {
+    at_each_level(|level| {
+        let step = if level == Level::Scalar { 2 * STEP } else { STEP };
+        let inputs: Vec<f32> =
+            (0..=u32::MAX).step_by(step).map(f32::from_bits).filter(|&x| domain(x)).collect();
+        let mut outputs = inputs.clone();
+        f32::dispatch(Apply(law, &mut outputs));
+        let (mut worst, mut at) = (0.0, 0.0);
+        for (&x, &y) in inputs.iter().zip(&outputs) {
+            let error = ulps(y, law.exact(x as f64));
+            if error > worst {
+                (worst, at) = (error, x);
+            }
+        }
+        println!("{name} at {level}: {worst:.3} ULP at {at:e}");
+        assert!(worst <= bound, "{name} at {level}: {worst} ULP at {at:e}");
+    });
+}
+
+/// Prime, so that all ends of the bit patterns come by.
+const STEP: usize = 2_503;
+
+#[test]
+fn exp_is_within_its_bound() {
+    within("exp", Exp, 1.2, |_| true);
+}
+#[test]
+fn exp_m1_is_within_its_bound() {
+    within("exp_m1", ExpM1, 1.7, |_| true);
+}
+#[test]
+fn ln_is_within_its_bound() {
+    within("ln", Ln, 1.0, |_| true);
+}
+#[test]
+fn ln_1p_is_within_its_bound() {
+    within("ln_1p", Ln1p, 1.5, |_| true);
+}
+#[test]
+fn tanh_is_within_its_bound() {
+    within("tanh", Tanh, 2.5, |_| true);
+}
+#[test]
+fn sigmoid_is_within_its_bound() {
+    // Below, exp(-x) overflows and the sigmoid is 0 where a subnormal number would be nearer.
+    within("sigmoid", Sigmoid, 2.5, |x| x >= -88.0 || x.is_nan());
+}
+#[test]
+fn sin_is_within_its_bound() {
+    within("sin", Sin, 1.6, |x| x.abs() <= 65_536.0 || x.is_nan());
+    within("sin far out", Sin, 1.0, |x| x.abs() > 65_536.0);
+}
+#[test]
+fn cos_is_within_its_bound() {
+    within("cos", Cos, 1.6, |x| x.abs() <= 65_536.0 || x.is_nan());
+    within("cos far out", Cos, 1.0, |x| x.abs() > 65_536.0);
+}
+#[test]
+fn erf_is_within_its_bound() {
+    within("erf", Erf, 1.3, |_| true);
+}
+#[test]
+fn powf_is_within_its_bound() {
+    let exponents = [
+        0.5,
+        -0.5,
+        1.5,
+        2.5,
+        3.0,
+        -3.0,
+        0.1,
+        17.3,
+        -40.7,
+        1e-6,
+        7.0,
+        1e6,
+        -1e9,
+        2.0,
+        1.0,
+        0.0,
+        -1.0,
+        f32::INFINITY,
+    ];
+    for p in exponents {
+        within(&format!("powf {p}"), Power(p), 1.5, |_| true);
+    }
+}
+
+#[test]
+fn special_values_are_those_of_the_standard_library() {
+    let specials = [
+        0.0,
+        -0.0,
+        1.0,
+        -1.0,
+        f32::INFINITY,
+        f32::NEG_INFINITY,
+        f32::NAN,
+        f32::MAX,
+        f32::MIN,
+        1e-45,
+        -1e-45,
+        2.0,
+        1e-40,
+    ];
+    fn check<L: Law>(name: &str, law: L, specials: &[f32]) {
+        at_each_level(|level| {
+            let mut outputs = specials.to_vec();
+            f32::dispatch(Apply(law, &mut outputs));
+            for (&x, &y) in specials.iter().zip(&outputs) {
+                let expected = law.exact(x as f64);
+                assert!(ulps(y, expected) <= 2.0, "{name}({x:e}) at {level}: {y:e} for {expected:e}");
+                if expected == 0.0 {
+                    assert_eq!(
+                        y.is_sign_negative(),
+                        expected.is_sign_negative(),
+                        "{name}({x:e}) at {level}: {y:e}"
+                    );
+                }
+            }
+        });
+    }
+    check("exp", Exp, &specials);
+    check("exp_m1", ExpM1, &specials);
+    check("ln", Ln, &specials);
+    check("ln_1p", Ln1p, &specials);
+    check("tanh", Tanh, &specials);
+    check("sin", Sin, &specials);
+    check("cos", Cos, &specials);
+    check("erf", Erf, &specials);
+    for p in [
+        0.5,
+        -0.5,
+        2.0,
+        3.0,
+        -3.0,
+        -1.0,
+        0.0,
+        1.0,
+        2.5,
+        -2.0,
+        f32::INFINITY,
+        f32::NEG_INFINITY,
+        f32::NAN,
+        3e9,
+    ] {
+        check(&format!("powf {p}"), Power(p), &specials);
+    }
+}
