@@ -25,4 +25,3 @@ pub use layout::Layout;
 pub use shape::{IntoShape, Shape};
 pub use storage::pool;
 pub use tensor::Tensor;
-mod real_tmp;
