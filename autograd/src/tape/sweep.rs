@@ -144,3 +144,34 @@ impl<'t, V: Value> Var<'t, V> {
         all.map(|(var, found)| Ok(found.map_or_else(|| zeros(var), Ok)?.each(k))).collect()
     }
 }
+
+impl<V: Value> Tape<V> {
+    /// For each entry of `upon`, whether any of `results` was computed from it by a way that does not pass through one
+    /// of `cut`. This is how shared parameters are told from those of one head: by the program itself.
+    ///
+    /// # Errors
+    /// The first mistake on the tape; a variable of another tape.
+    #[track_caller]
+    pub fn depends(
+        &self,
+        results: &[Var<'_, V>],
+        upon: &[Var<'_, V>],
+        cut: &[Var<'_, V>],
+    ) -> Result<Vec<bool>, Mistake> {
+        self.checked()?;
+        if results.iter().chain(upon).chain(cut).any(|var| !var.is_on(self)) {
+            return Err(Mistake::here(Error::Setting { op: "depends", why: "a variable of another tape" }));
+        }
+        let record = self.record.borrow();
+        let mut reached = alloc::vec![false; record.nodes.len()];
+        let mut closed = reached.clone();
+        cut.iter().for_each(|var| closed[var.index as usize] = true);
+        results.iter().for_each(|var| reached[var.index as usize] = true);
+        for index in (0..reached.len()).rev() {
+            if reached[index] && !closed[index] {
+                record.operands(index).iter().for_each(|&x| reached[x as usize] = true);
+            }
+        }
+        Ok(upon.iter().map(|var| reached[var.index as usize]).collect())
+    }
+}
