@@ -1,5 +1,6 @@
 //! The numbers that a tensor can hold.
 
+use crate::kernel::product::Products;
 use crate::pointwise::Real;
 use crate::simd::Kernel;
 
@@ -34,7 +35,7 @@ pub trait Element:
 }
 
 /// A floating-point number: `f32` or `f64`.
-pub trait Float: Element + Real<Mask = bool> + core::iter::Sum {
+pub trait Float: Element + Real<Mask = bool> + core::iter::Sum + Products {
     /// Zero.
     const ZERO: Self;
     /// One.

@@ -8,6 +8,7 @@ mod axes;
 mod element;
 mod error;
 mod geometry;
+pub mod kernel;
 mod layout;
 pub mod parallel;
 pub mod pointwise;

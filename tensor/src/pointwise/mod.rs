@@ -9,6 +9,7 @@ mod zip;
 pub use function::{Function, Keep, Visit};
 pub use jet::Jet;
 pub use map::Map;
+pub(crate) use map::{relu, sigmoid};
 pub use real::Real;
 pub use zip::Zip;
 

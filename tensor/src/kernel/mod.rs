@@ -1,0 +1,3 @@
+//! The kernels: loops over slices with strides, written once for every instruction set.
+
+pub mod product;

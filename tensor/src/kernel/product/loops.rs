@@ -1,0 +1,268 @@
+//! The five loops around the micro-kernel (Van Zee & van de Geijn 2015, "BLIS", figure 1), for one thread.
+//!
+//! Ours are mirrored, because vectors lie along the rows of a row-major C: the panel of A (up to 14 rows x one block of
+//! k) is what stays in the first-level cache, and the panels of B stream past it out of the second level.
+
+use super::operand::{Operand, Place};
+use super::target::{Spot, Target};
+use super::tile::{Tile, micro};
+use crate::Float;
+use crate::simd::{Lanes, Vector};
+use crate::storage::Buffer;
+use core::ops::Range;
+
+/// Bytes of one lane's longest block of k: a panel of 12 rows then takes 15 KiB, half of a first-level cache of 32 KiB,
+/// and the other half is left to the panel of B that streams by.
+const BLOCK_BYTES: usize = 1280;
+/// What a small operand may take of the first-level cache to be read where it lies.
+const LEVEL_1: usize = 24 * 1024;
+/// What the panels of B may take of the second-level cache: half of the 512 KiB that the smallest desktop parts have.
+const LEVEL_2: usize = 256 * 1024;
+/// A panel of A used for so few panels of B is not worth packing.
+const FEW: usize = 3;
+
+/// How k is cut: into the fewest blocks that are not too long, all of the same length but for the last.
+///
+/// It depends on k alone, for the order of every sum hangs on it.
+#[derive(Clone, Copy)]
+pub(crate) struct Depth {
+    total: usize,
+    block: usize,
+}
+
+impl Depth {
+    pub(crate) fn new<T>(total: usize) -> Self {
+        let most = BLOCK_BYTES / size_of::<T>();
+        Self { total, block: total.div_ceil(total.div_ceil(most).max(1)).max(1) }
+    }
+
+    /// How many blocks; one (empty) if there are no k at all, so that the epilogue is still applied.
+    pub(crate) fn count(&self) -> usize {
+        self.total.div_ceil(self.block).max(1)
+    }
+
+    pub(super) fn block(&self, i: usize) -> Range<usize> {
+        i * self.block..((i + 1) * self.block).min(self.total)
+    }
+}
+
+/// Cuts `range` into the fewest parts of at most `most`, as equal as can be: ten rows are one tile, not eight and two.
+pub(super) fn cut(range: Range<usize>, most: usize) -> impl Iterator<Item = Range<usize>> + Clone {
+    let parts = range.len().div_ceil(most);
+    let at = move |i| range.start + range.len() * i / parts;
+    (0..parts).map(move |i| at(i)..at(i + 1))
+}
+
+/// A whole operand packed once, for products that share it.
+pub(crate) struct Panels<T: crate::Element> {
+    buffer: Buffer<T>,
+    /// Numbers a step over all panels, padding included.
+    stride: usize,
+}
+
+impl<T: Float> Panels<T> {
+    /// Packs `rows` rows of the left operand, cut as [`Loops::run`] cuts them.
+    pub(crate) fn of_rows<I: Lanes<T>>(isa: I, operand: &impl Operand<T>, rows: usize, steps: usize) -> Self {
+        Self::new(isa, operand, steps, cut(0..rows, I::TILE.0).map(|tile| (tile.clone(), tile.len())), rows)
+    }
+
+    /// Packs `columns` columns of the right operand.
+    pub(crate) fn of_columns<I: Lanes<T>>(
+        isa: I,
+        operand: &impl Operand<T>,
+        columns: usize,
+        steps: usize,
+    ) -> Self {
+        let (lanes, width) = (I::V::LANES, I::V::LANES * I::TILE.1);
+        let panels = (0..columns).step_by(width).map(|j| {
+            let panel = j..(j + width).min(columns);
+            (panel.clone(), panel.len().next_multiple_of(lanes))
+        });
+        Self::new(isa, operand, steps, panels, columns.next_multiple_of(lanes))
+    }
+
+    fn new<I: Lanes<T>>(
+        isa: I,
+        operand: &impl Operand<T>,
+        steps: usize,
+        panels: impl Iterator<Item = (Range<usize>, usize)> + Clone,
+        stride: usize,
+    ) -> Self {
+        let depth = Depth::new::<T>(steps);
+        let mut buffer = Buffer::stale(stride * steps + I::V::LANES);
+        let all = buffer.make_mut();
+        // Panel by panel in ascending order within a block, so that the register that a packing may write too much is
+        // put right by the next panel; the blocks ascend as well.
+        for block in (0..depth.count()).map(|i| depth.block(i)) {
+            for (lanes, width) in panels.clone() {
+                let at = block.start * stride + lanes.start * block.len();
+                operand.pack(isa, lanes.clone(), block.clone(), width, &mut all[at..]);
+            }
+        }
+        Self { buffer, stride }
+    }
+
+    /// The panel whose first lane is `lane`, in the block of k that starts at `block.start`.
+    fn panel(&self, lane: usize, block: &Range<usize>) -> *const T {
+        self.buffer.as_slice()[block.start * self.stride + lane * block.len()..].as_ptr()
+    }
+}
+
+/// An operand as it is, or packed before.
+pub(crate) enum Source<'a, T: Float, O> {
+    /// To be read in place, or packed as the loops go.
+    Fresh(&'a O),
+    /// Packed.
+    Packed(&'a Panels<T>),
+}
+
+/// How the loops get at one operand.
+enum Access<'a, T: Float, O> {
+    There(Place<T>),
+    Pack(&'a O),
+    Packed(&'a Panels<T>),
+}
+
+/// One product, or a rectangle of one.
+pub(crate) struct Loops<'a, T: Float, A, B, C> {
+    pub(crate) a: Source<'a, T, A>,
+    pub(crate) b: Source<'a, T, B>,
+    pub(crate) c: &'a C,
+    pub(crate) depth: usize,
+}
+
+impl<T: Float, A: Operand<T>, B: Operand<T>, C: Target<T>> Loops<'_, T, A, B, C> {
+    /// Computes the rectangle `rows` x `columns` of C. A packed A is for all rows, and `columns` of a packed B start at
+    /// a panel.
+    ///
+    /// # Safety
+    /// The rectangle lies in both operands and in C, and no other thread writes it; the operands have `depth` steps.
+    #[inline(never)]
+    pub(crate) unsafe fn run<I: Lanes<T>>(&self, isa: I, rows: Range<usize>, columns: Range<usize>) {
+        if rows.is_empty() || columns.is_empty() {
+            return;
+        }
+        let lanes = I::V::LANES;
+        let width = I::TILE.1 * lanes;
+        let depth = Depth::new::<T>(self.depth);
+        let longest = depth.block(0).len();
+        let row_tiles = rows.len().div_ceil(I::TILE.0);
+        let panels = columns.len().div_ceil(width);
+        let bytes = |numbers: usize| numbers * size_of::<T>();
+
+        let a = match &self.a {
+            Source::Packed(panels) => Access::Packed(*panels),
+            Source::Fresh(a) => match a.place() {
+                Some(place) if panels <= FEW => Access::There(place),
+                _ => Access::Pack(*a),
+            },
+        };
+        let b = match &self.b {
+            Source::Packed(panels) => Access::Packed(*panels),
+            Source::Fresh(b) => match b.place().filter(|place| place.lane_stride == 1) {
+                Some(place) if row_tiles == 1 || bytes(longest * columns.len()) <= LEVEL_1 => {
+                    Access::There(place)
+                }
+                _ => Access::Pack(*b),
+            },
+        };
+        // Columns at a time: as many as fill our share of the second level, or one panel where A itself stays in the
+        // first level and so may be walked again for each panel.
+        let resident = bytes(longest * rows.len()) <= LEVEL_1 / 2 && !matches!(a, Access::Pack(_));
+        let at_once = if resident { width } else { (LEVEL_2 / bytes(longest.max(1)) / width).max(1) * width };
+
+        let mut room_a = match a {
+            Access::Pack(_) => Some(Buffer::stale(longest * I::TILE.0 + lanes)),
+            _ => None,
+        };
+        let mut room_b = match b {
+            Access::Pack(_) => {
+                Some(Buffer::stale(longest * at_once.min(columns.len().next_multiple_of(lanes)) + lanes))
+            }
+            _ => None,
+        };
+
+        // LOOP 5: columns of C, so many that a block of B fits into the second-level cache.
+        for j5 in columns.clone().step_by(at_once) {
+            let j5 = j5..(j5 + at_once).min(columns.end);
+            // LOOP 4: blocks of k. One after the other, because each adds to the same C.
+            for index in 0..depth.count() {
+                let block = depth.block(index);
+                if let (Access::Pack(operand), Some(room)) = (&b, &mut room_b) {
+                    let room = room.make_mut();
+                    for j in j5.clone().step_by(width) {
+                        let panel = j..(j + width).min(j5.end);
+                        let filled = panel.len().next_multiple_of(lanes);
+                        let at = (j - j5.start) * block.len();
+                        operand.pack(isa, panel, block.clone(), filled, &mut room[at..]);
+                    }
+                }
+                // LOOPS 3 and 2: rows of C, a tile at a time. (Each panel of A is packed just when it is needed, so
+                // that there is no block of them to keep in a cache and loop 3 has nothing left to do.)
+                for tile_rows in cut(rows.clone(), I::TILE.0) {
+                    let r = tile_rows.len();
+                    let (a_start, a_lane, a_step) = match (&a, &mut room_a) {
+                        (Access::There(place), _) => {
+                            (place.at(tile_rows.start, block.start), place.lane_stride, place.step_stride)
+                        }
+                        (Access::Pack(operand), Some(room)) => {
+                            let room = room.make_mut();
+                            operand.pack(isa, tile_rows.clone(), block.clone(), r, room);
+                            (room.as_ptr(), 1, r as isize)
+                        }
+                        (Access::Packed(panels), _) => (panels.panel(tile_rows.start, &block), 1, r as isize),
+                        (Access::Pack(_), None) => unreachable!("room was made above"),
+                    };
+                    // LOOP 1: panels of B, out of the second-level cache past the panel of A in the first.
+                    for j in j5.clone().step_by(width) {
+                        let count = width.min(j5.end - j);
+                        let vectors = count.div_ceil(lanes);
+                        let (b_start, b_step, b_packed) = match (&b, &room_b) {
+                            (Access::There(place), _) => (place.at(j, block.start), place.step_stride, false),
+                            (Access::Pack(_), Some(room)) => {
+                                let at = (j - j5.start) * block.len();
+                                (room.as_slice()[at..].as_ptr(), (vectors * lanes) as isize, true)
+                            }
+                            (Access::Packed(panels), _) => {
+                                (panels.panel(j, &block), (vectors * lanes) as isize, true)
+                            }
+                            (Access::Pack(_), None) => unreachable!("room was made above"),
+                        };
+                        let packed = b_packed && !matches!(a, Access::There(_));
+                        let micro = micro::<T, I>(r, vectors, packed);
+                        let spot = Spot {
+                            row: tile_rows.start,
+                            column: j,
+                            rows: r,
+                            columns: count,
+                            first: index == 0,
+                            last: index + 1 == depth.count(),
+                        };
+                        // SAFETY: the caller promises the rectangle; the pointers are those of a place, which an
+                        // `Operand` vouches for, or of a panel just packed for these rows, columns and k.
+                        unsafe {
+                            self.c.take(isa, spot, |ground| {
+                                micro(
+                                    isa,
+                                    &Tile {
+                                        a: a_start,
+                                        a_lane,
+                                        a_step,
+                                        b: b_start,
+                                        b_step,
+                                        c: ground.c,
+                                        c_row: ground.row_stride,
+                                        depth: block.len(),
+                                        last: count - (vectors - 1) * lanes,
+                                        scale: ground.scale,
+                                        add: ground.add,
+                                    },
+                                );
+                            });
+                        }
+                    }
+                }
+            }
+        }
+    }
+}

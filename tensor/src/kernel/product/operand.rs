@@ -1,0 +1,295 @@
+//! Where the numbers of a product lie, and how they are brought into panels.
+
+use crate::Float;
+use crate::simd::{Kernel, Lanes, Vector};
+use core::ops::Range;
+
+/// A matrix lying anywhere in a slice: any strides, also negative (flipped) and zero (repeated).
+#[derive(Clone, Copy, Debug)]
+pub struct Matrix<'a, T> {
+    data: &'a [T],
+    /// Where `[0, 0]` lies in `data`.
+    origin: usize,
+    rows: usize,
+    cols: usize,
+    row_stride: isize,
+    col_stride: isize,
+}
+
+impl<'a, T: Copy> Matrix<'a, T> {
+    /// The `rows` x `cols` matrix whose element `[i, j]` is `data[origin + i * row_stride + j * col_stride]`.
+    ///
+    /// # Panics
+    /// If an element would lie outside `data`: a mistake in the caller, since shapes were checked long before.
+    pub fn new(
+        data: &'a [T],
+        origin: usize,
+        [rows, cols]: [usize; 2],
+        [row_stride, col_stride]: [isize; 2],
+    ) -> Self {
+        assert!(
+            reaches(data.len(), origin, &[(rows, row_stride), (cols, col_stride)]),
+            "a {rows} x {cols} matrix with strides {row_stride}, {col_stride} leaves its {} numbers",
+            data.len()
+        );
+        Self { data, origin, rows, cols, row_stride, col_stride }
+    }
+
+    /// The matrix that fills `data` row by row.
+    ///
+    /// # Panics
+    /// If `data` is shorter.
+    pub fn row_major(data: &'a [T], rows: usize, cols: usize) -> Self {
+        Self::new(data, 0, [rows, cols], [cols as isize, 1])
+    }
+
+    /// The transposed matrix, which lies in the same place.
+    pub fn transposed(self) -> Self {
+        let Self { data, origin, rows, cols, row_stride, col_stride } = self;
+        Self { data, origin, rows: cols, cols: rows, row_stride: col_stride, col_stride: row_stride }
+    }
+
+    /// The number of rows.
+    pub fn rows(&self) -> usize {
+        self.rows
+    }
+
+    /// The number of columns.
+    pub fn cols(&self) -> usize {
+        self.cols
+    }
+
+    /// As the left operand of a product: lanes are rows, steps are columns.
+    pub(crate) fn by_rows(self) -> Strided<'a, T> {
+        let Self { data, origin, rows, cols, row_stride, col_stride } = self;
+        Strided { data, origin, lanes: rows, steps: cols, lane_stride: row_stride, step_stride: col_stride }
+    }
+
+    /// As the right operand of a product: lanes are columns, steps are rows.
+    pub(crate) fn by_columns(self) -> Strided<'a, T> {
+        self.transposed().by_rows()
+    }
+
+    /// The same matrix `by` numbers further on.
+    ///
+    /// # Panics
+    /// If an element would lie outside the slice.
+    pub(super) fn moved(self, by: isize) -> Self {
+        let origin = if self.rows * self.cols == 0 { 0 } else { self.origin.wrapping_add_signed(by) };
+        Self::new(self.data, origin, [self.rows, self.cols], [self.row_stride, self.col_stride])
+    }
+
+    pub(super) fn strides(&self) -> [isize; 2] {
+        [self.row_stride, self.col_stride]
+    }
+
+    /// The matrix with `rows` rows, where those beyond follow in the same step.
+    pub(super) fn with_rows(self, rows: usize) -> Self {
+        Self::new(self.data, self.origin, [rows, self.cols], [self.row_stride, self.col_stride])
+    }
+}
+
+/// Whether all elements of axes `(length, stride)` from `origin` lie in a slice of `len`.
+fn reaches(len: usize, origin: usize, axes: &[(usize, isize)]) -> bool {
+    if axes.iter().any(|&(length, _)| length == 0) {
+        return true;
+    }
+    let (mut low, mut high) = (origin as i128, origin as i128);
+    for &(length, stride) in axes {
+        let reach = (length as i128 - 1) * stride as i128;
+        low += reach.min(0);
+        high += reach.max(0);
+    }
+    low >= 0 && high < len as i128
+}
+
+/// One operand of a product as the loops see it: *lanes* (rows of A, columns of B) and *steps* (k).
+///
+/// # Safety
+/// [`place`](Operand::place) tells the truth: every lane and step of the operand can be read there.
+pub(crate) unsafe trait Operand<T: Float>: Sync {
+    /// Copies `lanes` x `steps` into a panel: step after step, `width` numbers each, zeros in the lanes that are too
+    /// many.
+    ///
+    /// # Panics
+    /// If `panel` has no room for the panel and one register more, which may be overwritten with anything; if lanes or
+    /// steps do not exist; if `width` is more than `lanes` filled up to whole registers.
+    fn pack<I: Lanes<T>>(
+        &self,
+        isa: I,
+        lanes: Range<usize>,
+        steps: Range<usize>,
+        width: usize,
+        panel: &mut [T],
+    );
+
+    /// Where the operand lies, if it can be read without packing.
+    fn place(&self) -> Option<Place<T>>;
+}
+
+/// Where an operand lies: lane `l` of step `k` at `start + l * lane_stride + k * step_stride`.
+#[derive(Clone, Copy)]
+pub(crate) struct Place<T> {
+    pub(crate) start: *const T,
+    pub(crate) lane_stride: isize,
+    pub(crate) step_stride: isize,
+}
+
+impl<T> Place<T> {
+    /// The address of one element.
+    #[inline(always)]
+    pub(super) fn at(&self, lane: usize, step: usize) -> *const T {
+        self.start.wrapping_offset(lane as isize * self.lane_stride + step as isize * self.step_stride)
+    }
+}
+
+/// What every packing promises, checked once a panel.
+pub(crate) fn check_panel<T: Float, I: Lanes<T>>(
+    _: I,
+    [lanes, steps]: [usize; 2],
+    lanes_wanted: &Range<usize>,
+    steps_wanted: &Range<usize>,
+    width: usize,
+    room: usize,
+) {
+    assert!(lanes_wanted.end <= lanes && steps_wanted.end <= steps);
+    assert!(lanes_wanted.len() <= width && width <= lanes_wanted.len().next_multiple_of(I::V::LANES));
+    assert!(steps_wanted.len() * width + I::V::LANES <= room);
+}
+
+/// A matrix as an operand. The fields are private to this file so that what [`Matrix::new`] checked stays true.
+#[derive(Clone, Copy)]
+pub(crate) struct Strided<'a, T> {
+    data: &'a [T],
+    origin: usize,
+    lanes: usize,
+    steps: usize,
+    lane_stride: isize,
+    step_stride: isize,
+}
+
+// SAFETY: `Matrix::new` has checked that every element lies in the slice.
+unsafe impl<T: Float> Operand<T> for Strided<'_, T> {
+    fn pack<I: Lanes<T>>(
+        &self,
+        isa: I,
+        lanes: Range<usize>,
+        steps: Range<usize>,
+        width: usize,
+        panel: &mut [T],
+    ) {
+        check_panel(isa, [self.lanes, self.steps], &lanes, &steps, width, panel.len());
+        if lanes.is_empty() || steps.is_empty() {
+            return;
+        }
+        let place = Place {
+            start: self.data.as_ptr().wrapping_add(self.origin),
+            lane_stride: self.lane_stride,
+            step_stride: self.step_stride,
+        };
+        let from = Place { start: place.at(lanes.start, steps.start), ..place };
+        isa.enter(Pack { from, lanes: lanes.len(), steps: steps.len(), width, panel: panel.as_mut_ptr() });
+    }
+
+    fn place(&self) -> Option<Place<T>> {
+        Some(Place {
+            start: self.data.as_ptr().wrapping_add(self.origin),
+            lane_stride: self.lane_stride,
+            step_stride: self.step_stride,
+        })
+    }
+}
+
+/// Packs one panel out of a strided place; `Strided::pack` has checked both ends.
+struct Pack<T> {
+    from: Place<T>,
+    lanes: usize,
+    steps: usize,
+    width: usize,
+    panel: *mut T,
+}
+
+/// The side of the blocks that are turned in registers: eight AVX registers of `f32`.
+const TURN: usize = 8;
+
+impl<T: Float> Kernel<T> for Pack<T> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<I: Lanes<T>>(self, isa: I) {
+        if self.from.lane_stride == 1 {
+            self.copy(isa)
+        } else {
+            if self.lanes < self.width {
+                for step in 0..self.steps {
+                    for lane in self.lanes..self.width {
+                        // SAFETY: the panel has `width` lanes a step.
+                        unsafe { *self.panel.add(step * self.width + lane) = T::ZERO };
+                    }
+                }
+            }
+            if self.from.step_stride == 1 { self.turn() } else { self.pick(0..self.lanes, 0..self.steps) }
+        }
+    }
+}
+
+impl<T: Float> Pack<T> {
+    /// Lanes lie side by side: whole registers, in ascending order, so that what one writes too much (a panel of rows is
+    /// not as wide as whole registers) the next puts right.
+    #[inline(always)]
+    fn copy<I: Lanes<T>>(self, isa: I) {
+        let count = I::V::LANES;
+        for step in 0..self.steps {
+            let from = self.from.at(0, step);
+            let mut lane = 0;
+            while lane < self.lanes {
+                let left = self.lanes - lane;
+                // SAFETY: reads only lanes that exist; writes reach at most one register beyond the panel.
+                unsafe {
+                    let x = if left >= count {
+                        isa.load(from.add(lane))
+                    } else {
+                        isa.load_first(left, from.add(lane))
+                    };
+                    x.store(self.panel.add(step * self.width + lane));
+                }
+                lane += count;
+            }
+        }
+    }
+
+    /// Steps lie side by side: blocks of 8 x 8 are read along the steps and written along the lanes.
+    #[inline(always)]
+    fn turn(self) {
+        let (lanes, steps) = (self.lanes - self.lanes % TURN, self.steps - self.steps % TURN);
+        for step in (0..steps).step_by(TURN) {
+            for lane in (0..lanes).step_by(TURN) {
+                // SAFETY: the block lies inside lanes and steps, and its place inside the panel.
+                unsafe {
+                    let mut block = [[T::ZERO; TURN]; TURN];
+                    for (l, row) in block.iter_mut().enumerate() {
+                        *row = *self.from.at(lane + l, step).cast::<[T; TURN]>();
+                    }
+                    #[allow(clippy::needless_range_loop)] // a column of `block`, not a row
+                    for s in 0..TURN {
+                        let across: [T; TURN] = core::array::from_fn(|l| block[l][s]);
+                        *self.panel.add((step + s) * self.width + lane).cast::<[T; TURN]>() = across;
+                    }
+                }
+            }
+        }
+        self.pick(lanes..self.lanes, 0..steps);
+        self.pick(0..self.lanes, steps..self.steps);
+    }
+
+    /// One by one.
+    #[inline(always)]
+    fn pick(&self, lanes: Range<usize>, steps: Range<usize>) {
+        for step in steps {
+            for lane in lanes.clone() {
+                // SAFETY: lane and step exist in the operand and in the panel.
+                unsafe { *self.panel.add(step * self.width + lane) = *self.from.at(lane, step) };
+            }
+        }
+    }
+}

@@ -1,0 +1,127 @@
+//! Where finished tiles go.
+
+use super::finish::Finish;
+use super::tile::TILE_ROOM;
+use super::{Bias, Epilogue};
+use crate::Float;
+use crate::simd::{Lanes, Vector};
+
+/// A tile's place in C, and which part of k it is.
+#[derive(Clone, Copy)]
+pub(crate) struct Spot {
+    pub(crate) row: usize,
+    pub(crate) column: usize,
+    pub(crate) rows: usize,
+    pub(crate) columns: usize,
+    /// Whether this is the first block of k (C holds nothing yet), and the last (C gets its epilogue).
+    pub(crate) first: bool,
+    pub(crate) last: bool,
+}
+
+/// Where the micro-kernel is to write, and how.
+pub(crate) struct Ground<T> {
+    pub(crate) c: *mut T,
+    pub(crate) row_stride: isize,
+    pub(crate) scale: T,
+    pub(crate) add: bool,
+}
+
+/// Something that takes tiles of C.
+pub(crate) trait Target<T: Float>: Sync {
+    /// Calls `compute` once with a ground for the tile at `spot`, and brings the result where it belongs.
+    ///
+    /// # Safety
+    /// The spot lies inside C; no other thread has it at the same time; `compute` writes the tile and nothing else.
+    unsafe fn take<I: Lanes<T>>(&self, isa: I, spot: Spot, compute: impl FnOnce(Ground<T>));
+}
+
+/// A pointer that several threads may hold because each writes a different part of what it points to.
+#[derive(Clone, Copy)]
+pub(crate) struct Disjoint<T>(pub(crate) *mut T);
+
+// SAFETY: a promise of whoever shares it: see the users of this type, who cut C into parts.
+unsafe impl<T: Send> Send for Disjoint<T> {}
+// SAFETY: as above.
+unsafe impl<T: Send> Sync for Disjoint<T> {}
+
+/// C row by row: tiles are computed where they belong.
+#[derive(Clone, Copy)]
+pub(crate) struct RowMajor<'a, T> {
+    pub(crate) c: Disjoint<T>,
+    pub(crate) row_stride: usize,
+    pub(crate) epilogue: &'a Epilogue<'a, T>,
+}
+
+impl<T: Float> Target<T> for RowMajor<'_, T> {
+    #[inline(always)]
+    unsafe fn take<I: Lanes<T>>(&self, isa: I, spot: Spot, compute: impl FnOnce(Ground<T>)) {
+        let Epilogue { accumulate, scale, .. } = *self.epilogue;
+        let c = self.c.0.wrapping_add(spot.row * self.row_stride + spot.column);
+        let row_stride = self.row_stride as isize;
+        compute(Ground { c, row_stride, scale, add: accumulate || !spot.first });
+        if spot.last {
+            let Spot { row, column, rows, columns, .. } = spot;
+            // SAFETY: the tile lies inside C; `Epilogue::check` has seen that the bias is long enough.
+            unsafe {
+                Finish { c, row_stride, row, column, rows, columns, epilogue: self.epilogue }.apply(isa);
+            }
+        }
+    }
+}
+
+/// C column by column, for products that are computed as `C^T = B^T A^T`: tiles are turned on their way.
+///
+/// The epilogue is that of the turned product: its row bias is what the caller called column bias.
+#[derive(Clone, Copy)]
+pub(crate) struct ColumnMajor<'a, T> {
+    pub(crate) c: Disjoint<T>,
+    pub(crate) column_stride: usize,
+    pub(crate) epilogue: &'a Epilogue<'a, T>,
+}
+
+impl<T: Float> Target<T> for ColumnMajor<'_, T> {
+    #[inline(always)]
+    unsafe fn take<I: Lanes<T>>(&self, isa: I, spot: Spot, compute: impl FnOnce(Ground<T>)) {
+        let Epilogue { accumulate, scale, .. } = *self.epilogue;
+        let Spot { row, column, rows, columns, .. } = spot;
+        let width = columns.next_multiple_of(I::V::LANES);
+        let mut tile = [T::ZERO; TILE_ROOM];
+        let c = tile.as_mut_ptr();
+        let ours = |i: usize, j: usize| self.c.0.wrapping_add((column + j) * self.column_stride + row + i);
+        let add = accumulate || !spot.first;
+        if add {
+            for j in 0..columns {
+                for i in 0..rows {
+                    // SAFETY: the spot lies inside C and is ours; the tile has room for it.
+                    unsafe { *c.add(i * width + j) = *ours(i, j) };
+                }
+            }
+        }
+        compute(Ground { c, row_stride: width as isize, scale, add });
+        if spot.last {
+            // SAFETY: the tile has room for the spot; `Epilogue::check` has seen that the bias is long enough.
+            unsafe {
+                Finish { c, row_stride: width as isize, row, column, rows, columns, epilogue: self.epilogue }
+                    .apply(isa);
+            }
+        }
+        for j in 0..columns {
+            for i in 0..rows {
+                // SAFETY: as above.
+                unsafe { *ours(i, j) = *c.add(i * width + j) };
+            }
+        }
+    }
+}
+
+impl<'a, T: Float> Epilogue<'a, T> {
+    /// The epilogue of the turned product.
+    pub(super) fn turned(&self) -> Self {
+        let bias = match self.bias {
+            Bias::None => Bias::None,
+            Bias::Row(bias) => Bias::Column(bias),
+            Bias::Column(bias) => Bias::Row(bias),
+        };
+        Self { bias, ..*self }
+    }
+}
