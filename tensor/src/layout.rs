@@ -144,9 +144,9 @@ impl Layout {
         if start < end {
             layout.offset = (self.offset as isize + start as isize * self.strides[axis]) as usize;
         }
-        layout.strides[axis] = match self.strides[axis].checked_mul(step.min(isize::MAX as usize) as isize) {
-            Some(stride) => stride,
-            None => 0, // so long a step leaves one index, and its stride is never used
+        layout.strides[axis] = {
+            // A step that overflows leaves one index, and its stride is never used.
+            self.strides[axis].saturating_mul(step.min(isize::MAX as usize) as isize)
         };
         Ok(layout)
     }

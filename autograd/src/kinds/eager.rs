@@ -30,7 +30,10 @@ impl<T: Float> Eager<T> {
     /// The first mistake of the computation, or there is not exactly one number.
     #[track_caller]
     pub fn item(&self) -> Result<T, Mistake> {
-        self.tensor()?.item().map_err(Mistake::here)
+        match self.tensor()?.item() {
+            Ok(number) => Ok(number),
+            Err(error) => Err(Mistake::here(error)),
+        }
     }
 }
 
@@ -55,7 +58,11 @@ impl<T: Float> Value for Eager<T> {
                 Err(mistake) => return Self(Err(mistake)),
             },
         };
-        Self(computed.map_err(Mistake::here))
+        // No `map_err`: a function handed over would be its own caller.
+        match computed {
+            Ok(tensor) => Self(Ok(tensor)),
+            Err(error) => Self(Err(Mistake::here(error))),
+        }
     }
 
     fn shape(&self) -> Shape {
@@ -68,7 +75,10 @@ impl<T: Float> Value for Eager<T> {
 
     #[track_caller]
     fn fail(&self, error: Error) -> Self {
-        Self(Err(self.tensor().err().unwrap_or_else(|| Mistake::here(error))))
+        match &self.0 {
+            Err(first) => Self(Err(*first)),
+            Ok(_) => Self(Err(Mistake::here(error))),
+        }
     }
 }
 

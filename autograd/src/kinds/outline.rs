@@ -37,7 +37,11 @@ impl<T: Float> Value for Outline<T> {
             Ok(shapes) => shapes,
             Err(mistake) => return Self(Err(mistake), PhantomData),
         };
-        Self(op.infer(&shapes).map_err(Mistake::here), PhantomData)
+        // No `map_err`: a function handed over would be its own caller.
+        match op.infer(&shapes) {
+            Ok(shape) => Self::new(shape),
+            Err(error) => Self(Err(Mistake::here(error)), PhantomData),
+        }
     }
 
     fn shape(&self) -> Shape {
@@ -50,7 +54,10 @@ impl<T: Float> Value for Outline<T> {
 
     #[track_caller]
     fn fail(&self, error: Error) -> Self {
-        Self(Err(self.0.err().unwrap_or_else(|| Mistake::here(error))), PhantomData)
+        match self.0 {
+            Err(_) => *self,
+            Ok(_) => Self(Err(Mistake::here(error)), PhantomData),
+        }
     }
 }
 

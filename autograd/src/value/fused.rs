@@ -1,6 +1,6 @@
 //! Products, convolutions, pooling, indexing and the functions along the last axis.
 
-use super::pointwise::{spread, unless};
+use super::pointwise::{settle, spread};
 use super::{Pointwise, Value};
 use crate::op::{Conv, ConvRole, Dropout, Epilogue, Index, MaxRole, Op, Product, Role};
 use core::borrow::Borrow;
@@ -19,15 +19,14 @@ pub trait Fused: Value {
             return Self::apply(op, &[self, other]);
         }
         let batch = |x: &Shape| Shape::named("matmul", &x[..x.rank() - 2]);
-        let batch = batch(&a).and_then(|left| left.broadcast(&batch(&b)?, "matmul"));
-        unless(self, batch, |batch| {
-            let whole = |x: &Shape| {
-                batch.insert(batch.rank(), x[x.rank() - 2])?.insert(batch.rank() + 1, x[x.rank() - 1])
-            };
-            unless(self, whole(&a).and_then(|a| Ok((a, whole(&b)?))), |(a, b)| {
-                Self::apply(op, &[&spread(self, a), &spread(other, b)])
-            })
-        })
+        let left = settle!(self, batch(&a));
+        let batch = settle!(self, batch(&b).and_then(|right| left.broadcast(&right, "matmul")));
+        let whole = |x: &Shape| {
+            let rows = batch.insert(batch.rank(), x[x.rank() - 2])?;
+            rows.insert(batch.rank() + 1, x[x.rank() - 1])
+        };
+        let (a, b) = (settle!(self, whole(&a)), settle!(self, whole(&b)));
+        Self::apply(op, &[&spread(self, a), &spread(other, b)])
     }
 
     /// `activation(x w + bias)` in one pass: `x [m, k]`, `w [k, n]`, `bias [n]`.
@@ -39,7 +38,10 @@ pub trait Fused: Value {
             Some(bias) => Self::apply(op, &[self, w.borrow(), bias]),
             None => Self::apply(op, &[self, w.borrow()]),
         };
-        after.map_or(y.clone(), |map| y.map(map))
+        match after {
+            Some(map) => y.map(map),
+            None => y,
+        }
     }
 
     /// Two-dimensional convolution: images `[N, C, H, W]`, weights `[O, C / groups, kh, kw]`, bias `[O]`; the window's
@@ -59,7 +61,10 @@ pub trait Fused: Value {
             Some(bias) => Self::apply(op, &[self, w.borrow(), bias]),
             None => Self::apply(op, &[self, w.borrow()]),
         };
-        after.map_or(y.clone(), |map| y.map(map))
+        match after {
+            Some(map) => y.map(map),
+            None => y,
+        }
     }
 
     /// The largest in each window of `[N, C, H, W]`.

@@ -1,7 +1,7 @@
 //! Other looks at the same values: axes moved, cut, joined.
 
 use super::Value;
-use super::pointwise::{spread, unless};
+use super::pointwise::{settle, spread};
 use crate::op::{Op, Order, Slice};
 use alloc::vec::Vec;
 use core::borrow::Borrow;
@@ -13,10 +13,7 @@ pub trait Arrange: Value {
     /// The axes in another order: axis `i` of the result is axis `order[i]` of this one.
     #[track_caller]
     fn permute(&self, order: &[usize]) -> Self {
-        match Order::new(order) {
-            Ok(order) => Self::apply(Op::Permute(order), &[self]),
-            Err(error) => self.fail(error),
-        }
+        Self::apply(Op::Permute(settle!(self, Order::new(order))), &[self])
     }
 
     /// Two axes exchanged.
@@ -34,10 +31,7 @@ pub trait Arrange: Value {
     /// The same elements in the same order under another shape.
     #[track_caller]
     fn reshape(&self, shape: impl IntoShape) -> Self {
-        match shape.into_shape() {
-            Ok(shape) => Self::apply(Op::Reshape(shape), &[self]),
-            Err(error) => self.fail(error),
-        }
+        Self::apply(Op::Reshape(settle!(self, shape.into_shape())), &[self])
     }
 
     /// All axes from `axis` on joined to one.
@@ -55,19 +49,13 @@ pub trait Arrange: Value {
     /// Axes of length 1 repeated, and new axes put in front, until the shape is `shape`.
     #[track_caller]
     fn expand(&self, shape: impl IntoShape) -> Self {
-        match shape.into_shape() {
-            Ok(shape) => Self::apply(Op::Expand(shape), &[self]),
-            Err(error) => self.fail(error),
-        }
+        Self::apply(Op::Expand(settle!(self, shape.into_shape())), &[self])
     }
 
     /// A new axis of length 1 before `axis`.
     #[track_caller]
     fn unsqueeze(&self, axis: usize) -> Self {
-        match self.shape().insert(axis, 1) {
-            Ok(shape) => self.reshape(shape),
-            Err(error) => self.fail(error),
-        }
+        self.reshape(settle!(self, self.shape().insert(axis, 1)))
     }
 
     /// An axis of length 1 taken away.
@@ -78,10 +66,7 @@ pub trait Arrange: Value {
             let why = "only an axis of length 1 can be squeezed away";
             return self.fail(Error::Unfit { op: "squeeze", shape, why });
         }
-        match shape.remove(axis) {
-            Ok(shape) => self.reshape(shape),
-            Err(error) => self.fail(error),
-        }
+        self.reshape(settle!(self, shape.remove(axis)))
     }
 
     /// The indices `range` of an axis.
@@ -114,15 +99,18 @@ pub trait Arrange: Value {
     /// `self` and then `others`, one behind the other along a new axis.
     #[track_caller]
     fn stack<B: Borrow<Self>>(&self, axis: usize, others: &[B]) -> Self {
-        let others: Vec<Self> = others.iter().map(|other| other.borrow().unsqueeze(axis)).collect();
-        self.unsqueeze(axis).concat(axis, &others)
+        let mut raised = Vec::with_capacity(others.len());
+        for other in others {
+            raised.push(other.borrow().unsqueeze(axis)); // a closure would be its own caller
+        }
+        self.unsqueeze(axis).concat(axis, &raised)
     }
 
     /// The shape of `other`, by broadcasting.
     #[track_caller]
     fn expand_as(&self, other: impl Borrow<Self>) -> Self {
         let target = other.borrow().shape();
-        unless(self, self.shape().broadcast(&target, "expand"), |shape| spread(self, shape))
+        spread(self, settle!(self, self.shape().broadcast(&target, "expand")))
     }
 }
 

@@ -4,7 +4,7 @@ use super::Value;
 use crate::op::Op;
 use core::borrow::Borrow;
 use tress_tensor::pointwise::{Map, Zip};
-use tress_tensor::{Error, Float, Shape, Tensor};
+use tress_tensor::{Shape, Tensor};
 
 macro_rules! maps {
     ($($(#[$doc:meta])* $method:ident $(($($p:ident),+))? => $map:ident;)*) => {$(
@@ -59,21 +59,15 @@ pub trait Pointwise: Value {
     fn select(&self, a: impl Borrow<Self>, b: impl Borrow<Self>) -> Self {
         let (a, b) = (a.borrow(), b.borrow());
         let both = self.shape().broadcast(&a.shape(), "select");
-        match both.and_then(|both| both.broadcast(&b.shape(), "select")) {
-            Ok(shape) => {
-                Self::apply(Op::Select, &[&spread(self, shape), &spread(a, shape), &spread(b, shape)])
-            }
-            Err(error) => self.fail(error),
-        }
+        let shape = settle!(self, both.and_then(|both| both.broadcast(&b.shape(), "select")));
+        Self::apply(Op::Select, &[&spread(self, shape), &spread(a, shape), &spread(b, shape)])
     }
 
     /// The number `c` everywhere, in the shape of `self`, as a constant.
     #[track_caller]
     fn constant(&self, c: f64) -> Self {
-        match Tensor::full(self.shape(), <Self::Elem as tress_tensor::Element>::from_f64(c)) {
-            Ok(tensor) => self.lift(tensor),
-            Err(error) => self.fail(error),
-        }
+        let number = <Self::Elem as tress_tensor::Element>::from_f64(c);
+        self.lift(settle!(self, Tensor::full(self.shape(), number)))
     }
 
     /// The same values as a constant: no gradient flows through.
@@ -142,16 +136,19 @@ pub(super) fn spread<V: Value>(x: &V, shape: Shape) -> V {
     if x.shape() == shape { x.clone() } else { V::apply(Op::Expand(shape), &[x]) }
 }
 
-/// A mistake of the front end: a setting that no operation was made for.
-#[track_caller]
-pub(super) fn unless<V: Value, S>(x: &V, setting: Result<S, Error>, then: impl FnOnce(S) -> V) -> V {
-    match setting {
-        Ok(setting) => then(setting),
-        Err(error) => x.fail(error),
-    }
+/// A setting that the front end works out, or the mistake that it is. A macro and no function with a closure, because
+/// the place of a mistake is that of the caller, and closures have none.
+macro_rules! settle {
+    ($x:expr, $setting:expr) => {
+        match $setting {
+            Ok(setting) => setting,
+            Err(error) => return $x.fail(error),
+        }
+    };
 }
+pub(super) use settle;
 
 /// `1 / n` as the scale of a mean; the mean of nothing is NaN, as 0/0 is.
-pub(super) fn one_over<T: Float>(n: usize) -> f64 {
+pub(super) fn one_over(n: usize) -> f64 {
     1.0 / n as f64
 }

@@ -1,6 +1,6 @@
 //! Sums, means and maxima.
 
-use super::pointwise::{one_over, unless};
+use super::pointwise::{one_over, settle};
 use super::{Arrange, Pointwise, Value};
 use crate::op::Op;
 use tress_tensor::Axes;
@@ -10,7 +10,8 @@ pub trait Reduce: Value {
     /// The sum along axes.
     #[track_caller]
     fn sum(&self, axes: &[usize]) -> Self {
-        unless(self, Axes::of("sum", axes, &self.shape()), |axes| Self::apply(Op::Sum(axes), &[self]))
+        let axes = settle!(self, Axes::of("sum", axes, &self.shape()));
+        Self::apply(Op::Sum(axes), &[self])
     }
 
     /// The sum along axes, which stay with length 1.
@@ -18,7 +19,7 @@ pub trait Reduce: Value {
     fn sum_keep(&self, axes: &[usize]) -> Self {
         let shape = self.shape();
         let kept = Axes::of("sum", axes, &shape).and_then(|axes| axes.flatten_in("sum", &shape));
-        unless(self, kept, |kept| self.sum(axes).reshape(kept))
+        self.sum(axes).reshape(settle!(self, kept))
     }
 
     /// The sum of all elements.
@@ -31,10 +32,9 @@ pub trait Reduce: Value {
     #[track_caller]
     fn mean(&self, axes: &[usize]) -> Self {
         let shape = self.shape();
-        unless(self, Axes::of("mean", axes, &shape), |set| {
-            let count = set.iter().map(|axis| shape[axis]).product();
-            Self::apply(Op::Sum(set), &[self]).scale(one_over::<Self::Elem>(count))
-        })
+        let set = settle!(self, Axes::of("mean", axes, &shape));
+        let count = set.iter().map(|axis| shape[axis]).product();
+        Self::apply(Op::Sum(set), &[self]).scale(one_over(count))
     }
 
     /// The mean along axes, which stay with length 1.
@@ -42,19 +42,20 @@ pub trait Reduce: Value {
     fn mean_keep(&self, axes: &[usize]) -> Self {
         let shape = self.shape();
         let kept = Axes::of("mean", axes, &shape).and_then(|axes| axes.flatten_in("mean", &shape));
-        unless(self, kept, |kept| self.mean(axes).reshape(kept))
+        self.mean(axes).reshape(settle!(self, kept))
     }
 
     /// The mean of all elements; NaN if there are none.
     #[track_caller]
     fn mean_all(&self) -> Self {
-        self.sum_all().scale(one_over::<Self::Elem>(self.shape().len()))
+        self.sum_all().scale(one_over(self.shape().len()))
     }
 
     /// The largest along axes; of equal ones each gets its share of the gradient.
     #[track_caller]
     fn max(&self, axes: &[usize]) -> Self {
-        unless(self, Axes::of("max_along", axes, &self.shape()), |axes| Self::apply(Op::Max(axes), &[self]))
+        let axes = settle!(self, Axes::of("max_along", axes, &self.shape()));
+        Self::apply(Op::Max(axes), &[self])
     }
 }
 
