@@ -1,6 +1,8 @@
 //! The arithmetic of tensors: shape checks, then a kernel.
 
 use super::Tensor;
+
+mod product;
 use crate::pointwise::{Map, Zip};
 use crate::{Axes, Element, Error, Float, Shape, Window};
 
@@ -128,32 +130,6 @@ impl<T: Float> Tensor<T> {
         let shifted = self.zip(Zip::Sub, &self.max(last)?.reshape(kept)?.expand(*self.shape())?)?;
         let lse = shifted.map(Map::Exp).sum(last)?.map(Map::Ln);
         shifted.zip(Zip::Sub, &lse.reshape(kept)?.expand(*self.shape())?)
-    }
-    /// matmul with options.
-    pub fn product(
-        &self,
-        other: &Self,
-        transposed: [bool; 2],
-        bias: Option<&Self>,
-        activation: Option<Map>,
-    ) -> Result<Self, Error> {
-        let r = self.rank();
-        let a = if transposed[0] { self.transpose(r - 2, r - 1)? } else { self.clone() };
-        let b = if transposed[1] { other.transpose(r - 2, r - 1)? } else { other.clone() };
-        let k = a.shape()[r - 1];
-        Self::from_fn(a.shape().with(r - 1, b.shape()[r - 1])?, |i| {
-            let (mut p, mut q) = (i.to_vec(), i.to_vec());
-            let mut s = T::ZERO;
-            for t in 0..k {
-                p[r - 1] = t;
-                q[r - 2] = t;
-                s = s + a.get(&p).unwrap() * b.get(&q).unwrap();
-            }
-            if let Some(bias) = bias {
-                s = s + bias.get(&i[r - 1..]).unwrap();
-            }
-            activation.map_or(s, |m| m.f(s))
-        })
     }
     fn taps(w: &Window, p: &[usize], r: &[usize]) -> Option<[usize; 2]> {
         let mut at = [0; 2];
