@@ -1,0 +1,116 @@
+//! What can go wrong while a network is built, fed or stored: each with its name, its place and its cure.
+
+use alloc::string::String;
+use core::fmt;
+use tress_tensor::Shape;
+
+/// A request of this crate that cannot be carried out.
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub enum Error {
+    /// A parameter has this name already.
+    Duplicate {
+        /// The whole name, scopes included.
+        name: String,
+    },
+    /// A name that parameters cannot have.
+    Name {
+        /// The whole name, scopes included.
+        name: String,
+    },
+    /// No parameter has this name, or lies in a scope of this name.
+    Unknown {
+        /// The name that was asked for.
+        name: String,
+    },
+    /// A parameter of a shape that cannot be.
+    Parameter {
+        /// The whole name, scopes included.
+        name: String,
+        /// What is wrong with its shape.
+        error: tress_tensor::Error,
+    },
+    /// Stored numbers end before the parameters do, or after.
+    Stored {
+        /// How many numbers are stored.
+        stored: usize,
+        /// How many the parameters declared so far need.
+        needed: usize,
+    },
+    /// A block of numbers of another shape than the parameters.
+    Block {
+        /// What the block holds.
+        what: &'static str,
+        /// The shape that it has.
+        found: Shape,
+        /// The number of parameters.
+        parameters: usize,
+    },
+    /// A label that is no class.
+    Label {
+        /// The place of the label in its list.
+        index: usize,
+        /// The label.
+        label: u32,
+        /// The number of classes; labels are below it.
+        classes: usize,
+    },
+    /// A setting outside of what makes sense.
+    Setting {
+        /// Whose setting it is.
+        of: &'static str,
+        /// What it would have to be.
+        why: &'static str,
+    },
+    /// A tensor operation failed.
+    Tensor(tress_tensor::Error),
+    /// Model code made a mistake.
+    Mistake(tress_autograd::Mistake),
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Error::Duplicate { name } => {
+                write!(f, "parameter `{name}` is declared twice; give each layer a scope of its own")
+            }
+            Error::Name { name } => {
+                write!(f, "`{name}` cannot be the name of a parameter: no part between dots may be empty, ")?;
+                write!(f, "and `__metadata__` is reserved")
+            }
+            Error::Unknown { name } => write!(f, "no parameter is called `{name}` or lies in that scope"),
+            Error::Parameter { name, error } => write!(f, "parameter `{name}`: {error}"),
+            Error::Stored { stored, needed } => {
+                write!(f, "{stored} numbers are stored, but the parameters need {needed}; ")?;
+                write!(f, "were they written by the same model?")
+            }
+            Error::Block { what, found, parameters } => {
+                write!(
+                    f,
+                    "{what}: shape {found}, but [{parameters}] is wanted, one number for each parameter"
+                )
+            }
+            Error::Label { index, label, classes } => {
+                write!(f, "label {label} at index {index} is not one of the {classes} classes 0 to ")?;
+                write!(f, "{}", classes.saturating_sub(1))
+            }
+            Error::Setting { of, why } => write!(f, "{of}: {why}"),
+            Error::Tensor(error) => error.fmt(f),
+            Error::Mistake(mistake) => mistake.fmt(f),
+        }
+    }
+}
+
+impl core::error::Error for Error {}
+
+impl From<tress_tensor::Error> for Error {
+    fn from(error: tress_tensor::Error) -> Self {
+        Error::Tensor(error)
+    }
+}
+
+impl From<tress_autograd::Mistake> for Error {
+    fn from(mistake: tress_autograd::Mistake) -> Self {
+        Error::Mistake(mistake)
+    }
+}

@@ -1,0 +1,207 @@
+//! Parameters as values: what a model is run with.
+
+use super::{Entry, Handle, copy};
+use alloc::vec::Vec;
+use core::ops::{Index, Range};
+use tress_autograd::{Mistake, Value};
+use tress_tensor::{Error, Float, Tensor};
+
+/// Whether layers such as dropout act.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub enum Mode {
+    /// They do not.
+    #[default]
+    Evaluation,
+    /// They do, with random numbers that follow from the seed of the step.
+    Training {
+        /// Another one for each step.
+        seed: u64,
+    },
+}
+
+/// The parameters of a model as values of the kind that shall run it, and the mode to run it in.
+#[derive(Clone, Debug)]
+pub struct Bound<V> {
+    slots: Vec<Slot<V>>,
+    len: usize,
+    mode: Mode,
+}
+
+#[derive(Clone, Debug)]
+struct Slot<V> {
+    value: V,
+    handle: Handle,
+    trained: bool,
+}
+
+impl<V> Bound<V> {
+    pub(super) fn new<'e>(values: impl Iterator<Item = (&'e Entry, V)>, len: usize) -> Self {
+        let slot = |(entry, value): (&Entry, V)| Slot { value, handle: entry.handle, trained: entry.trained };
+        Self { slots: values.map(slot).collect(), len, mode: Mode::Evaluation }
+    }
+
+    /// In training mode, with the seed of this step: dropout acts.
+    pub fn training(mut self, seed: u64) -> Self {
+        self.mode = Mode::Training { seed };
+        self
+    }
+
+    /// In evaluation mode, which is the default.
+    pub fn evaluation(mut self) -> Self {
+        self.mode = Mode::Evaluation;
+        self
+    }
+
+    /// The mode.
+    pub fn mode(&self) -> Mode {
+        self.mode
+    }
+
+    /// The value of a parameter; `None` if the handle is one of another model.
+    pub fn get(&self, handle: &Handle) -> Option<&V> {
+        self.slots.get(handle.index).filter(|slot| slot.handle == *handle).map(|slot| &slot.value)
+    }
+
+    /// The number of numbers in the block, P.
+    pub fn block_len(&self) -> usize {
+        self.len
+    }
+
+    /// All values, in the order of the block: parameters and state.
+    pub fn values(&self) -> impl ExactSizeIterator<Item = &V> {
+        self.slots.iter().map(|slot| &slot.value)
+    }
+
+    /// The same parameters with what `change` makes of each value: a step inside of a step (as meta-learning takes it),
+    /// or another kind of value. It is told whether the value is trained.
+    pub fn map<W>(&self, mut change: impl FnMut(&V, bool) -> W) -> Bound<W> {
+        let slot = |slot: &Slot<V>| Slot {
+            value: change(&slot.value, slot.trained),
+            handle: slot.handle,
+            trained: slot.trained,
+        };
+        Bound { slots: self.slots.iter().map(slot).collect(), len: self.len, mode: self.mode }
+    }
+}
+
+impl<V: Value> Bound<V> {
+    /// The value of a parameter, for a layer that is applied to `x`: a handle of another model makes a mistake there.
+    #[track_caller]
+    pub fn fetch(&self, handle: &Handle, x: &V) -> V {
+        match self.get(handle) {
+            Some(value) => value.clone(),
+            None => x.fail(Error::Setting { op: "layer", why: "its parameters belong to another `Params`" }),
+        }
+    }
+
+    /// The trained parameters, over the whole block.
+    pub fn leaves(&self) -> Leaves<V> {
+        self.leaves_in(core::slice::from_ref(&(0..self.len)))
+    }
+
+    /// The trained parameters that lie in `ranges` of the block (rising, without overlap), over those ranges end to end.
+    pub fn leaves_in(&self, ranges: &[Range<usize>]) -> Leaves<V> {
+        let mut leaves = Leaves { values: Vec::with_capacity(self.slots.len()), places: Vec::new(), len: 0 };
+        for range in ranges {
+            let trained = self.slots.iter().filter(|slot| slot.trained);
+            for slot in trained {
+                let place = slot.handle.range();
+                if range.start <= place.start && place.end <= range.end {
+                    leaves.values.push(slot.value.clone());
+                    let start = leaves.len + place.start - range.start;
+                    leaves.places.push(start..start + place.len());
+                }
+            }
+            leaves.len += range.len();
+        }
+        leaves
+    }
+}
+
+impl<V> Index<Handle> for Bound<V> {
+    type Output = V;
+
+    /// The value of a parameter.
+    ///
+    /// # Panics
+    /// If the handle is one of another model, as an index out of range does.
+    fn index(&self, handle: Handle) -> &V {
+        match self.get(&handle) {
+            Some(value) => value,
+            None => panic!("the parameter {handle:?} belongs to another `Params`"),
+        }
+    }
+}
+
+/// Values that a gradient is asked of, and where in a block each gradient goes.
+#[derive(Clone, Debug)]
+pub struct Leaves<V> {
+    values: Vec<V>,
+    places: Vec<Range<usize>>,
+    len: usize,
+}
+
+impl<V> Leaves<V> {
+    /// The values: what a sweep wants the cotangents of.
+    pub fn values(&self) -> &[V] {
+        &self.values
+    }
+
+    /// The number of numbers in the block, of which leaves need not cover all.
+    pub fn block_len(&self) -> usize {
+        self.len
+    }
+
+    /// One block `[P]` from a cotangent of each leaf; zeros where there is none.
+    ///
+    /// # Errors
+    /// A list of another length, or a cotangent with another number of numbers than its leaf.
+    #[track_caller]
+    pub fn block<T: Float>(&self, cotangents: &[Option<Tensor<T>>]) -> Result<Tensor<T>, Mistake> {
+        let mut block = Tensor::zeros([self.len]).map_err(Mistake::here)?;
+        self.write(1, cotangents, block.make_mut())?;
+        Ok(block)
+    }
+
+    /// One block for each of K: `[K, P]` from a cotangent `[K, ..]` of each leaf; zeros where there is none.
+    ///
+    /// # Errors
+    /// As [`block`](Leaves::block).
+    #[track_caller]
+    pub fn rows<T: Float>(&self, k: usize, cotangents: &[Option<Tensor<T>>]) -> Result<Tensor<T>, Mistake> {
+        let mut rows = Tensor::zeros([k, self.len]).map_err(Mistake::here)?;
+        self.write(k, cotangents, rows.make_mut())?;
+        Ok(rows)
+    }
+
+    #[track_caller]
+    fn write<T: Float>(
+        &self,
+        k: usize,
+        cotangents: &[Option<Tensor<T>>],
+        rows: &mut [T],
+    ) -> Result<(), Mistake> {
+        if cotangents.len() != self.places.len() {
+            let why = "one cotangent for each leaf is wanted";
+            return Err(Mistake::here(Error::Setting { op: "block", why }));
+        }
+        for (place, cotangent) in self.places.iter().zip(cotangents) {
+            let Some(cotangent) = cotangent else { continue };
+            if cotangent.len() != k * place.len() {
+                let why = "the cotangent must have as many numbers as its leaf";
+                return Err(Mistake::here(Error::Unfit { op: "block", shape: *cotangent.shape(), why }));
+            }
+            if k == 1 {
+                copy(cotangent, &mut rows[place.clone()]);
+                continue;
+            }
+            let dense = cotangent.contiguous();
+            let numbers = dense.as_slice().unwrap_or_default();
+            for (row, part) in numbers.chunks_exact(place.len().max(1)).enumerate() {
+                let start = row * self.len + place.start;
+                rows[start..start + part.len()].copy_from_slice(part);
+            }
+        }
+        Ok(())
+    }
+}
