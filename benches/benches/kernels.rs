@@ -1,14 +1,15 @@
-//! Gflop/s of the matrix product beside `matrixmultiply` and beside what the core can do at most, all in one run.
+//! Gflop/s of products and convolutions beside `matrixmultiply` and beside what the core can do at most, in one run.
 //!
 //! A plain program rather than a statistical harness: each figure is the best of many short runs on one thread, which is
 //! what tells kernels apart on a machine that does other things as well.
 
 use std::hint::black_box;
 use std::time::{Duration, Instant};
+use tress_tensor::kernel::conv::{Conv, conv_forward, conv_input_grad, conv_weight_grad};
 use tress_tensor::kernel::product::{Epilogue, Matrix, product};
 use tress_tensor::pointwise::Real;
 use tress_tensor::simd::{Kernel, Lanes, Vector};
-use tress_tensor::{Float, parallel};
+use tress_tensor::{Float, Window, parallel};
 
 /// Seconds that this thread has had a core for, as the system counts them (on Linux, every few milliseconds).
 fn on_core(begin: Instant) -> f64 {
@@ -115,11 +116,39 @@ fn products() {
     }
 }
 
+fn convolutions() {
+    println!("{:>30} {:>9} {:>9} {:>9}", "convolution, f32: Gflop/s", "forward", "dx", "dw");
+    let pad = [[1, 1], [1, 1]];
+    let image = |side| Window::new([side, side], [3, 3]).pad(pad);
+    for (name, window, sizes, groups) in [
+        ("256x1x28x28, 10 of 5x5", Window::new([28, 28], [5, 5]), [256, 1, 10], 1),
+        ("256x10x12x12, 20 of 5x5", Window::new([12, 12], [5, 5]), [256, 10, 20], 1),
+        ("16x64x14x14, 64 of 3x3", image(14), [16, 64, 64], 1),
+        ("8x64x28x28, 64 of 3x3", image(28), [8, 64, 64], 1),
+        ("2x64x56x56, 64 of 3x3", image(56), [2, 64, 64], 1),
+        ("16x64x28x28, 64 of 3x3 / 2", image(28).stride([2, 2]), [16, 64, 64], 1),
+        ("32x64x14x14, 128 of 1x1", Window::new([14, 14], [1, 1]), [32, 64, 128], 1),
+        ("16x64x28x28, depthwise 3x3", image(28), [16, 64, 64], 64),
+    ] {
+        let Ok(conv) = Conv::new(window, sizes, groups, "conv2d") else { continue };
+        let (x, w, dy) = (noise(conv.x_len()), noise(conv.w_len()), noise(conv.y_len()));
+        let (mut y, mut dx, mut dw) =
+            (vec![0.0; conv.y_len()], vec![0.0; conv.x_len()], vec![0.0; conv.w_len()]);
+        let taps = conv.w_len() / sizes[2];
+        let flops = (2 * conv.y_len() * taps) as f64 * 1e-9;
+        let forward = fastest(|| conv_forward(&conv, &x, &w, black_box(&mut y), None, None));
+        let input = fastest(|| conv_input_grad(&conv, &w, &dy, black_box(&mut dx)));
+        let weight = fastest(|| conv_weight_grad(&conv, &x, &dy, black_box(&mut dw)));
+        println!("{name:>30} {:9.1} {:9.1} {:9.1}", flops / forward, flops / input, flops / weight);
+    }
+}
+
 fn main() {
     parallel::with_threads(1, || {
         let mut flops = 0.0;
         let seconds = fastest(|| flops = f32::dispatch(Peak));
         println!("peak of one core: {:.1} Gflop/s", flops * 1e-9 / seconds);
         products();
+        convolutions();
     });
 }

@@ -1,5 +1,6 @@
 //! The numbers that a tensor can hold.
 
+use crate::kernel::conv::Convolutions;
 use crate::kernel::product::Products;
 use crate::pointwise::Real;
 use crate::simd::Kernel;
@@ -35,7 +36,7 @@ pub trait Element:
 }
 
 /// A floating-point number: `f32` or `f64`.
-pub trait Float: Element + Real<Mask = bool> + core::iter::Sum + Products {
+pub trait Float: Element + Real<Mask = bool> + core::iter::Sum + Products + Convolutions {
     /// Zero.
     const ZERO: Self;
     /// One.

@@ -1,3 +1,4 @@
 //! The kernels: loops over slices with strides, written once for every instruction set.
 
+pub mod conv;
 pub mod product;

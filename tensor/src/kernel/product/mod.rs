@@ -17,10 +17,10 @@ pub(crate) mod loops;
 pub(crate) mod operand;
 mod plan;
 pub(crate) mod target;
-mod tile;
+pub(crate) mod tile;
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
 pub use operand::Matrix;
 pub(crate) use plan::Products;

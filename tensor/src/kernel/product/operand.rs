@@ -108,8 +108,8 @@ fn reaches(len: usize, origin: usize, axes: &[(usize, isize)]) -> bool {
 /// # Safety
 /// [`place`](Operand::place) tells the truth: every lane and step of the operand can be read there.
 pub(crate) unsafe trait Operand<T: Float>: Sync {
-    /// Copies `lanes` x `steps` into a panel: step after step, `width` numbers each, zeros in the lanes that are too
-    /// many.
+    /// Copies `lanes` x `steps` into a panel: step after step, `width` numbers each, any numbers in the lanes that are
+    /// too many: what is computed from them is not stored.
     ///
     /// # Panics
     /// If `panel` has no room for the panel and one register more, which may be overwritten with anything; if lanes or
@@ -219,16 +219,10 @@ impl<T: Float> Kernel<T> for Pack<T> {
     fn run<I: Lanes<T>>(self, isa: I) {
         if self.from.lane_stride == 1 {
             self.copy(isa)
+        } else if self.from.step_stride == 1 {
+            self.turn()
         } else {
-            if self.lanes < self.width {
-                for step in 0..self.steps {
-                    for lane in self.lanes..self.width {
-                        // SAFETY: the panel has `width` lanes a step.
-                        unsafe { *self.panel.add(step * self.width + lane) = T::ZERO };
-                    }
-                }
-            }
-            if self.from.step_stride == 1 { self.turn() } else { self.pick(0..self.lanes, 0..self.steps) }
+            self.pick(0..self.lanes, 0..self.steps)
         }
     }
 }

@@ -231,7 +231,7 @@ impl<T: Float> Many<'_, T> {
     fn all<I: Lanes<T>>(&self, isa: I) {
         let Self { a, b, stride, row_stride, k, epilogue, .. } = *self;
         let (m, n, count) = (a.first.rows(), b.first.cols(), a.count);
-        let c_of = |i: usize| Disjoint(self.c.0.wrapping_add(i * stride));
+        let c_of = |i: usize| self.c.at(i * stride);
         let each = (m * n).saturating_mul(k);
         let turned = turned_is_cheaper::<T, I>(isa, &a.first, &b.first);
         // Large products one after the other, each on all threads.

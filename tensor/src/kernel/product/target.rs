@@ -5,6 +5,7 @@ use super::tile::TILE_ROOM;
 use super::{Bias, Epilogue};
 use crate::Float;
 use crate::simd::{Lanes, Vector};
+use core::mem::MaybeUninit;
 
 /// A tile's place in C, and which part of k it is.
 #[derive(Clone, Copy)]
@@ -39,6 +40,13 @@ pub(crate) trait Target<T: Float>: Sync {
 #[derive(Clone, Copy)]
 pub(crate) struct Disjoint<T>(pub(crate) *mut T);
 
+impl<T> Disjoint<T> {
+    /// The place `by` numbers further on.
+    pub(crate) fn at(&self, by: usize) -> Self {
+        Self(self.0.wrapping_add(by))
+    }
+}
+
 // SAFETY: a promise of whoever shares it: see the users of this type, who cut C into parts.
 unsafe impl<T: Send> Send for Disjoint<T> {}
 // SAFETY: as above.
@@ -56,7 +64,7 @@ impl<T: Float> Target<T> for RowMajor<'_, T> {
     #[inline(always)]
     unsafe fn take<I: Lanes<T>>(&self, isa: I, spot: Spot, compute: impl FnOnce(Ground<T>)) {
         let Epilogue { accumulate, scale, .. } = *self.epilogue;
-        let c = self.c.0.wrapping_add(spot.row * self.row_stride + spot.column);
+        let c = self.c.at(spot.row * self.row_stride + spot.column).0;
         let row_stride = self.row_stride as isize;
         compute(Ground { c, row_stride, scale, add: accumulate || !spot.first });
         if spot.last {
@@ -85,9 +93,9 @@ impl<T: Float> Target<T> for ColumnMajor<'_, T> {
         let Epilogue { accumulate, scale, .. } = *self.epilogue;
         let Spot { row, column, rows, columns, .. } = spot;
         let width = columns.next_multiple_of(I::V::LANES);
-        let mut tile = [T::ZERO; TILE_ROOM];
-        let c = tile.as_mut_ptr();
-        let ours = |i: usize, j: usize| self.c.0.wrapping_add((column + j) * self.column_stride + row + i);
+        let mut tile = MaybeUninit::<[T; TILE_ROOM]>::uninit();
+        let c = tile.as_mut_ptr().cast::<T>();
+        let ours = |i: usize, j: usize| self.c.at((column + j) * self.column_stride + row + i).0;
         let add = accumulate || !spot.first;
         if add {
             for j in 0..columns {

@@ -12,7 +12,7 @@ pub(super) const MOST_ROWS: usize = 14;
 const MOST_VECTORS: usize = 4;
 
 /// Room for the largest tile of any instruction set: 14 rows of two AVX-512 registers of `f32`.
-pub(super) const TILE_ROOM: usize = MOST_ROWS * 32;
+pub(crate) const TILE_ROOM: usize = MOST_ROWS * 32;
 
 /// A tile's operands: `C[i][j] = scale * sum over k of A[i][k] B[k][j]`, plus the old `C[i][j]` if `add`.
 ///
@@ -44,7 +44,7 @@ pub(super) struct Tile<T> {
 pub(super) type Micro<I, T> = unsafe fn(I, &Tile<T>);
 
 /// `R` rows of `V` registers. `PACKED`: A and B lie in panels (`a_lane` is 1, `a_step` is `R`, `b_step` is `V` whole
-/// registers, padded with zeros), so that all addresses are constants from two pointers; otherwise anywhere, and the
+/// registers), so that all addresses are constants from two pointers; otherwise anywhere, and the
 /// last register of a row of B is read under a mask.
 struct Registers<'a, T, const R: usize, const V: usize, const PACKED: bool>(&'a Tile<T>);
 

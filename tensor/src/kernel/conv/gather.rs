@@ -1,0 +1,208 @@
+//! Gathering an operand from a stage while it is packed, and folding tiles back onto one: each is the other's transpose.
+
+use super::stage::SLACK;
+use crate::Float;
+use crate::kernel::product::operand::{Operand, Place, check_panel};
+use crate::kernel::product::target::{Disjoint, Ground, Spot, Target};
+use crate::kernel::product::tile::TILE_ROOM;
+use crate::simd::{Kernel, Lanes, Vector};
+use alloc::vec::Vec;
+use core::mem::MaybeUninit;
+use core::ops::Range;
+
+/// Offsets along one side of the operand, and how long the run of neighbours is that starts at each.
+pub(super) struct Axis {
+    offsets: Vec<usize>,
+    runs: Vec<usize>,
+    /// The largest offset.
+    reach: usize,
+}
+
+impl Axis {
+    pub(super) fn new(offsets: impl Iterator<Item = usize>) -> Self {
+        let offsets: Vec<usize> = offsets.collect();
+        let mut runs = alloc::vec![1; offsets.len()];
+        for i in (1..offsets.len()).rev() {
+            if offsets[i - 1] + 1 == offsets[i] {
+                runs[i - 1] = runs[i] + 1;
+            }
+        }
+        let reach = offsets.iter().copied().max().unwrap_or(0);
+        Self { offsets, runs, reach }
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.offsets.len()
+    }
+
+    /// Cuts `range` into runs of at most `most` neighbours and calls `each(index in the range, offset, length)`.
+    #[inline(always)]
+    fn runs(&self, range: Range<usize>, most: usize, mut each: impl FnMut(usize, usize, usize)) {
+        let mut i = range.start;
+        while i < range.end {
+            let length = self.runs[i].min(most).min(range.end - i);
+            each(i - range.start, self.offsets[i], length);
+            i += length;
+        }
+    }
+}
+
+/// The operand whose lane l of step k is `stage[lanes[l] + steps[k]]`.
+pub(super) struct Gather<'a, T> {
+    stage: &'a [T],
+    lanes: &'a Axis,
+    steps: &'a Axis,
+}
+
+impl<'a, T: Float> Gather<'a, T> {
+    /// # Panics
+    /// If the offsets and the slack leave the stage.
+    pub(super) fn new(stage: &'a [T], lanes: &'a Axis, steps: &'a Axis) -> Self {
+        assert!(lanes.reach + steps.reach + SLACK <= stage.len() || lanes.len() * steps.len() == 0);
+        Self { stage, lanes, steps }
+    }
+}
+
+/// Short runs are copied in pieces of this many numbers, half a register or less.
+const PIECE: usize = 8;
+
+// SAFETY: there is no place to read from.
+unsafe impl<T: Float> Operand<T> for Gather<'_, T> {
+    fn pack<I: Lanes<T>>(
+        &self,
+        isa: I,
+        lanes: Range<usize>,
+        steps: Range<usize>,
+        width: usize,
+        panel: &mut [T],
+    ) {
+        check_panel(isa, [self.lanes.len(), self.steps.len()], &lanes, &steps, width, panel.len());
+        assert!(width <= MOST_LANES && I::V::LANES <= SLACK);
+        let mut longest = 0;
+        self.lanes.runs(lanes.clone(), I::V::LANES, |_, _, length| longest = longest.max(length));
+        let mut runs = [(0, 0); MOST_LANES];
+        let mut count = 0;
+        let piece = if longest <= PIECE && PIECE < I::V::LANES { PIECE } else { I::V::LANES };
+        self.lanes.runs(lanes, piece, |at, offset, _| {
+            runs[count] = (at, offset);
+            count += 1;
+        });
+        isa.enter(Pack {
+            from: self.stage.as_ptr(),
+            runs: &runs[..count],
+            steps: &self.steps.offsets[steps],
+            short: piece < I::V::LANES,
+            width,
+            panel: panel.as_mut_ptr(),
+        });
+    }
+
+    fn place(&self) -> Option<Place<T>> {
+        None
+    }
+}
+
+/// The widest panel of any instruction set: two AVX-512 registers.
+const MOST_LANES: usize = 32;
+
+/// Packs one panel; `Gather::pack` has checked both ends.
+struct Pack<'a, T> {
+    from: *const T,
+    runs: &'a [(usize, usize)],
+    steps: &'a [usize],
+    short: bool,
+    width: usize,
+    panel: *mut T,
+}
+
+impl<T: Float> Kernel<T> for Pack<'_, T> {
+    type Output = ();
+
+    /// Every run is copied as one whole register (or piece), in ascending order: what one writes too much the next puts
+    /// right, and what the last of a step writes too much belongs to the next step.
+    #[inline(always)]
+    fn run<I: Lanes<T>>(self, isa: I) {
+        let mut to = self.panel;
+        for &step in self.steps {
+            let from = self.from.wrapping_add(step);
+            for &(at, offset) in self.runs {
+                // SAFETY: `Gather::new` has checked that the largest sum of offsets and a register lie on the stage, and
+                // `check_panel` that the panel has room for a register more.
+                unsafe {
+                    let (from, to) = (from.add(offset), to.add(at));
+                    if self.short {
+                        to.cast::<[T; PIECE]>().write_unaligned(from.cast::<[T; PIECE]>().read_unaligned());
+                    } else {
+                        isa.load(from).store(to);
+                    }
+                }
+            }
+            to = to.wrapping_add(self.width);
+        }
+    }
+}
+
+/// The target that adds element `[i, j]` of the product to `stage[rows[i] + columns[j]]`: the transpose of [`Gather`].
+pub(super) struct Fold<'a, T> {
+    stage: Disjoint<T>,
+    rows: &'a Axis,
+    columns: &'a Axis,
+}
+
+impl<'a, T: Float> Fold<'a, T> {
+    /// # Panics
+    /// If the offsets and the slack leave the stage.
+    pub(super) fn new(stage: &'a mut [T], rows: &'a Axis, columns: &'a Axis) -> Self {
+        assert!(rows.reach + columns.reach + SLACK <= stage.len() || rows.len() * columns.len() == 0);
+        Self { stage: Disjoint(stage.as_mut_ptr()), rows, columns }
+    }
+}
+
+impl<T: Float> Target<T> for Fold<'_, T> {
+    #[inline(always)]
+    unsafe fn take<I: Lanes<T>>(&self, isa: I, spot: Spot, compute: impl FnOnce(Ground<T>)) {
+        let mut tile = MaybeUninit::<[T; TILE_ROOM]>::uninit();
+        let c = tile.as_mut_ptr().cast::<T>();
+        let width = spot.columns.next_multiple_of(I::V::LANES);
+        compute(Ground { c, row_stride: width as isize, scale: T::ONE, add: false });
+        assert!(width <= MOST_LANES && I::V::LANES <= SLACK);
+        let rows = &self.rows.offsets[spot.row..][..spot.rows];
+        let mut runs = [(0, 0, 0); MOST_LANES];
+        let mut count = 0;
+        self.columns.runs(spot.column..spot.column + spot.columns, I::V::LANES, |at, offset, length| {
+            runs[count] = (at, offset, length);
+            count += 1;
+        });
+        isa.enter(Add { tile: c, width, rows, runs: &runs[..count], stage: self.stage.0 });
+    }
+}
+
+/// Adds one tile to the stage; `Fold::new` has checked the offsets.
+struct Add<'a, T> {
+    tile: *const T,
+    width: usize,
+    rows: &'a [usize],
+    runs: &'a [(usize, usize, usize)],
+    stage: *mut T,
+}
+
+impl<T: Float> Kernel<T> for Add<'_, T> {
+    type Output = ();
+
+    /// Whole registers are added, with zeros behind the end of a run: that leaves what lies there as it is.
+    #[inline(always)]
+    fn run<I: Lanes<T>>(self, isa: I) {
+        for (i, &row) in self.rows.iter().enumerate() {
+            for &(at, offset, length) in self.runs {
+                // SAFETY: `Fold::new` has checked that the largest sum of offsets and a register lie on the stage, which
+                // one thread alone uses; the tile's element was computed before.
+                unsafe {
+                    let from = self.tile.add(i * self.width + at);
+                    let to = self.stage.add(row + offset);
+                    let x = if length == I::V::LANES { isa.load(from) } else { isa.load_first(length, from) };
+                    (isa.load(to) + x).store(to);
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,45 @@
+//! Two-dimensional convolution (cross-correlation, as in all networks) as one trilinear form with three roles.
+//!
+//! With `x [N, C, H, W]`, `w [O, C/groups, kh, kw]` and `y [N, O, h, w]` the form is
+//!
+//! `T(x, w, y) = sum x[n, c, p * stride + r * dilation - pad] w[o, c, r] y[n, o, p]`
+//!
+//! and its three partial derivatives are the three functions here: [`conv_forward`] (by y), [`conv_input_grad`] (by x)
+//! and [`conv_weight_grad`] (by w).
+//!
+//! Each is a product. A sample is first laid on a *stage*: padded, and its rows split by the phase of
+//! the stride, so that the number under tap r of pixel p lies at `taps[r] + pixels[p]`, and neighbouring pixels lie side
+//! by side. The forward role *gathers* its right operand from there while it is packed, the weight gradient gathers the
+//! same operand turned, and the input gradient, being the transpose, *folds* the tiles of its product back onto a stage.
+//! No matrix of columns is ever stored.
+//!
+//! # The order of sums
+//!
+//! Samples do not meet in y and dx, so those do not depend on N. An element of dw is summed over pixels within a
+//! sample, over the samples of a chunk, and over chunks, in order; chunks do not depend on O, so stacking cotangents
+//! along O changes no bit. Threads change none either.
+
+mod forward;
+mod gather;
+mod input_grad;
+mod roles;
+mod stage;
+mod weight_grad;
+
+#[cfg(test)]
+mod tests;
+
+pub(crate) use roles::Convolutions;
+pub use roles::{Conv, conv_forward, conv_input_grad, conv_weight_grad};
+
+/// How many tasks a convolution is worth: some a thread, so that no thread waits long for the last, but none of less than
+/// some microseconds.
+fn tasks(conv: &Conv) -> usize {
+    const WORTH_A_TASK: usize = 1 << 19;
+    let threads = crate::parallel::threads();
+    if threads == 1 {
+        return 1;
+    }
+    let work = conv.y_len().saturating_mul(conv.depth());
+    (work / WORTH_A_TASK).clamp(1, 4 * threads)
+}

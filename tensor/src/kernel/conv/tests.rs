@@ -1,0 +1,238 @@
+//! Convolutions against their definition, against each other, and against themselves cut otherwise.
+
+use super::*;
+use crate::kernel::product::Activation;
+use crate::kernel::product::tests::noise;
+use crate::{Float, Window, parallel};
+use alloc::vec;
+use alloc::vec::Vec;
+
+/// Calls `each(x index, w index, y index)` for every term of the trilinear form.
+fn terms(conv: &Conv, mut each: impl FnMut(usize, usize, usize)) {
+    let Window { input: [high, wide], kernel: [kh, kw], stride, pad, dilation } = conv.window;
+    let ([oh, ow], groups) = (conv.output, conv.groups);
+    let (channels, outputs) = (conv.channels / groups, conv.outputs / groups);
+    for n in 0..conv.samples {
+        for o in 0..conv.outputs {
+            for c in 0..channels {
+                for (i, j) in (0..oh).flat_map(|i| (0..ow).map(move |j| (i, j))) {
+                    for (r, s) in (0..kh).flat_map(|r| (0..kw).map(move |s| (r, s))) {
+                        let y = (i * stride[0] + r * dilation[0]).wrapping_sub(pad[0][0]);
+                        let x = (j * stride[1] + s * dilation[1]).wrapping_sub(pad[1][0]);
+                        if y < high && x < wide {
+                            let channel = o / outputs * channels + c;
+                            each(
+                                ((n * conv.channels + channel) * high + y) * wide + x,
+                                ((o * channels + c) * kh + r) * kw + s,
+                                ((n * conv.outputs + o) * oh + i) * ow + j,
+                            );
+                        }
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// Compares with sums of `f64`, within what rounding may do to sums of that size.
+fn close<T: Float>(got: &[T], want: &[f64], size: &[f64], what: &str, conv: &Conv) {
+    for (i, ((got, want), size)) in got.iter().zip(want).zip(size).enumerate() {
+        let bound = 16.0 * T::EPSILON.to_f64() * (1.0 + size);
+        let got = got.to_f64();
+        assert!((got - want).abs() <= bound, "{what}[{i}] = {got}, not {want} (+- {bound:e}) for {conv:?}");
+    }
+}
+
+/// All three roles against the definition, and the adjoint identity between them.
+fn check<T: Float>(conv: &Conv) {
+    let (x, w, dy) = (noise::<T>(conv.x_len(), 1), noise::<T>(conv.w_len(), 2), noise::<T>(conv.y_len(), 3));
+    let bias = noise::<T>(conv.outputs, 4);
+    let nan = T::from_f64(f64::NAN);
+    let (mut y, mut biased) = (vec![nan; conv.y_len()], vec![nan; conv.y_len()]);
+    let (mut dx, mut dw) = (vec![nan; conv.x_len()], vec![nan; conv.w_len()]);
+    conv_forward(conv, &x, &w, &mut y, None, None);
+    conv_forward(conv, &x, &w, &mut biased, Some(&bias), Some(Activation::Relu));
+    conv_input_grad(conv, &w, &dy, &mut dx);
+    conv_weight_grad(conv, &x, &dy, &mut dw);
+
+    let zeros = |len| (vec![0.0; len], vec![0.0; len]);
+    let ((mut yw, mut ys), (mut dxw, mut dxs), (mut dww, mut dws)) =
+        (zeros(y.len()), zeros(dx.len()), zeros(dw.len()));
+    terms(conv, |i, j, k| {
+        for (want, size, at, term) in [
+            (&mut yw, &mut ys, k, x[i].to_f64() * w[j].to_f64()),
+            (&mut dxw, &mut dxs, i, w[j].to_f64() * dy[k].to_f64()),
+            (&mut dww, &mut dws, j, x[i].to_f64() * dy[k].to_f64()),
+        ] {
+            want[at] += term;
+            size[at] += term.abs();
+        }
+    });
+    close(&y, &yw, &ys, "y", conv);
+    close(&dx, &dxw, &dxs, "dx", conv);
+    close(&dw, &dww, &dws, "dw", conv);
+    let pixels = conv.pixels();
+    let with_bias = |(k, y): (usize, &f64)| (y + bias[k / pixels % conv.outputs].to_f64()).max(0.0);
+    let biased_want: Vec<f64> = yw.iter().enumerate().map(with_bias).collect();
+    close(&biased, &biased_want, &ys, "relu(y + bias)", conv);
+
+    let dot = |a: &[T], b: &[T]| a.iter().zip(b).map(|(a, b)| a.to_f64() * b.to_f64()).sum::<f64>();
+    let forms = [dot(&dy, &y), dot(&dx, &x), dot(&dw, &w)];
+    let size = ys.iter().sum::<f64>() + 1.0;
+    for form in forms {
+        assert!((form - forms[0]).abs() <= 16.0 * T::EPSILON.to_f64() * size, "{forms:?} for {conv:?}");
+    }
+}
+
+fn conv(window: Window, sizes: [usize; 3], groups: usize) -> Conv {
+    Conv::new(window, sizes, groups, "conv2d").expect("a window that fits")
+}
+
+macro_rules! at_each {
+    ($test:ident) => {
+        #[test]
+        fn $test() {
+            crate::simd::at_each_level(|_| {
+                cases::$test::<f32>();
+                cases::$test::<f64>();
+            });
+        }
+    };
+}
+
+mod cases {
+    use super::*;
+
+    pub(super) fn geometries_of_well_known_layers<T: Float>() {
+        let pad = [[1, 1], [1, 1]];
+        check::<T>(&conv(Window::new([28, 28], [5, 5]), [2, 1, 10], 1));
+        check::<T>(&conv(Window::new([12, 12], [5, 5]), [3, 10, 20], 1));
+        check::<T>(&conv(Window::new([14, 14], [3, 3]).pad(pad), [1, 40, 14], 1));
+        check::<T>(&conv(Window::new([9, 9], [3, 3]).pad(pad).stride([2, 2]), [2, 6, 8], 1));
+        check::<T>(&conv(Window::new([7, 8], [1, 1]), [3, 13, 5], 1));
+        check::<T>(&conv(Window::new([8, 8], [1, 1]).stride([2, 2]), [2, 3, 5], 1));
+        check::<T>(&conv(Window::new([11, 10], [3, 3]).pad(pad), [2, 6, 6], 6));
+        check::<T>(&conv(Window::new([10, 10], [3, 3]).dilation([2, 2]).pad([[2, 2], [2, 2]]), [2, 4, 6], 2));
+        check::<T>(&conv(Window::new([1, 200], [1, 9]), [2, 2, 3], 1));
+        check::<T>(&conv(Window::new([4, 4], [4, 4]), [17, 2, 5], 1));
+    }
+
+    pub(super) fn geometries_at_random<T: Float>() {
+        let mut state = 7u64;
+        let mut draw = |low: usize, high: usize| {
+            state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            low + (state >> 33) as usize % (high - low + 1)
+        };
+        let mut done = 0;
+        while done < 120 {
+            let window = Window {
+                input: [draw(1, 19), draw(1, 19)],
+                kernel: [draw(1, 4), draw(1, 5)],
+                stride: [draw(1, 3), draw(1, 3)],
+                pad: [[draw(0, 2), draw(0, 3)], [draw(0, 3), draw(0, 2)]],
+                dilation: [draw(1, 2), draw(1, 3)],
+            };
+            let groups = draw(1, 3);
+            let sizes = [draw(1, 3), groups * draw(1, 4), groups * draw(1, 5)];
+            if let Ok(conv) = Conv::new(window, sizes, groups, "conv2d") {
+                check::<T>(&conv);
+                done += 1;
+            }
+        }
+    }
+
+    pub(super) fn nothing_to_do<T: Float>() {
+        let window = Window::new([5, 5], [3, 3]);
+        for sizes in [[0, 2, 3], [2, 0, 3], [2, 2, 0], [0, 0, 0]] {
+            check::<T>(&conv(window, sizes, 1));
+        }
+        check::<T>(&conv(Window::new([0, 3], [1, 1]).pad([[1, 1], [0, 0]]), [1, 2, 2], 1));
+    }
+
+    /// What one sample, or one output, gives does not depend on the others.
+    pub(super) fn stacking_changes_no_bit<T: Float>() {
+        for (window, channels) in [
+            (Window::new([12, 12], [5, 5]), 10),
+            (Window::new([28, 28], [5, 5]), 1),
+            (Window::new([9, 7], [3, 3]).pad([[1, 1], [1, 1]]).stride([2, 1]), 5),
+            (Window::new([6, 6], [1, 1]), 33),
+        ] {
+            let (samples, outputs, stacked) = (5, 7, 3);
+            let one = conv(window, [samples, channels, outputs], 1);
+            let many_samples = conv(window, [stacked * samples, channels, outputs], 1);
+            let many_outputs = conv(window, [samples, channels, stacked * outputs], 1);
+            let (x, w) = (noise::<T>(one.x_len(), 1), noise::<T>(one.w_len(), 2));
+            let dys: Vec<Vec<T>> = (0..stacked).map(|i| noise(one.y_len(), 3 + i as u64)).collect();
+
+            // Along N for the input gradient.
+            let mut dx = vec![T::ZERO; many_samples.x_len()];
+            conv_input_grad(&many_samples, &w, &dys.concat(), &mut dx);
+            // Along O, inside each sample, for the weight gradient.
+            let of_sample = one.y_len() / samples;
+            let dy: Vec<T> = (0..samples)
+                .flat_map(|n| dys.iter().flat_map(move |dy| &dy[n * of_sample..(n + 1) * of_sample]))
+                .copied()
+                .collect();
+            let mut dw = vec![T::ZERO; many_outputs.w_len()];
+            conv_weight_grad(&many_outputs, &x, &dy, &mut dw);
+            // Along N for the forward role.
+            let x_many: Vec<T> = x.iter().copied().cycle().take(stacked * x.len()).collect();
+            let mut y = vec![T::ZERO; many_samples.y_len()];
+            conv_forward(&many_samples, &x_many, &w, &mut y, None, None);
+
+            for (i, dy) in dys.iter().enumerate() {
+                let mut alone = vec![T::ZERO; one.x_len()];
+                conv_input_grad(&one, &w, dy, &mut alone);
+                assert_eq!(alone, dx[i * alone.len()..][..alone.len()], "dx {i} of {window:?}");
+                let mut alone = vec![T::ZERO; one.w_len()];
+                conv_weight_grad(&one, &x, dy, &mut alone);
+                assert_eq!(alone, dw[i * alone.len()..][..alone.len()], "dw {i} of {window:?}");
+                let mut alone = vec![T::ZERO; one.y_len()];
+                conv_forward(&one, &x, &w, &mut alone, None, None);
+                assert_eq!(alone, y[i * alone.len()..][..alone.len()], "y {i} of {window:?}");
+            }
+        }
+    }
+
+    pub(super) fn threads_change_no_bit<T: Float>() {
+        let pad = [[1, 1], [1, 1]];
+        for conv in [
+            conv(Window::new([28, 28], [5, 5]), [40, 1, 10], 1),
+            conv(Window::new([56, 56], [3, 3]).pad(pad), [1, 16, 40], 1),
+            conv(Window::new([20, 20], [3, 3]).pad(pad), [6, 32, 32], 32),
+        ] {
+            let (x, w, dy) =
+                (noise::<T>(conv.x_len(), 1), noise::<T>(conv.w_len(), 2), noise::<T>(conv.y_len(), 3));
+            let with = |threads| {
+                let (mut y, mut dx, mut dw) =
+                    (vec![T::ZERO; conv.y_len()], vec![T::ZERO; conv.x_len()], vec![T::ZERO; conv.w_len()]);
+                parallel::with_threads(threads, || {
+                    conv_forward(&conv, &x, &w, &mut y, None, None);
+                    conv_input_grad(&conv, &w, &dy, &mut dx);
+                    conv_weight_grad(&conv, &x, &dy, &mut dw);
+                });
+                (y, dx, dw)
+            };
+            let one = with(1);
+            for threads in [2, 3] {
+                assert!(with(threads) == one, "{threads} threads, {conv:?}");
+            }
+        }
+    }
+}
+
+at_each!(geometries_of_well_known_layers);
+at_each!(geometries_at_random);
+at_each!(nothing_to_do);
+at_each!(stacking_changes_no_bit);
+at_each!(threads_change_no_bit);
+
+#[test]
+fn sizes_that_do_not_fit_are_refused() {
+    let window = Window::new([5, 5], [3, 3]);
+    assert!(Conv::new(window, [1, 4, 6], 0, "conv2d").is_err());
+    assert!(Conv::new(window, [1, 4, 6], 4, "conv2d").is_err());
+    assert!(Conv::new(window, [1, 3, 6], 2, "conv2d").is_err());
+    assert!(Conv::new(window.pad([[0, usize::MAX - 9], [0, 0]]), [1, 4, 6], 2, "conv2d").is_err());
+    assert!(Conv::new(Window::new([5, 5], [6, 3]), [1, 4, 6], 1, "conv2d").is_err());
+}
