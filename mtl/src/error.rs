@@ -3,6 +3,8 @@
 use alloc::string::String;
 use core::fmt;
 
+use tress_tensor::Shape;
+
 use crate::balance::Method;
 use crate::solve::MAX_TASKS;
 
@@ -71,6 +73,52 @@ pub enum Error {
         /// The metric whose baseline it is.
         metric: usize,
     },
+    /// A shared parameter reaches a loss around the features, where balancing would not see it.
+    Around {
+        /// The name of the parameter.
+        parameter: String,
+    },
+    /// A network has no input of this name, or is not given one that it has.
+    Input {
+        /// The name.
+        name: String,
+        /// What is wrong with it.
+        why: &'static str,
+    },
+    /// Two inputs whose features cannot be put side by side.
+    Fusion {
+        /// The name and the shape of the first.
+        left: (String, Shape),
+        /// The name and the shape of the second.
+        right: (String, Shape),
+    },
+    /// The targets of a task are of another kind than the task.
+    Target {
+        /// The name of the task.
+        task: String,
+        /// What its targets would have to be.
+        why: &'static str,
+    },
+    /// A network or its data, further down.
+    Network(tress_nn::Error),
+}
+
+impl From<tress_nn::Error> for Error {
+    fn from(error: tress_nn::Error) -> Self {
+        Error::Network(error)
+    }
+}
+
+impl From<tress_autograd::Mistake> for Error {
+    fn from(mistake: tress_autograd::Mistake) -> Self {
+        Error::Network(mistake.into())
+    }
+}
+
+impl From<tress_tensor::Error> for Error {
+    fn from(error: tress_tensor::Error) -> Self {
+        Error::Network(error.into())
+    }
 }
 
 impl fmt::Display for Error {
@@ -120,6 +168,24 @@ impl fmt::Display for Error {
                 )?;
                 write!(f, "meaning, so leave the metric out or measure it on a positive scale")
             }
+            Error::Around { parameter } => {
+                write!(f, "`{parameter}` is shared, but also reaches a loss around the features; ")?;
+                write!(f, "count what the loss looks at there among the features")
+            }
+            Error::Input { name, why } => write!(f, "input `{name}`: {why}"),
+            Error::Fusion { left, right } => {
+                write!(f, "inputs `{}` {} and `{}` {} ", left.0, left.1, right.0, right.1)?;
+                write!(
+                    f,
+                    "cannot be put side by side along axis 1, as their other axes differ; give each feature "
+                )?;
+                write!(
+                    f,
+                    "layers of its own that end in the same axes, for example Flatten and Dense for [N, F]"
+                )
+            }
+            Error::Target { task, why } => write!(f, "task `{task}`: {why}"),
+            Error::Network(error) => error.fmt(f),
         }
     }
 }

@@ -29,6 +29,12 @@ impl<V: Value> Stacked<V> {
         }
     }
 
+    /// Values of one shape, one behind the other.
+    #[track_caller]
+    pub fn from_rows(first: &V, others: &[V]) -> Self {
+        Each(first.stack(0, others))
+    }
+
     /// The number of values, where there are several.
     fn count(&self) -> Option<usize> {
         match self {
