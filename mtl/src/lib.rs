@@ -43,5 +43,6 @@ pub mod balance;
 mod error;
 pub mod measure;
 pub mod solve;
+pub mod sweep;
 
 pub use error::{Error, Result};

@@ -53,9 +53,12 @@ pub fn balanced<'t, T: Float + Into<f64>>(
     let tape = losses[0].tape();
     let leaves = bound.leaves();
     let shared = shared(tape, losses, features, &leaves, params)?;
-    let values = losses.iter().map(|loss| Ok(loss.item()?.to_f64())).collect::<Result<Vec<f64>>>()?;
 
-    let heads = losses.iter().map(|loss| Head::sweep(loss, features, &leaves, &shared)).collect::<Result<Vec<_>>>()?;
+    let heads = losses
+        .iter()
+        .map(|loss| Head::sweep(loss, features, &leaves, &shared))
+        .collect::<Result<Vec<_>>>()?;
+    let values = losses.iter().map(|loss| Ok(loss.item()?.to_f64())).collect::<Result<Vec<f64>>>()?;
     let (weights, gramian, trunk) = match method.needs() {
         Needs::Losses => {
             let weights = method.weights(&values, None)?;
@@ -93,7 +96,10 @@ pub fn shared_jacobian<'t, T: Float>(
     check_tasks(losses.len())?;
     let leaves = bound.leaves();
     let shared = shared(losses[0].tape(), losses, features, &leaves, params)?;
-    let heads = losses.iter().map(|loss| Head::sweep(loss, features, &leaves, &shared)).collect::<Result<Vec<_>>>()?;
+    let heads = losses
+        .iter()
+        .map(|loss| Head::sweep(loss, features, &leaves, &shared))
+        .collect::<Result<Vec<_>>>()?;
     jacobian(losses[0].tape(), &heads, features, &leaves, &shared)
 }
 

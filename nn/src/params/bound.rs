@@ -174,6 +174,37 @@ impl<V> Leaves<V> {
         Ok(rows)
     }
 
+    /// Adds `scale` times the cotangent of each leaf to a block `[P]`; nothing where there is none.
+    ///
+    /// # Errors
+    /// As [`block`](Leaves::block), or a block of another length.
+    #[track_caller]
+    pub fn add<T: Float>(
+        &self,
+        cotangents: &[Option<Tensor<T>>],
+        scale: T,
+        block: &mut Tensor<T>,
+    ) -> Result<(), Mistake> {
+        if cotangents.len() != self.places.len() || **block.shape() != [self.len] {
+            let why = "one cotangent for each leaf is wanted, and a block of one number for each parameter";
+            return Err(Mistake::here(Error::Setting { op: "block", why }));
+        }
+        let block = block.make_mut();
+        for (place, cotangent) in self.places.iter().zip(cotangents) {
+            let Some(cotangent) = cotangent else { continue };
+            if cotangent.len() != place.len() {
+                let why = "the cotangent must have as many numbers as its leaf";
+                return Err(Mistake::here(Error::Unfit { op: "block", shape: *cotangent.shape(), why }));
+            }
+            let dense = cotangent.contiguous();
+            let numbers = dense.as_slice().unwrap_or_default();
+            for (sum, &number) in block[place.clone()].iter_mut().zip(numbers) {
+                *sum = *sum + scale * number;
+            }
+        }
+        Ok(())
+    }
+
     #[track_caller]
     fn write<T: Float>(
         &self,
