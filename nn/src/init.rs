@@ -38,7 +38,8 @@ impl Init {
     ///
     /// A fan of 0 counts as 1: there is nothing to draw then.
     pub fn for_fans(self, fan_in: usize, fan_out: usize) -> Init {
-        let (fan_in, both) = (fan_in.max(1) as f64, (fan_in.max(1) + fan_out.max(1)) as f64);
+        let (fan_in, fan_out) = (fan_in.max(1) as f64, fan_out.max(1) as f64);
+        let both = fan_in + fan_out;
         // A uniform number in -a..a has variance a^2 / 3.
         match self {
             Init::FanIn => Init::Uniform(libm::sqrt(1.0 / fan_in)),

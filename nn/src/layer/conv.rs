@@ -72,7 +72,7 @@ impl Layer for Conv2d {
             Err(error) => return x.fail(error),
         };
         let weight = bound.fetch(&self.weight, x);
-        let bias = self.bias.map(|bias| bound.fetch(&bias, x));
+        let bias = bound.fetch_some(self.bias.as_ref(), x);
         x.conv2d(weight, bias.as_ref(), window, self.groups, self.activation)
     }
 }

@@ -51,7 +51,7 @@ impl Layer for Dense {
     #[track_caller]
     fn apply<V: Value>(&self, bound: &Bound<V>, x: &V) -> V {
         let weight = bound.fetch(&self.weight, x);
-        let bias = self.bias.map(|bias| bound.fetch(&bias, x));
+        let bias = bound.fetch_some(self.bias.as_ref(), x);
         let shape = x.shape();
         let Some(last) = shape.rank().checked_sub(1).filter(|&last| last > 1) else {
             return x.affine(weight, bias.as_ref(), self.activation);

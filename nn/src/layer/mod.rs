@@ -2,9 +2,19 @@
 
 mod conv;
 mod dense;
+mod dropout;
+mod norm;
+mod plain;
+mod pool;
+mod sequential;
 
 pub use conv::{Conv2d, Conv2dBuilder};
 pub use dense::{Dense, DenseBuilder};
+pub use dropout::{Dropout, SpatialDropout};
+pub use norm::LayerNorm;
+pub use plain::Flatten;
+pub use pool::{GlobalMeanPool, MaxPool2d, MeanPool2d};
+pub use sequential::{Sequential, Step};
 
 use crate::Bound;
 use tress_autograd::Value;

@@ -94,6 +94,15 @@ impl<V: Value> Bound<V> {
         }
     }
 
+    /// As [`fetch`](Bound::fetch), for a parameter that a layer may do without.
+    #[track_caller]
+    pub fn fetch_some(&self, handle: Option<&Handle>, x: &V) -> Option<V> {
+        match handle {
+            Some(handle) => Some(self.fetch(handle, x)), // not `map`: a closure would lose the caller's place
+            None => None,
+        }
+    }
+
     /// The trained parameters, over the whole block.
     pub fn leaves(&self) -> Leaves<V> {
         self.leaves_in(core::slice::from_ref(&(0..self.len)))

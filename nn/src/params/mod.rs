@@ -174,7 +174,7 @@ impl<T: Float> Params<T> {
         &self,
         mut kind: impl FnMut(&Entry) -> Option<K>,
     ) -> impl Iterator<Item = (Range<usize>, K)> {
-        let mut entries = self.entries.iter().filter(|entry| entry.shape().len() > 0).peekable();
+        let mut entries = self.entries.iter().filter(|entry| !entry.range().is_empty()).peekable();
         core::iter::from_fn(move || {
             loop {
                 let entry = entries.next()?;

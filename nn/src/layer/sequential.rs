@@ -1,0 +1,91 @@
+//! Layers one behind the other.
+
+use super::{
+    Conv2d, Dense, Dropout, Flatten, GlobalMeanPool, Layer, LayerNorm, MaxPool2d, MeanPool2d, SpatialDropout,
+};
+use crate::Bound;
+use alloc::vec::Vec;
+use tress_autograd::Value;
+use tress_tensor::pointwise::Map;
+
+/// The layers of this crate one behind the other: one plain type, whatever is in it.
+///
+/// ```
+/// use tress_nn::{Conv2d, Dense, Flatten, MaxPool2d, Params, Sequential};
+/// use tress_tensor::pointwise::Map;
+///
+/// let mut params = Params::<f32>::new(0);
+/// let mut trunk = params.scope("trunk");
+/// let model = Sequential::new()
+///     .then(Conv2d::new(&mut trunk.scope("conv"), 1, 8, [3, 3])?.activation(Map::Relu))
+///     .then(MaxPool2d::new([2, 2]))
+///     .then(Flatten)
+///     .then(Dense::new(&mut trunk.scope("dense"), 8 * 13 * 13, 10)?);
+/// assert_eq!(model.steps().len(), 4);
+/// # Ok::<(), tress_nn::Error>(())
+/// ```
+///
+/// Anything else (branches, layers of your own) composes as a struct that is a [`Layer`].
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Sequential {
+    steps: Vec<Step>,
+}
+
+impl Sequential {
+    /// No layers: the identity.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// With a layer more at the end.
+    pub fn then(mut self, layer: impl Into<Step>) -> Self {
+        self.steps.push(layer.into());
+        self
+    }
+
+    /// The layers.
+    pub fn steps(&self) -> &[Step] {
+        &self.steps
+    }
+}
+
+impl Layer for Sequential {
+    #[track_caller]
+    fn apply<V: Value>(&self, bound: &Bound<V>, x: &V) -> V {
+        let mut x = x.clone();
+        for step in &self.steps {
+            x = step.apply(bound, &x); // a loop, not a fold: a closure would lose the caller's place
+        }
+        x
+    }
+}
+
+macro_rules! steps {
+    ($($layer:ident),*) => {
+        /// One layer of a [`Sequential`].
+        #[derive(Clone, Debug, PartialEq)]
+        #[non_exhaustive]
+        pub enum Step {
+            $(#[doc = concat!("[`", stringify!($layer), "`].")] $layer($layer),)*
+        }
+
+        impl Layer for Step {
+            #[track_caller]
+            fn apply<V: Value>(&self, bound: &Bound<V>, x: &V) -> V {
+                match self {
+                    $(Step::$layer(layer) => layer.apply(bound, x),)*
+                }
+            }
+        }
+
+        $(impl From<$layer> for Step {
+            fn from(layer: $layer) -> Self {
+                Step::$layer(layer)
+            }
+        })*
+    };
+}
+
+steps! {
+    Dense, Conv2d, MaxPool2d, MeanPool2d, GlobalMeanPool, Dropout, SpatialDropout, LayerNorm, Flatten, Map, Sequential
+}

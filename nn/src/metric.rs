@@ -1,0 +1,101 @@
+//! What is reported about a model, and not trained for.
+
+use crate::{Error, Labels};
+use alloc::vec::Vec;
+use tress_tensor::{Float, Tensor};
+
+/// The index of the largest number along the last axis, for each row; the first of equal ones. A row with a NaN in it has
+/// no largest number.
+pub fn argmax<T: Float>(x: &Tensor<T>) -> Vec<Option<usize>> {
+    let dense = x.contiguous();
+    let numbers = dense.as_slice().unwrap_or_default();
+    let length = x.shape().last().copied().unwrap_or(1).max(1);
+    let largest = |row: &[T]| {
+        let mut best = 0;
+        for (i, &number) in row.iter().enumerate() {
+            if number.to_f64().is_nan() {
+                return None;
+            }
+            if number > row[best] {
+                best = i;
+            }
+        }
+        Some(best)
+    };
+    numbers.chunks_exact(length).map(largest).collect()
+}
+
+/// For how many rows of the logits `[.., classes]` the largest is that of the label.
+///
+/// # Errors
+/// Logits of another shape than `[.., classes]` with one row a label.
+pub fn correct<T: Float>(logits: &Tensor<T>, labels: &Labels) -> Result<usize, Error> {
+    let (shape, classes) = (logits.shape(), labels.classes());
+    if shape.last() != Some(&classes) || shape.len() != labels.len() * classes {
+        let why = "one row of as many logits as there are classes is wanted for each label";
+        return Err(Error::Tensor(tress_tensor::Error::Unfit { op: "correct", shape: *shape, why }));
+    }
+    let predicted = argmax(logits);
+    Ok(predicted.iter().zip(labels.as_slice()).filter(|&(&p, &label)| p == Some(label as usize)).count())
+}
+
+/// The mean of a stream of numbers, kept in `f64`.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Mean {
+    sum: f64,
+    weight: f64,
+}
+
+impl Mean {
+    /// Of nothing so far.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Takes in a number that stands for `weight` samples, such as the mean loss of a batch of that size.
+    pub fn add(&mut self, value: f64, weight: f64) {
+        self.sum += value * weight;
+        self.weight += weight;
+    }
+
+    /// Takes in that `right` of `all` samples had some property: the mean is then their share.
+    pub fn count(&mut self, right: usize, all: usize) {
+        self.sum += right as f64;
+        self.weight += all as f64;
+    }
+
+    /// The mean; `None` of nothing.
+    pub fn value(&self) -> Option<f64> {
+        (self.weight > 0.0).then(|| self.sum / self.weight)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_first_of_equal_ones_wins_and_nan_has_no_largest() {
+        let x = Tensor::new([4, 3], &[1.0, 3.0, 3.0, 2.0, 2.0, 2.0, f32::NAN, 1.0, 0.0, -5.0, -4.0, -3.0]);
+        let x = x.unwrap();
+        assert_eq!(argmax(&x), [Some(1), Some(0), None, Some(2)]);
+        let labels = Labels::new([1, 1, 0, 2], 3).unwrap();
+        assert_eq!(correct(&x, &labels), Ok(2));
+        assert!(correct(&x, &Labels::new([1, 1], 3).unwrap()).is_err());
+        assert!(correct(&x, &Labels::new([1, 1, 0, 2, 0, 0], 2).unwrap()).is_err());
+        assert_eq!(argmax(&x.transpose(0, 1).unwrap()).len(), 3, "any layout");
+    }
+
+    #[test]
+    fn means_weigh_batches_by_their_size() {
+        let mut mean = Mean::new();
+        assert_eq!(mean.value(), None);
+        mean.add(1.0, 3.0);
+        mean.add(5.0, 1.0);
+        assert_eq!(mean.value(), Some(2.0));
+        let mut share = Mean::new();
+        share.count(3, 4);
+        share.count(0, 2);
+        assert_eq!(share.value(), Some(0.5));
+    }
+}
