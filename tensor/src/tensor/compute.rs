@@ -2,6 +2,7 @@
 
 use super::Tensor;
 
+mod conv;
 mod product;
 use crate::pointwise::{Map, Zip};
 use crate::{Axes, Element, Error, Float, Shape, Window};
@@ -139,81 +140,6 @@ impl<T: Float> Tensor<T> {
                 .filter(|&x| x < w.input[a])?;
         }
         Some(at)
-    }
-    /// convolution form visits.
-    fn trilinear(
-        n: usize,
-        o: usize,
-        cg: usize,
-        w: &Window,
-        groups: usize,
-        mut f: impl FnMut([usize; 4], [usize; 4], [usize; 4]),
-    ) -> Result<(), Error> {
-        let out = w.output("conv2d")?;
-        for n in 0..n {
-            for o_ in 0..o {
-                for c in 0..cg {
-                    for ph in 0..out[0] {
-                        for pw in 0..out[1] {
-                            for rh in 0..w.kernel[0] {
-                                for rw in 0..w.kernel[1] {
-                                    if let Some(at) = Self::taps(w, &[ph, pw], &[rh, rw]) {
-                                        let g = o_ / (o / groups);
-                                        f([n, g * cg + c, at[0], at[1]], [o_, c, rh, rw], [n, o_, ph, pw]);
-                                    }
-                                }
-                            }
-                        }
-                    }
-                }
-            }
-        }
-        Ok(())
-    }
-    /// conv forward.
-    pub fn conv2d(
-        &self,
-        w: &Self,
-        bias: Option<&Self>,
-        window: Window,
-        groups: usize,
-        activation: Option<Map>,
-    ) -> Result<Self, Error> {
-        let out = window.output("conv2d")?;
-        let mut y = Self::zeros([self.shape()[0], w.shape()[0], out[0], out[1]])?;
-        let l = *y.layout();
-        let ys = y.make_mut();
-        Self::trilinear(self.shape()[0], w.shape()[0], w.shape()[1], &window, groups, |a, b, c| {
-            let p = l.place(&c).unwrap();
-            ys[p] = ys[p] + self.get(&a).unwrap() * w.get(&b).unwrap();
-        })?;
-        if let Some(b) = bias {
-            y = y.zip(Zip::Add, &b.reshape([b.len(), 1, 1])?.expand(*y.shape())?)?;
-        }
-        Ok(activation.map_or(y.clone(), |m| y.map(m)))
-    }
-    /// image grad: self = w.
-    pub fn conv2d_image(&self, y: &Self, window: Window, groups: usize) -> Result<Self, Error> {
-        let mut x = Self::zeros([y.shape()[0], self.shape()[1] * groups, window.input[0], window.input[1]])?;
-        let l = *x.layout();
-        let xs = x.make_mut();
-        Self::trilinear(y.shape()[0], self.shape()[0], self.shape()[1], &window, groups, |a, b, c| {
-            let p = l.place(&a).unwrap();
-            xs[p] = xs[p] + y.get(&c).unwrap() * self.get(&b).unwrap();
-        })?;
-        Ok(x)
-    }
-    /// weight grad: self = x.
-    pub fn conv2d_weight(&self, y: &Self, window: Window, groups: usize) -> Result<Self, Error> {
-        let (o, cg) = (y.shape()[1], self.shape()[1] / groups);
-        let mut w = Self::zeros([o, cg, window.kernel[0], window.kernel[1]])?;
-        let l = *w.layout();
-        let ws = w.make_mut();
-        Self::trilinear(y.shape()[0], o, cg, &window, groups, |a, b, c| {
-            let p = l.place(&b).unwrap();
-            ws[p] = ws[p] + y.get(&c).unwrap() * self.get(&a).unwrap();
-        })?;
-        Ok(w)
     }
     fn first_max(&self, w: &Window, i: &[usize]) -> [usize; 4] {
         let mut best: Option<([usize; 4], T)> = None;
