@@ -63,6 +63,7 @@ pub mod simd;
 pub mod storage;
 mod tensor;
 mod view;
+mod walk;
 
 pub use axes::Axes;
 pub use element::{Element, Float};
@@ -72,3 +73,9 @@ pub use layout::Layout;
 pub use shape::{IntoShape, Shape};
 pub use storage::pool;
 pub use tensor::Tensor;
+
+/// Passes over dense blocks of numbers, such as all parameters of a network.
+pub mod block {
+    pub use crate::kernel::gram::{dot, gram, norm};
+    pub use crate::kernel::optim::{Adam, Sgd, adam, sgd};
+}

@@ -1,4 +1,58 @@
-//! The kernels: loops over slices with strides, written once for every instruction set.
+//! The kernels: one source for every instruction set, parallel over fixed boundaries.
+//!
+//! A kernel writes a fresh dense row-major `&mut [T]` and reads [`View`](crate::view::View)s or dense slices. Shapes are
+//! checked before it is called; past that nothing fails. No result depends on the number of threads: work is cut at
+//! boundaries that depend on its size alone, and what is summed is summed in a fixed order.
 
 pub mod conv;
+pub(crate) mod copy;
+mod disjoint;
+pub(crate) mod dropout;
+pub(crate) mod gram;
+pub(crate) mod index;
+pub(crate) mod map;
+pub(crate) mod optim;
+pub(crate) mod pool;
 pub mod product;
+pub(crate) mod reduce;
+pub(crate) mod select;
+pub(crate) mod softmax;
+pub(crate) mod zip;
+
+#[cfg(all(test, feature = "std"))]
+mod tests;
+
+/// Elements of a pointwise result that one task writes: large enough to pay for waking a thread, small enough to share
+/// evenly.
+const PIECE: usize = 1 << 15;
+
+/// Elements that go through a buffer on the stack at a time when an operand does not lie densely.
+const BLOCK: usize = 256;
+
+/// `count` numbers from `place` on at `stride`, as a dense slice: the numbers themselves, or a copy in `buffer`.
+///
+/// `count` is at most `BLOCK` unless the stride is 1.
+#[inline(always)]
+fn dense<'a, T: Copy>(
+    data: &'a [T],
+    place: usize,
+    stride: isize,
+    count: usize,
+    buffer: &'a mut [T; BLOCK],
+) -> &'a [T] {
+    match stride {
+        1 => &data[place..place + count],
+        0 => {
+            let buffer = &mut buffer[..count];
+            buffer.fill(data[place]);
+            buffer
+        }
+        _ => {
+            let buffer = &mut buffer[..count];
+            for (i, slot) in buffer.iter_mut().enumerate() {
+                *slot = data[(place as isize + i as isize * stride) as usize];
+            }
+            buffer
+        }
+    }
+}

@@ -8,24 +8,26 @@ const FAR: f32 = 65_536.0;
 
 /// `sin(x)`; within 1.6 ULP.
 ///
-/// If any lane is beyond 2^16 all lanes go through double precision, one at a time; that is exact and slow.
+/// Lanes beyond 2^16 go through double precision, one at a time; that is exact and slow. The other lanes of their
+/// register are not touched by it, so that no result depends on its neighbours.
 #[inline(always)]
 pub(crate) fn sin<V: Single>(x: V) -> V {
-    if !V::all(x.c(FAR).ge(&x.abs())) {
-        return x.each(sin_anywhere);
-    }
     let y = turned(x, x.c(0.0));
     // The additions lose the sign of -0.
-    V::select(x.equal(&x.c(0.0)), x, y)
+    far_lanes(x, V::select(x.equal(&x.c(0.0)), x, y), sin_anywhere)
 }
 
 /// `cos(x)`; within 1.6 ULP, beyond 2^16 as [`sin`].
 #[inline(always)]
 pub(crate) fn cos<V: Single>(x: V) -> V {
-    if !V::all(x.c(FAR).ge(&x.abs())) {
-        return x.each(cos_anywhere);
-    }
-    turned(x, x.c(1.0))
+    far_lanes(x, turned(x, x.c(1.0)), cos_anywhere)
+}
+
+/// `y`, or `f(x)` in the lanes that are too far out for the reduction.
+#[inline(always)]
+fn far_lanes<V: Single>(x: V, y: V, f: fn(f32) -> f32) -> V {
+    let near = x.c(FAR).ge(&x.abs());
+    if V::all(near) { y } else { V::select(near, y, x.each(f)) }
 }
 
 /// The sine of `x + quarters * pi/2`.

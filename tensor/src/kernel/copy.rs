@@ -1,0 +1,156 @@
+//! Copies: strided to dense, dense to strided, and from one type of number to another.
+
+use super::disjoint::Disjoint;
+use super::{BLOCK, PIECE, dense};
+use crate::view::View;
+use crate::walk::Plan;
+use crate::{Element, Layout, Shape, parallel};
+
+/// Side of the square tiles of a transposing copy: the rows and the columns of a tile both stay in the first-level cache.
+const TILE: usize = 16;
+
+/// `out = x`, in row-major order.
+pub(crate) fn copy<T: Element>(x: View<'_, T>, out: &mut [T]) {
+    debug_assert_eq!(x.layout().len(), out.len());
+    let plan = Plan::new([x.layout()]);
+    if let Some(turn) = Turn::of(&plan) {
+        return turn.copy(x.data(), out);
+    }
+    let [stride] = plan.inner();
+    parallel::for_each_piece(out, PIECE, |i, out| {
+        for run in plan.runs(i * PIECE, out.len()) {
+            let (out, place) = (&mut out[run.at..run.at + run.count], run.places[0]);
+            match stride {
+                1 => out.copy_from_slice(&x.data()[place..place + run.count]),
+                0 => out.fill(x.data()[place]),
+                _ => {
+                    for (i, slot) in out.iter_mut().enumerate() {
+                        *slot = x.data()[(place as isize + i as isize * stride) as usize];
+                    }
+                }
+            }
+        }
+    });
+}
+
+/// Writes `x` to the places of `to`, which reaches no place twice and none outside of `out`: parts of a concatenation, a
+/// slice put back.
+///
+/// # Panics
+/// If `to` reaches outside of `out`.
+pub(crate) fn place<T: Element>(x: View<'_, T>, out: &mut [T], to: &Layout) {
+    assert!(to.span().1 <= out.len(), "a layout reaches outside of its buffer");
+    debug_assert_eq!(x.layout().shape(), to.shape());
+    let plan = Plan::new([x.layout(), to]);
+    let [from_stride, to_stride] = plan.inner();
+    for run in plan.runs(0, x.layout().len()) {
+        let [from, to] = run.places;
+        if (from_stride, to_stride) == (1, 1) {
+            out[to..to + run.count].copy_from_slice(&x.data()[from..from + run.count]);
+            continue;
+        }
+        for i in 0..run.count as isize {
+            out[(to as isize + i * to_stride) as usize] =
+                x.data()[(from as isize + i * from_stride) as usize];
+        }
+    }
+}
+
+/// `out = x` as another type of number: exact where the value fits, else as [`Element::from_f64`] says.
+pub(crate) fn cast<S: Element, D: Element>(x: View<'_, S>, out: &mut [D]) {
+    debug_assert_eq!(x.layout().len(), out.len());
+    let plan = Plan::new([x.layout()]);
+    let [stride] = plan.inner();
+    parallel::for_each_piece(out, PIECE, |i, out| {
+        let mut buffer = [S::default(); BLOCK];
+        for run in plan.runs(i * PIECE, out.len()) {
+            let block = if stride == 1 { run.count } else { BLOCK };
+            for (j, out) in out[run.at..run.at + run.count].chunks_mut(block).enumerate() {
+                let place = (run.places[0] as isize + (j * block) as isize * stride) as usize;
+                let x = dense(x.data(), place, stride, out.len(), &mut buffer);
+                out.iter_mut().zip(x).for_each(|(out, x)| *out = D::from_f64(x.to_f64()));
+            }
+        }
+    });
+}
+
+/// A copy that reads along another axis than it writes: two loops are cut into tiles, the others go around them.
+struct Turn {
+    /// Lengths of all loops, and the strides of source and result.
+    lengths: [usize; Shape::MAX_RANK],
+    from: [isize; Shape::MAX_RANK],
+    to: [usize; Shape::MAX_RANK],
+    loops: usize,
+    /// The loop that is dense in the source; the last is dense in the result.
+    dense: usize,
+    offset: usize,
+}
+
+impl Turn {
+    /// The turn that `plan` asks for, if reading along the result's inner axis would waste most of each cache line.
+    fn of(plan: &Plan<1>) -> Option<Self> {
+        let (lengths, strides) = plan.loops();
+        let last = lengths.len() - 1;
+        let dense = strides.iter().position(|&[stride]| stride.unsigned_abs() == 1)?;
+        if dense == last || strides[last][0] == 0 || lengths[last] < 4 || lengths[dense] < 4 {
+            return None;
+        }
+        let mut turn = Self {
+            lengths: [1; Shape::MAX_RANK],
+            from: [0; Shape::MAX_RANK],
+            to: [0; Shape::MAX_RANK],
+            loops: lengths.len(),
+            dense,
+            offset: plan.offsets()[0],
+        };
+        let mut stride = 1;
+        for axis in (0..lengths.len()).rev() {
+            turn.lengths[axis] = lengths[axis];
+            turn.from[axis] = strides[axis][0];
+            turn.to[axis] = stride;
+            stride *= lengths[axis];
+        }
+        Some(turn)
+    }
+
+    /// One task is a strip of tiles: all of the inner axis, `TILE` indices of the dense one, one of each other.
+    fn copy<T: Element>(&self, data: &[T], out: &mut [T]) {
+        let last = self.loops - 1;
+        let strips = self.lengths[self.dense].div_ceil(TILE);
+        let others: usize =
+            (0..last).filter(|&axis| axis != self.dense).map(|axis| self.lengths[axis]).product();
+        let len = out.len();
+        let out = Disjoint::new(out);
+        // Tasks of about the size of a piece, so that small copies stay on the caller's thread.
+        let strip = TILE * self.lengths[last];
+        let batch = (PIECE / strip).max(1);
+        let strips_in_all = strips * others;
+        parallel::for_each(strips_in_all.div_ceil(batch), |task| {
+            for strip in task * batch..((task + 1) * batch).min(strips_in_all) {
+                let (mut rest, first) = (strip / strips, strip % strips * TILE);
+                let (mut from, mut to) = (self.offset as isize, 0);
+                for axis in (0..last).rev().filter(|&axis| axis != self.dense) {
+                    let index = rest % self.lengths[axis];
+                    rest /= self.lengths[axis];
+                    from += index as isize * self.from[axis];
+                    to += index * self.to[axis];
+                }
+                let rows = first..(first + TILE).min(self.lengths[self.dense]);
+                for start in (0..self.lengths[last]).step_by(TILE) {
+                    let columns = start..(start + TILE).min(self.lengths[last]);
+                    for row in rows.clone() {
+                        let from = from + row as isize * self.from[self.dense];
+                        let at = to + row * self.to[self.dense] + columns.start;
+                        debug_assert!(at + columns.len() <= len);
+                        // SAFETY: each (strip, row, stretch of columns) has its own places in the result, and this part
+                        // is gone before the next one is taken.
+                        let out = unsafe { out.part(at, columns.len()) };
+                        for (slot, column) in out.iter_mut().zip(columns.clone()) {
+                            *slot = data[(from + column as isize * self.from[last]) as usize];
+                        }
+                    }
+                }
+            }
+        });
+    }
+}

@@ -1,0 +1,319 @@
+//! Maxima and means over windows of images `[planes, height, width]`, where planes are images times channels.
+//!
+//! The maximum of a window is its *first* largest element in row-major order, or its first NaN; padding never is. Means
+//! count padded elements as zeros, so that every window is divided by its full size.
+
+use crate::simd::{Kernel, Lanes};
+use crate::{Float, Window, parallel};
+
+/// Numbers that one task reads.
+const TASK: usize = 1 << 15;
+
+/// The taps of windows along one axis: for window `p`, taps `first ..= last` of the kernel lie inside of the image.
+#[derive(Clone, Copy)]
+struct Axis {
+    input: usize,
+    kernel: usize,
+    stride: usize,
+    before: usize,
+    dilation: usize,
+}
+
+impl Axis {
+    fn of(window: &Window) -> [Self; 2] {
+        [0, 1].map(|axis| Self {
+            input: window.input[axis],
+            kernel: window.kernel[axis],
+            stride: window.stride[axis],
+            before: window.pad[axis][0],
+            dilation: window.dilation[axis],
+        })
+    }
+
+    /// The indices in the image that window `p` covers.
+    #[inline(always)]
+    fn taps(self, p: usize) -> core::iter::StepBy<core::ops::Range<usize>> {
+        let start = p * self.stride;
+        let skipped = self.before.saturating_sub(start).div_ceil(self.dilation);
+        let first = start + skipped * self.dilation - self.before.min(start + skipped * self.dilation);
+        let end = (start + (self.kernel - 1) * self.dilation + 1).saturating_sub(self.before).min(self.input);
+        (first..end.max(first)).step_by(self.dilation)
+    }
+}
+
+/// Whether all windows are 2 x 2, two apart, and lie inside of the image.
+fn is_halving(window: &Window, output: [usize; 2]) -> bool {
+    window.kernel == [2, 2]
+        && window.stride == [2, 2]
+        && window.dilation == [1, 1]
+        && (0..2).all(|axis| window.pad[axis][0] == 0 && output[axis] == window.input[axis] / 2)
+}
+
+/// Whether `b` is to be taken over `a`, which comes first.
+#[inline(always)]
+fn beats<T: Float>(b: T, a: T) -> bool {
+    // The second half: a NaN beats every number, but not an earlier NaN.
+    #[allow(clippy::eq_op)]
+    {
+        b > a || (b != b && a == a)
+    }
+}
+
+/// What happens at the maximum of each window.
+enum Role<'a, T> {
+    /// `out[window]` = the value there in `of`, which is the image itself or its tangent.
+    Gather { of: &'a [T] },
+    /// `out[there]` grows by `g[window]`; `out` is the image's cotangent.
+    Scatter { g: &'a [T] },
+}
+
+/// `out[plane, p, q]` = the largest element of each window of `x`; `output` as [`Window::output`] gives it.
+pub(crate) fn max_pool<T: Float>(x: &[T], window: &Window, output: [usize; 2], out: &mut [T]) {
+    max_pool_gather(x, x, window, output, out);
+}
+
+/// `out[plane, p, q]` = the element of `of` where the window's first largest element of `x` is.
+pub(crate) fn max_pool_gather<T: Float>(
+    x: &[T],
+    of: &[T],
+    window: &Window,
+    output: [usize; 2],
+    out: &mut [T],
+) {
+    let (input, output_len) = (window.input[0] * window.input[1], output[0] * output[1]);
+    if out.is_empty() {
+        return;
+    }
+    let planes = (TASK / input.max(1)).max(1);
+    parallel::for_each_piece(out, planes * output_len, |i, out| {
+        let part = i * planes * input..i * planes * input + out.len() / output_len * input;
+        let (x, of) = (&x[part.clone()], &of[part]);
+        T::dispatch(Max { x, window, output, role: Role::Gather { of }, out });
+    });
+}
+
+/// `out[plane, h, w]` = the sum of `g` over the windows whose first largest element of `x` is there.
+pub(crate) fn max_pool_scatter<T: Float>(
+    x: &[T],
+    g: &[T],
+    window: &Window,
+    output: [usize; 2],
+    out: &mut [T],
+) {
+    let (input, output_len) = (window.input[0] * window.input[1], output[0] * output[1]);
+    if out.is_empty() {
+        return;
+    }
+    let planes = (TASK / input).max(1);
+    parallel::for_each_piece(out, planes * input, |i, out| {
+        let count = out.len() / input;
+        let x = &x[i * planes * input..][..out.len()];
+        let g = &g[i * planes * output_len..][..count * output_len];
+        T::dispatch(Max { x, window, output, role: Role::Scatter { g }, out });
+    });
+}
+
+struct Max<'a, T> {
+    x: &'a [T],
+    window: &'a Window,
+    output: [usize; 2],
+    role: Role<'a, T>,
+    out: &'a mut [T],
+}
+
+impl<T: Float> Kernel<T> for Max<'_, T> {
+    type Output = ();
+
+    /// Plain loops, which the compiler turns into the instruction set's vectors where windows are 2 x 2.
+    #[inline(always)]
+    fn run<I: Lanes<T>>(self, _: I) {
+        let Self { x, window, output: [rows, columns], role, out } = self;
+        let [height, width] = window.input;
+        let (input, output) = (height * width, rows * columns);
+        if input == 0 || output == 0 {
+            // Windows over padding alone have no element, and images without windows no cotangent.
+            return out.fill(if input == 0 { T::NEG_INFINITY } else { T::ZERO });
+        }
+        let halving = is_halving(window, [rows, columns]);
+        let [down, across] = Axis::of(window);
+        match role {
+            Role::Gather { of } => {
+                let same = core::ptr::eq(x, of);
+                let planes =
+                    x.chunks_exact(input).zip(of.chunks_exact(input)).zip(out.chunks_exact_mut(output));
+                for ((x, of), out) in planes {
+                    for (p, out) in out.chunks_exact_mut(columns).enumerate() {
+                        if halving && same {
+                            let (top, bottom) =
+                                (&x[2 * p * width..][..width], &x[(2 * p + 1) * width..][..width]);
+                            halve(top, bottom, out);
+                            continue;
+                        }
+                        for (q, slot) in out.iter_mut().enumerate() {
+                            *slot = first_largest(x, width, down, across, p, q)
+                                .map_or(T::NEG_INFINITY, |at| of[at]);
+                        }
+                    }
+                }
+            }
+            Role::Scatter { g } => {
+                let planes =
+                    x.chunks_exact(input).zip(g.chunks_exact(output)).zip(out.chunks_exact_mut(input));
+                for ((x, g), out) in planes {
+                    if halving {
+                        for (p, g) in g.chunks_exact(columns).enumerate() {
+                            let (top, bottom) =
+                                (&x[2 * p * width..][..width], &x[(2 * p + 1) * width..][..width]);
+                            let (out_top, out_bottom) = out[2 * p * width..][..2 * width].split_at_mut(width);
+                            spread(top, bottom, g, out_top, out_bottom);
+                        }
+                        out[2 * rows * width..].fill(T::ZERO);
+                        continue;
+                    }
+                    out.fill(T::ZERO);
+                    for (p, g) in g.chunks_exact(columns).enumerate() {
+                        for (q, &g) in g.iter().enumerate() {
+                            if let Some(at) = first_largest(x, width, down, across, p, q) {
+                                out[at] = out[at] + g;
+                            }
+                        }
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// Where the first largest element of window `[p, q]` is; `None` if the window covers padding alone.
+#[inline(always)]
+fn first_largest<T: Float>(
+    x: &[T],
+    width: usize,
+    down: Axis,
+    across: Axis,
+    p: usize,
+    q: usize,
+) -> Option<usize> {
+    let mut best: Option<(usize, T)> = None;
+    for h in down.taps(p) {
+        for w in across.taps(q) {
+            let at = h * width + w;
+            if best.is_none_or(|(_, value)| beats(x[at], value)) {
+                best = Some((at, x[at]));
+            }
+        }
+    }
+    best.map(|(at, _)| at)
+}
+
+#[inline(always)]
+fn later<T: Float>(a: T, b: T) -> T {
+    if beats(b, a) { b } else { a }
+}
+
+/// The maxima of two rows' 2 x 2 windows.
+#[inline(always)]
+fn halve<T: Float>(top: &[T], bottom: &[T], out: &mut [T]) {
+    for ((top, bottom), out) in top.chunks_exact(2).zip(bottom.chunks_exact(2)).zip(out) {
+        *out = later(later(top[0], top[1]), later(bottom[0], bottom[1]));
+    }
+}
+
+/// `g` to the first maximum of each of two rows' 2 x 2 windows, zero elsewhere.
+#[inline(always)]
+fn spread<T: Float>(top: &[T], bottom: &[T], g: &[T], out_top: &mut [T], out_bottom: &mut [T]) {
+    let even = 2 * g.len();
+    let rows = top.chunks_exact(2).zip(bottom.chunks_exact(2)).zip(g);
+    let outs = out_top.chunks_exact_mut(2).zip(out_bottom.chunks_exact_mut(2));
+    for (((top, bottom), &g), (out_top, out_bottom)) in rows.zip(outs) {
+        let (right, low_right) = (beats(top[1], top[0]), beats(bottom[1], bottom[0]));
+        let low = beats(later(bottom[0], bottom[1]), later(top[0], top[1]));
+        let at = |here: bool| if here { g } else { T::ZERO };
+        out_top[0] = at(!low & !right);
+        out_top[1] = at(!low & right);
+        out_bottom[0] = at(low & !low_right);
+        out_bottom[1] = at(low & low_right);
+    }
+    out_top[even..].fill(T::ZERO);
+    out_bottom[even..].fill(T::ZERO);
+}
+
+/// `out[plane, p, q]` = the mean of each window of `x`, padding counted as zeros.
+pub(crate) fn mean_pool<T: Float>(x: &[T], window: &Window, output: [usize; 2], out: &mut [T]) {
+    let (input, output_len) = (window.input[0] * window.input[1], output[0] * output[1]);
+    if out.is_empty() {
+        return;
+    }
+    let planes = (TASK / input.max(1)).max(1);
+    parallel::for_each_piece(out, planes * output_len, |i, out| {
+        let x = &x[i * planes * input..][..out.len() / output_len * input];
+        T::dispatch(Mean { from: x, window, output, transposed: false, out });
+    });
+}
+
+/// The transpose of [`mean_pool`]: `out[plane, h, w]` = the sum of `g` over the windows that cover it, divided by the
+/// windows' size.
+pub(crate) fn mean_pool_transpose<T: Float>(g: &[T], window: &Window, output: [usize; 2], out: &mut [T]) {
+    let (input, output_len) = (window.input[0] * window.input[1], output[0] * output[1]);
+    if out.is_empty() {
+        return;
+    }
+    let planes = (TASK / input).max(1);
+    parallel::for_each_piece(out, planes * input, |i, out| {
+        let g = &g[i * planes * output_len..][..out.len() / input * output_len];
+        T::dispatch(Mean { from: g, window, output, transposed: true, out });
+    });
+}
+
+struct Mean<'a, T> {
+    from: &'a [T],
+    window: &'a Window,
+    output: [usize; 2],
+    transposed: bool,
+    out: &'a mut [T],
+}
+
+impl<T: Float> Kernel<T> for Mean<'_, T> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<I: Lanes<T>>(self, _: I) {
+        let Self { from, window, output: [rows, columns], transposed, out } = self;
+        let [height, width] = window.input;
+        let (input, output) = (height * width, rows * columns);
+        if input == 0 || output == 0 {
+            return out.fill(T::ZERO);
+        }
+        let [down, across] = Axis::of(window);
+        let share = T::from_f64(1.0 / (window.kernel[0] * window.kernel[1]) as f64);
+        if !transposed {
+            for (x, out) in from.chunks_exact(input).zip(out.chunks_exact_mut(output)) {
+                for (p, out) in out.chunks_exact_mut(columns).enumerate() {
+                    for (q, slot) in out.iter_mut().enumerate() {
+                        let mut sum = T::ZERO;
+                        for h in down.taps(p) {
+                            for w in across.taps(q) {
+                                sum = sum + x[h * width + w];
+                            }
+                        }
+                        *slot = sum * share;
+                    }
+                }
+            }
+            return;
+        }
+        for (g, out) in from.chunks_exact(output).zip(out.chunks_exact_mut(input)) {
+            out.fill(T::ZERO);
+            for (p, g) in g.chunks_exact(columns).enumerate() {
+                for (q, &g) in g.iter().enumerate() {
+                    let part = g * share;
+                    for h in down.taps(p) {
+                        for w in across.taps(q) {
+                            out[h * width + w] = out[h * width + w] + part;
+                        }
+                    }
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,430 @@
+//! Sums, maxima and minima over any axes, in an order that is fixed by the shape alone.
+//!
+//! Neighbouring axes of the same kind, kept or reduced, are taken as one. If the last is reduced, each result is the sum
+//! over runs of `length` numbers, one run for each index of the other reduced axes; if it is kept, results lie side by
+//! side and rows are added to each other. Neither order depends on strides, on threads, or on kept axes in front, so that
+//! a stack of K tensors reduces to the same bits as each of them alone.
+
+use super::disjoint::Disjoint;
+use crate::pointwise::{Real, Zip};
+use crate::simd::{Kernel, Lanes, Vector};
+use crate::storage::Buffer;
+use crate::view::View;
+use crate::{Axes, Float, Layout, Shape, parallel};
+
+/// What a reduction does to two numbers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Fold {
+    /// Adds them.
+    Sum,
+    /// Takes the larger, NaN if either is.
+    Max,
+    /// Takes the smaller, NaN if either is.
+    Min,
+}
+
+/// `out[kept] = fold of x[kept, reduced]`; over nothing the sum is 0, the maximum minus infinity, the minimum infinity.
+pub(crate) fn reduce<T: Float>(fold: Fold, x: View<'_, T>, axes: Axes, out: &mut [T]) {
+    if out.is_empty() {
+        return;
+    }
+    match Groups::new(x.layout(), axes) {
+        Some(groups) => groups.reduce(fold, x.data(), out),
+        None => {
+            // Axes that belong together do not lie at one stride: bring them together first.
+            let mut copy = Buffer::stale(x.layout().len());
+            super::copy::copy(x, copy.make_mut());
+            let layout = Layout::contiguous(*x.layout().shape());
+            if let Some(groups) = Groups::new(&layout, axes) {
+                groups.reduce(fold, copy.as_slice(), out);
+            }
+        }
+    }
+}
+
+/// Loops of one kind, outermost first: what a place's number is turned into an offset with.
+#[derive(Clone, Copy)]
+struct Steps {
+    lengths: [usize; Shape::MAX_RANK],
+    strides: [isize; Shape::MAX_RANK],
+    loops: usize,
+    /// The product of the lengths.
+    count: usize,
+}
+
+impl Steps {
+    const NONE: Self =
+        Self { lengths: [1; Shape::MAX_RANK], strides: [0; Shape::MAX_RANK], loops: 0, count: 1 };
+
+    fn push(&mut self, length: usize, stride: isize) {
+        self.lengths[self.loops] = length;
+        self.strides[self.loops] = stride;
+        self.loops += 1;
+        self.count *= length;
+    }
+
+    /// The offset of the combination of indices that has this number.
+    #[inline(always)]
+    fn offset(&self, mut number: usize) -> isize {
+        let mut offset = 0;
+        for axis in (1..self.loops).rev() {
+            offset += (number % self.lengths[axis]) as isize * self.strides[axis];
+            number /= self.lengths[axis];
+        }
+        offset + number as isize * self.strides[0]
+    }
+}
+
+/// The loops of a reduction.
+struct Groups {
+    start: isize,
+    /// Kept loops around the last group.
+    kept: Steps,
+    /// Reduced loops around the last group.
+    reduced: Steps,
+    /// The last group: whether it is reduced, its length and its stride.
+    last: (bool, usize, isize),
+}
+
+impl Groups {
+    /// `None` if neighbouring axes of one kind do not lie at one stride.
+    fn new(layout: &Layout, axes: Axes) -> Option<Self> {
+        let mut groups: [(bool, usize, isize); Shape::MAX_RANK] = [(false, 1, 0); Shape::MAX_RANK];
+        let mut count = 0;
+        let empty = layout.len() == 0;
+        for (axis, (&length, &stride)) in layout.shape().iter().zip(layout.strides()).enumerate() {
+            if length == 1 {
+                continue;
+            }
+            let reduced = axes.contains(axis);
+            if count > 0 && groups[count - 1].0 == reduced {
+                let before = &mut groups[count - 1];
+                if !empty && before.2 != stride * length as isize {
+                    return None;
+                }
+                *before = (reduced, before.1 * length, stride);
+            } else {
+                groups[count] = (reduced, length, stride);
+                count += 1;
+            }
+        }
+        let last = if count == 0 { (true, 1, 1) } else { groups[count - 1] };
+        let (mut kept, mut reduced) = (Steps::NONE, Steps::NONE);
+        for &(is_reduced, length, stride) in groups[..count].iter().take(count.saturating_sub(1)) {
+            if is_reduced { reduced.push(length, stride) } else { kept.push(length, stride) }
+        }
+        Some(Self { start: layout.offset() as isize, kept, reduced, last })
+    }
+
+    fn reduce<T: Float>(&self, fold: Fold, data: &[T], out: &mut [T]) {
+        match fold {
+            Fold::Sum => self.fold(Adding, data, out),
+            Fold::Max => self.fold(Larger, data, out),
+            Fold::Min => self.fold(Smaller, data, out),
+        }
+    }
+
+    fn fold<T: Float, F: Folding>(&self, f: F, data: &[T], out: &mut [T]) {
+        if self.last.0 { self.rows(f, data, out) } else { self.columns(f, data, out) }
+    }
+}
+
+/// [`Fold`] as a type: the loops are compiled for each.
+trait Folding: Copy + Send + Sync {
+    fn start<T: Float>(self) -> T;
+    fn two<R: Real>(self, a: R, b: R) -> R;
+}
+
+macro_rules! folding {
+    ($($name:ident, $start:ident, $zip:expr;)*) => {$(
+        #[derive(Clone, Copy)]
+        struct $name;
+        impl Folding for $name {
+            #[inline(always)]
+            fn start<T: Float>(self) -> T { T::$start }
+            #[inline(always)]
+            fn two<R: Real>(self, a: R, b: R) -> R { $zip.f(a, b) }
+        }
+    )*};
+}
+
+folding! {
+    Adding, ZERO, Zip::Add;
+    Larger, NEG_INFINITY, Zip::Max;
+    Smaller, INFINITY, Zip::Min;
+}
+
+/// Numbers of a run that are folded at once; the results of a long run's blocks are folded in order.
+const RUN: usize = 1 << 14;
+/// Numbers that one task reads.
+const TASK: usize = 1 << 16;
+
+/// One block of a run.
+struct Block<'a, T, F> {
+    f: F,
+    data: &'a [T],
+    place: usize,
+    stride: isize,
+    len: usize,
+}
+
+impl<T: Float, F: Folding> Kernel<T> for Block<'_, T, F> {
+    type Output = T;
+
+    /// Four registers take turns; then halves, quarters and so on of them and of their lanes.
+    #[inline(always)]
+    fn run<I: Lanes<T>>(self, isa: I) -> T {
+        let Self { f, data, place, stride, len } = self;
+        let lanes = I::V::LANES;
+        let start = isa.splat(f.start());
+        let mut sums = [start; 4];
+        if stride == 1 {
+            let x = &data[place..place + len];
+            let mut i = 0;
+            // SAFETY: all loads stay below `len`.
+            unsafe {
+                while i + 4 * lanes <= len {
+                    for (n, sum) in sums.iter_mut().enumerate() {
+                        *sum = f.two(*sum, isa.load(x.as_ptr().add(i + n * lanes)));
+                    }
+                    i += 4 * lanes;
+                }
+                let mut n = 0;
+                while i + lanes <= len {
+                    sums[n] = f.two(sums[n], isa.load(x.as_ptr().add(i)));
+                    n += 1;
+                    i += lanes;
+                }
+                if i < len {
+                    sums[n] = f.two(sums[n], self::first(isa, f, len - i, x.as_ptr().add(i)));
+                }
+            }
+        } else {
+            // The same order through a buffer, so that a view gives the same bits as its dense copy.
+            let mut buffer = [T::ZERO; 16];
+            let (mut i, mut n) = (0, 0);
+            while i < len {
+                let count = (len - i).min(lanes);
+                for (j, slot) in buffer[..count].iter_mut().enumerate() {
+                    *slot = data[(place as isize + (i + j) as isize * stride) as usize];
+                }
+                // SAFETY: the buffer holds a register.
+                sums[n % 4] = f.two(sums[n % 4], unsafe { self::first(isa, f, count, buffer.as_ptr()) });
+                n += 1;
+                i += lanes;
+            }
+        }
+        let all = f.two(f.two(sums[0], sums[2]), f.two(sums[1], sums[3]));
+        let mut out = [f.start(); 16];
+        // SAFETY: no register holds more than 16 numbers.
+        unsafe { all.store(out.as_mut_ptr()) };
+        let mut half = lanes / 2;
+        while half > 0 {
+            for i in 0..half {
+                out[i] = f.two(out[i], out[i + half]);
+            }
+            half /= 2;
+        }
+        out[0]
+    }
+}
+
+/// The first `count` numbers from `from`, and what folding starts from in the other lanes.
+///
+/// # Safety
+/// `from` is valid for reading `count` numbers; no register holds more than 16.
+#[inline(always)]
+unsafe fn first<T: Float, I: Lanes<T>, F: Folding>(isa: I, f: F, count: usize, from: *const T) -> I::V {
+    let mut lanes = [f.start(); 16];
+    // SAFETY: as the caller promises; the array holds a register.
+    unsafe {
+        isa.load_first(count, from).store_first(count, lanes.as_mut_ptr());
+        isa.load(lanes.as_ptr())
+    }
+}
+
+impl Groups {
+    /// The last group is reduced: runs.
+    fn rows<T: Float, F: Folding>(&self, f: F, data: &[T], out: &mut [T]) {
+        let (_, length, stride) = self.last;
+        let blocks = length.div_ceil(RUN);
+        let block = |result: usize, m: usize, b: usize| {
+            let place =
+                self.start + self.kept.offset(result) + self.reduced.offset(m) + (b * RUN) as isize * stride;
+            let len = RUN.min(length - b * RUN);
+            T::dispatch(Block { f, data, place: place as usize, stride, len })
+        };
+        let of_one = self.reduced.count * length;
+        if out.len() >= 16 || of_one <= TASK {
+            let results = (TASK / of_one.max(1)).max(1);
+            return parallel::for_each_piece(out, results, |i, out| {
+                for (j, slot) in out.iter_mut().enumerate() {
+                    let mut sum = f.start();
+                    for m in 0..self.reduced.count {
+                        for b in 0..blocks {
+                            sum = f.two(sum, block(i * results + j, m, b));
+                        }
+                    }
+                    *slot = sum;
+                }
+            });
+        }
+        // Few long sums: the blocks are the tasks, and are folded afterwards in the same order as above.
+        let mut parts = Buffer::<T>::stale(self.reduced.count * blocks);
+        let parts = parts.make_mut();
+        let batch = (TASK / length.min(RUN)).max(1);
+        for (result, slot) in out.iter_mut().enumerate() {
+            parallel::for_each_piece(parts, batch, |i, parts| {
+                for (j, part) in parts.iter_mut().enumerate() {
+                    let n = i * batch + j;
+                    *part = block(result, n / blocks, n % blocks);
+                }
+            });
+            *slot = parts.iter().fold(f.start(), |sum, &part| f.two(sum, part));
+        }
+    }
+
+    /// The last group is kept: results side by side, rows added to each other.
+    fn columns<T: Float, F: Folding>(&self, f: F, data: &[T], out: &mut [T]) {
+        let (_, width, _) = self.last;
+        let rows = self.reduced.count;
+        if rows == 0 {
+            return out.fill(f.start());
+        }
+        let strips = width.div_ceil(STRIP);
+        let heights = rows.div_ceil(SUPER);
+        let strip = |tile: usize| {
+            let (o, s) = (tile / strips, tile % strips);
+            (o, s * STRIP, STRIP.min(width - s * STRIP))
+        };
+        let tiles = self.kept.count * strips;
+        if heights == 1 || tiles >= 16 {
+            let batch = (TASK / (rows * width.min(STRIP))).max(1);
+            let out = Disjoint::new(out);
+            return parallel::for_each(tiles.div_ceil(batch), |task| {
+                for tile in task * batch..((task + 1) * batch).min(tiles) {
+                    let (o, column, count) = strip(tile);
+                    // SAFETY: every tile has its own columns of its own results.
+                    let out = unsafe { out.part(o * width + column, count) };
+                    let mut part = [T::ZERO; STRIP];
+                    for height in 0..heights {
+                        self.strip(f, data, o, column, height, &mut part[..count]);
+                        fold_onto(f, height == 0, out, &part[..count]);
+                    }
+                }
+            });
+        }
+        let mut parts = Buffer::<T>::stale(heights * STRIP);
+        let parts = parts.make_mut();
+        for tile in 0..tiles {
+            let (o, column, count) = strip(tile);
+            parallel::for_each_piece(parts, STRIP, |height, part| {
+                self.strip(f, data, o, column, height, &mut part[..count]);
+            });
+            let out = &mut out[o * width + column..][..count];
+            for (height, part) in parts.chunks(STRIP).enumerate() {
+                fold_onto(f, height == 0, out, &part[..count]);
+            }
+        }
+    }
+
+    /// `out` = the fold of the `height`-th `SUPER` rows in the columns from `column` on.
+    fn strip<T: Float, F: Folding>(
+        &self,
+        f: F,
+        data: &[T],
+        o: usize,
+        column: usize,
+        height: usize,
+        out: &mut [T],
+    ) {
+        let (_, _, stride) = self.last;
+        let start = self.start + self.kept.offset(o) + column as isize * stride;
+        let rows = height * SUPER..((height + 1) * SUPER).min(self.reduced.count);
+        T::dispatch(Strip { f, data, start, stride, steps: &self.reduced, rows, out });
+    }
+}
+
+/// Columns that one task folds at once.
+const STRIP: usize = 64;
+/// Rows that are folded into one another before their result is folded into the strip's.
+const ROWS: usize = 64;
+/// Rows of one strip that one task takes.
+const SUPER: usize = 4096;
+
+fn fold_onto<T: Float, F: Folding>(f: F, first: bool, out: &mut [T], part: &[T]) {
+    for (out, &part) in out.iter_mut().zip(part) {
+        *out = if first { part } else { f.two(*out, part) };
+    }
+}
+
+/// A strip of columns over some rows.
+struct Strip<'a, T, F> {
+    f: F,
+    data: &'a [T],
+    start: isize,
+    stride: isize,
+    steps: &'a Steps,
+    rows: core::ops::Range<usize>,
+    out: &'a mut [T],
+}
+
+impl<T: Float, F: Folding> Kernel<T> for Strip<'_, T, F> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<I: Lanes<T>>(self, isa: I) {
+        let Self { f, data, start, stride, steps, rows, out } = self;
+        let lanes = I::V::LANES;
+        let mut buffer = [T::ZERO; 16];
+        // One register of columns at a time, or four where there are so many: each keeps its sums in registers.
+        let mut column = 0;
+        while column < out.len() {
+            let wide = stride == 1 && column + 4 * lanes <= out.len();
+            let count = (out.len() - column).min(lanes);
+            let mut totals = [isa.splat(f.start()); 4];
+            let mut row = rows.start;
+            while row < rows.end {
+                let end = (row + ROWS).min(rows.end);
+                let mut sums = [isa.splat(f.start()); 4];
+                for row in row..end {
+                    let place = start + steps.offset(row) + column as isize * stride;
+                    if wide {
+                        let x = &data[place as usize..place as usize + 4 * lanes];
+                        for (n, sum) in sums.iter_mut().enumerate() {
+                            // SAFETY: the slice has four registers of numbers.
+                            *sum = f.two(*sum, unsafe { isa.load(x.as_ptr().add(n * lanes)) });
+                        }
+                    } else if stride == 1 {
+                        let x = &data[place as usize..place as usize + count];
+                        // SAFETY: the slice has `count` numbers. The lanes beyond hold no result.
+                        sums[0] = f.two(sums[0], unsafe { isa.load_first(count, x.as_ptr()) });
+                    } else {
+                        for (j, slot) in buffer[..count].iter_mut().enumerate() {
+                            *slot = data[(place + j as isize * stride) as usize];
+                        }
+                        // SAFETY: the buffer holds a register.
+                        sums[0] = f.two(sums[0], unsafe { isa.load(buffer.as_ptr()) });
+                    }
+                }
+                for (total, sum) in totals.iter_mut().zip(sums) {
+                    *total = f.two(*total, sum);
+                }
+                row = end;
+            }
+            // SAFETY: `column + count <= out.len()`, and four registers more if `wide`.
+            unsafe {
+                let at = out.as_mut_ptr().add(column);
+                if wide {
+                    for (n, total) in totals.into_iter().enumerate() {
+                        total.store(at.add(n * lanes));
+                    }
+                    column += 4 * lanes;
+                } else {
+                    totals[0].store_first(count, at);
+                    column += lanes;
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,283 @@
+//! Softmax, log-softmax and log-sum-exp along the last axis, and the gradients of the first two: one pass over each row.
+
+use super::copy::copy;
+use crate::pointwise::{Real, Zip};
+use crate::simd::{Kernel, Lanes, Vector};
+use crate::view::View;
+use crate::{Float, parallel};
+
+/// Which function of a row.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Normal {
+    /// `exp(x) / sum exp(x)`.
+    Softmax,
+    /// `x - ln sum exp(x)`.
+    LogSoftmax,
+}
+
+/// Numbers that one task works on.
+const TASK: usize = 1 << 14;
+
+/// `out` = softmax or log-softmax of each row of `width` numbers.
+pub(crate) fn normalise<T: Float>(normal: Normal, x: View<'_, T>, width: usize, out: &mut [T]) {
+    debug_assert_eq!(x.layout().len(), out.len());
+    if width == 0 {
+        return;
+    }
+    let rows = (TASK / width).max(1) * width;
+    match x.as_slice() {
+        Some(x) => parallel::for_each_piece(out, rows, |i, out| {
+            T::dispatch(Rows { normal, x: Some(&x[i * rows..][..out.len()]), width, out });
+        }),
+        None => {
+            copy(x, out);
+            parallel::for_each_piece(out, rows, |_, out| T::dispatch(Rows { normal, x: None, width, out }));
+        }
+    }
+}
+
+/// The gradient of [`normalise`] from its result `y` and the cotangent `g`: `y (g - sum g y)` for the softmax,
+/// `g - exp(y) sum g` for its logarithm.
+pub(crate) fn normalise_grad<T: Float>(
+    normal: Normal,
+    y: View<'_, T>,
+    g: View<'_, T>,
+    width: usize,
+    out: &mut [T],
+) {
+    debug_assert!(y.layout().len() == out.len() && g.layout().len() == out.len());
+    if width == 0 {
+        return;
+    }
+    let rows = (TASK / width).max(1) * width;
+    match (y.as_slice(), g.as_slice()) {
+        (Some(y), Some(g)) => parallel::for_each_piece(out, rows, |i, out| {
+            let part = i * rows..i * rows + out.len();
+            T::dispatch(Back { normal, y: &y[part.clone()], g: Some(&g[part]), width, out });
+        }),
+        _ => {
+            // At most one of the two is copied beside the result, which holds the other.
+            let mut dense = crate::storage::Buffer::stale(out.len());
+            copy(y, dense.make_mut());
+            copy(g, out);
+            let y = dense.as_slice();
+            parallel::for_each_piece(out, rows, |i, out| {
+                T::dispatch(Back { normal, y: &y[i * rows..][..out.len()], g: None, width, out });
+            });
+        }
+    }
+}
+
+/// `out[row] = ln sum exp(x)`, without overflow.
+pub(crate) fn log_sum_exp<T: Float>(x: View<'_, T>, width: usize, out: &mut [T]) {
+    if width == 0 {
+        return out.fill(T::NEG_INFINITY);
+    }
+    let rows = (TASK / width).max(1);
+    let run = |first: usize, x: &[T], out: &mut [T]| {
+        let count = out.len();
+        T::dispatch(LogSums { x: &x[first * width..][..count * width], width, out });
+    };
+    match x.as_slice() {
+        Some(x) => parallel::for_each_piece(out, rows, |i, out| run(i * rows, x, out)),
+        None => {
+            let mut dense = crate::storage::Buffer::stale(x.layout().len());
+            copy(x, dense.make_mut());
+            let x = dense.as_slice();
+            parallel::for_each_piece(out, rows, |i, out| run(i * rows, x, out));
+        }
+    }
+}
+
+/// The largest number of a row, NaN if there is one.
+#[inline(always)]
+fn largest<T: Float, I: Lanes<T>>(isa: I, x: *const T, width: usize) -> T {
+    let lanes = I::V::LANES;
+    let whole = width - width % lanes;
+    let mut best = [isa.splat(T::NEG_INFINITY); 2];
+    // SAFETY: the callers pass a row of `width` numbers; no register holds more than 16.
+    unsafe {
+        let mut i = 0;
+        while i + 2 * lanes <= whole {
+            best[0] = Zip::Max.f(best[0], isa.load(x.add(i)));
+            best[1] = Zip::Max.f(best[1], isa.load(x.add(i + lanes)));
+            i += 2 * lanes;
+        }
+        if i < whole {
+            best[0] = Zip::Max.f(best[0], isa.load(x.add(i)));
+        }
+        let mut rest = [T::NEG_INFINITY; 16];
+        if whole < width {
+            isa.load_first(width - whole, x.add(whole)).store_first(width - whole, rest.as_mut_ptr());
+            best[1] = Zip::Max.f(best[1], isa.load(rest.as_ptr()));
+        }
+    }
+    Zip::Max.f(best[0], best[1]).largest()
+}
+
+/// The sum of `exp(x - shift)` over a row; writes the terms to `to` if there is such a place.
+#[inline(always)]
+fn sum_exp<T: Float, I: Lanes<T>>(isa: I, x: *const T, width: usize, shift: T, to: Option<*mut T>) -> T {
+    let lanes = I::V::LANES;
+    let shift = isa.splat(shift);
+    let mut sum = isa.splat(T::ZERO);
+    let mut i = 0;
+    while i < width {
+        let count = width - i;
+        // SAFETY: the callers pass rows of `width` numbers; no register holds more than 16.
+        unsafe {
+            let term = if count >= lanes {
+                (isa.load(x.add(i)) - shift).exp()
+            } else {
+                (isa.load_first(count, x.add(i)) - shift).exp()
+            };
+            if count >= lanes {
+                if let Some(to) = to {
+                    term.store(to.add(i));
+                }
+                sum = sum + term;
+            } else {
+                let mut rest = [T::ZERO; 16];
+                term.store_first(count, rest.as_mut_ptr());
+                if let Some(to) = to {
+                    term.store_first(count, to.add(i));
+                }
+                sum = sum + isa.load(rest.as_ptr());
+            }
+        }
+        i += lanes;
+    }
+    sum.sum()
+}
+
+/// The logarithm of a single number by the lanes' own polynomial.
+#[inline(always)]
+fn ln<T: Float, I: Lanes<T>>(isa: I, x: T) -> T {
+    let mut out = [T::ZERO; 1];
+    // SAFETY: one number is written.
+    unsafe { isa.splat(x).ln().store_first(1, out.as_mut_ptr()) };
+    out[0]
+}
+
+/// `to[i] = f(from[i])` over a row.
+macro_rules! each {
+    ($isa:ident, $width:ident, $to:expr, |$i:ident, $load:ident| $value:expr) => {{
+        let lanes = I::V::LANES;
+        let mut $i = 0;
+        while $i < $width {
+            let count = $width - $i;
+            // SAFETY: all rows have `width` numbers.
+            unsafe {
+                if count >= lanes {
+                    let $load = |from: *const T| $isa.load(from.add($i));
+                    $value.store($to.add($i));
+                } else {
+                    let $load = |from: *const T| $isa.load_first(count, from.add($i));
+                    $value.store_first(count, $to.add($i));
+                }
+            }
+            $i += lanes;
+        }
+    }};
+}
+
+struct Rows<'a, T> {
+    normal: Normal,
+    /// The rows to read; `None` if they are in `out` already.
+    x: Option<&'a [T]>,
+    width: usize,
+    out: &'a mut [T],
+}
+
+impl<T: Float> Kernel<T> for Rows<'_, T> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<I: Lanes<T>>(self, isa: I) {
+        let Self { normal, x, width, out } = self;
+        for (row, out) in out.chunks_mut(width).enumerate() {
+            let to = out.as_mut_ptr();
+            let x = x.map_or(to.cast_const(), |x| x[row * width..][..width].as_ptr());
+            let shift = largest(isa, x, width);
+            match normal {
+                Normal::Softmax => {
+                    let sum = sum_exp(isa, x, width, shift, Some(to));
+                    let scale = isa.splat(T::ONE / sum);
+                    each!(isa, width, to, |i, load| load(to.cast_const()) * scale);
+                }
+                Normal::LogSoftmax => {
+                    let sum = sum_exp(isa, x, width, shift, None);
+                    let (shift, ln_sum) = (isa.splat(shift), isa.splat(ln(isa, sum)));
+                    // Two subtractions: the sum of the two numbers would lose what the shift has saved.
+                    each!(isa, width, to, |i, load| (load(x) - shift) - ln_sum);
+                }
+            }
+        }
+    }
+}
+
+struct Back<'a, T> {
+    normal: Normal,
+    y: &'a [T],
+    /// The cotangent; `None` if it is in `out` already.
+    g: Option<&'a [T]>,
+    width: usize,
+    out: &'a mut [T],
+}
+
+impl<T: Float> Kernel<T> for Back<'_, T> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<I: Lanes<T>>(self, isa: I) {
+        let Self { normal, y, g, width, out } = self;
+        let lanes = I::V::LANES;
+        for (row, out) in out.chunks_mut(width).enumerate() {
+            let to = out.as_mut_ptr();
+            let y = y[row * width..][..width].as_ptr();
+            let g = g.map_or(to.cast_const(), |g| g[row * width..][..width].as_ptr());
+            let mut sum = isa.splat(T::ZERO);
+            let mut i = 0;
+            while i < width {
+                let count = (width - i).min(lanes);
+                // SAFETY: all rows have `width` numbers, and lanes that are not loaded are zero.
+                unsafe {
+                    let g = isa.load_first(count, g.add(i));
+                    sum = match normal {
+                        Normal::Softmax => isa.load_first(count, y.add(i)).mul_add(g, sum),
+                        Normal::LogSoftmax => sum + g,
+                    };
+                }
+                i += lanes;
+            }
+            let sum = isa.splat(sum.sum());
+            match normal {
+                Normal::Softmax => each!(isa, width, to, |i, load| load(y) * (load(g) - sum)),
+                Normal::LogSoftmax => each!(isa, width, to, |i, load| load(g) - load(y).exp() * sum),
+            }
+        }
+    }
+}
+
+struct LogSums<'a, T> {
+    x: &'a [T],
+    width: usize,
+    out: &'a mut [T],
+}
+
+impl<T: Float> Kernel<T> for LogSums<'_, T> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<I: Lanes<T>>(self, isa: I) {
+        for (x, slot) in self.x.chunks(self.width).zip(self.out) {
+            let shift = largest(isa, x.as_ptr(), self.width);
+            if !shift.is_finite() {
+                // All minus infinity, or one infinity or NaN: the largest is the answer.
+                *slot = shift;
+                continue;
+            }
+            *slot = shift + ln(isa, sum_exp(isa, x.as_ptr(), self.width, shift, None));
+        }
+    }
+}

@@ -1,0 +1,149 @@
+//! Functions of two numbers.
+
+use super::{BLOCK, PIECE, dense};
+use crate::pointwise::{Real, Zip};
+use crate::simd::{Kernel, Lanes, Vector};
+use crate::view::View;
+use crate::walk::Plan;
+use crate::{Float, parallel};
+
+/// Runs `$work` with `$f` the type of the function `$zip`.
+macro_rules! known {
+    ($zip:expr, $f:ident => $work:expr) => {
+        known!(@arms $zip, $f => $work; 0 1 2 3 4 5 6 7 8)
+    };
+    (@arms $zip:expr, $f:ident => $work:expr; $($n:literal)*) => {{
+        const { assert!(Zip::ALL.len() == [$($n),*].len(), "a function without a loop of its own") };
+        $(if $zip == Zip::ALL[$n] {
+            let $f = Known::<$n>;
+            $work
+        } else)* {
+            unreachable!("every function is in `Zip::ALL`")
+        }
+    }};
+}
+
+/// `out = f(a, b)`.
+pub(crate) fn zip<T: Float>(zip: Zip, a: View<'_, T>, b: View<'_, T>, out: &mut [T]) {
+    debug_assert!(a.layout().len() == out.len() && a.layout().shape() == b.layout().shape());
+    let plan = Plan::new([a.layout(), b.layout()]);
+    parallel::for_each_piece(out, PIECE, |i, out| {
+        let pair = Pair { plan: &plan, a: a.data(), b: b.data(), start: i * PIECE, out };
+        known!(zip, f => T::dispatch(With(f, pair)))
+    });
+}
+
+/// `a = f(a, b)`, where the caller owns the only copy of `a`: how cotangents are added up.
+pub(crate) fn zip_in_place<T: Float>(zip: Zip, a: &mut [T], b: View<'_, T>) {
+    debug_assert_eq!(a.len(), b.layout().len());
+    let plan = Plan::new([b.layout()]);
+    parallel::for_each_piece(a, PIECE, |i, a| {
+        let onto = Onto { plan: &plan, b: b.data(), start: i * PIECE, a };
+        known!(zip, f => T::dispatch(With(f, onto)))
+    });
+}
+
+/// A function of two numbers as a type: one `match` at the outside gives each a loop of its own.
+trait Binary: Copy {
+    fn f<R: Real>(self, a: R, b: R) -> R;
+}
+
+/// Entry `N` of [`Zip::ALL`].
+#[derive(Clone, Copy)]
+struct Known<const N: usize>;
+
+impl<const N: usize> Binary for Known<N> {
+    #[inline(always)]
+    fn f<R: Real>(self, a: R, b: R) -> R {
+        const { Zip::ALL[N] }.f(a, b)
+    }
+}
+
+struct With<F, J>(F, J);
+
+struct Pair<'a, T> {
+    plan: &'a Plan<2>,
+    a: &'a [T],
+    b: &'a [T],
+    start: usize,
+    out: &'a mut [T],
+}
+
+impl<T: Float, F: Binary> Kernel<T> for With<F, Pair<'_, T>> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<I: Lanes<T>>(self, isa: I) {
+        let With(f, Pair { plan, a, b, start, out }) = self;
+        let strides = plan.inner();
+        let mut buffers = [[T::ZERO; BLOCK]; 2];
+        let [a_buffer, b_buffer] = &mut buffers;
+        for run in plan.runs(start, out.len()) {
+            let block = if strides == [1, 1] { run.count } else { BLOCK };
+            for (i, out) in out[run.at..run.at + run.count].chunks_mut(block).enumerate() {
+                let at = |n: usize| (run.places[n] as isize + (i * block) as isize * strides[n]) as usize;
+                let a = dense(a, at(0), strides[0], out.len(), a_buffer);
+                let b = dense(b, at(1), strides[1], out.len(), b_buffer);
+                // SAFETY: the three slices have `out.len()` numbers.
+                unsafe { apply(isa, f, a.as_ptr(), b.as_ptr(), out.as_mut_ptr(), out.len()) };
+            }
+        }
+    }
+}
+
+struct Onto<'a, T> {
+    plan: &'a Plan<1>,
+    b: &'a [T],
+    start: usize,
+    a: &'a mut [T],
+}
+
+impl<T: Float, F: Binary> Kernel<T> for With<F, Onto<'_, T>> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<I: Lanes<T>>(self, isa: I) {
+        let With(f, Onto { plan, b, start, a }) = self;
+        let [stride] = plan.inner();
+        let mut buffer = [T::ZERO; BLOCK];
+        for run in plan.runs(start, a.len()) {
+            let block = if stride == 1 { run.count } else { BLOCK };
+            for (i, a) in a[run.at..run.at + run.count].chunks_mut(block).enumerate() {
+                let place = (run.places[0] as isize + (i * block) as isize * stride) as usize;
+                let b = dense(b, place, stride, a.len(), &mut buffer);
+                let (at, len) = (a.as_mut_ptr(), a.len());
+                // SAFETY: both slices have `len` numbers; the result goes where the first operand lies.
+                unsafe { apply(isa, f, at, b.as_ptr(), at, len) };
+            }
+        }
+    }
+}
+
+/// `to[i] = f(a[i], b[i])` for `i < len`.
+///
+/// # Safety
+/// `a` and `b` are valid for reading and `to` for writing `len` numbers; `to` is `a` or overlaps neither.
+#[inline(always)]
+unsafe fn apply<T: Float, I: Lanes<T>, F: Binary>(
+    isa: I,
+    f: F,
+    a: *const T,
+    b: *const T,
+    to: *mut T,
+    len: usize,
+) {
+    let lanes = I::V::LANES;
+    let whole = len - len % lanes;
+    let mut i = 0;
+    // SAFETY: `i + LANES <= len` in the loop, `i + (len - whole) = len` after it.
+    unsafe {
+        while i < whole {
+            f.f(isa.load(a.add(i)), isa.load(b.add(i))).store(to.add(i));
+            i += lanes;
+        }
+        if i < len {
+            let rest = len - i;
+            f.f(isa.load_first(rest, a.add(i)), isa.load_first(rest, b.add(i))).store_first(rest, to.add(i));
+        }
+    }
+}
