@@ -118,14 +118,33 @@ struct Pack<'a, T> {
 impl<T: Float> Kernel<T> for Pack<'_, T> {
     type Output = ();
 
-    /// Every run is copied as one whole register (or piece), in ascending order: what one writes too much the next puts
-    /// right, and what the last of a step writes too much belongs to the next step.
     #[inline(always)]
     fn run<I: Lanes<T>>(self, isa: I) {
+        // Most panels have few runs; then their places stay in registers.
+        match self.runs.len() {
+            1 => self.copy::<I, 1>(isa),
+            2 => self.copy::<I, 2>(isa),
+            3 => self.copy::<I, 3>(isa),
+            4 => self.copy::<I, 4>(isa),
+            5 => self.copy::<I, 5>(isa),
+            6 => self.copy::<I, 6>(isa),
+            7 => self.copy::<I, 7>(isa),
+            8 => self.copy::<I, 8>(isa),
+            _ => self.copy::<I, 0>(isa),
+        }
+    }
+}
+
+impl<T: Float> Pack<'_, T> {
+    /// Copies every run as one whole register (or piece), in ascending order: what one writes too much the next puts
+    /// right, and what the last of a step writes too much belongs to the next step. `N` is the number of runs, 0 for any.
+    #[inline(always)]
+    fn copy<I: Lanes<T>, const N: usize>(self, isa: I) {
+        let few: [(usize, usize); N] = core::array::from_fn(|i| self.runs[i]);
         let mut to = self.panel;
         for &step in self.steps {
             let from = self.from.wrapping_add(step);
-            for &(at, offset) in self.runs {
+            for &(at, offset) in if N == 0 { self.runs } else { &few } {
                 // SAFETY: `Gather::new` has checked that the largest sum of offsets and a register lie on the stage, and
                 // `check_panel` that the panel has room for a register more.
                 unsafe {
@@ -167,12 +186,20 @@ impl<T: Float> Target<T> for Fold<'_, T> {
         compute(Ground { c, row_stride: width as isize, scale: T::ONE, add: false });
         assert!(width <= MOST_LANES && I::V::LANES <= SLACK);
         let rows = &self.rows.offsets[spot.row..][..spot.rows];
+        let columns = spot.column..spot.column + spot.columns;
         let mut runs = [(0, 0, 0); MOST_LANES];
         let mut count = 0;
-        self.columns.runs(spot.column..spot.column + spot.columns, I::V::LANES, |at, offset, length| {
-            runs[count] = (at, offset, length);
+        let mut j = columns.start;
+        while j < columns.end {
+            let (offset, left) = (self.columns.offsets[j], self.columns.runs[j].min(columns.end - j));
+            // A register that reached into the next run would make its load wait for our store.
+            let next = self.columns.offsets.get(j + left).copied().unwrap_or(usize::MAX);
+            let collides = offset + left <= next && next < offset + I::V::LANES;
+            let length = if collides && left >= PIECE { PIECE } else { left.min(I::V::LANES) };
+            runs[count] = (j - columns.start, offset, length);
             count += 1;
-        });
+            j += length;
+        }
         isa.enter(Add { tile: c, width, rows, runs: &runs[..count], stage: self.stage.0 });
     }
 }
@@ -199,8 +226,15 @@ impl<T: Float> Kernel<T> for Add<'_, T> {
                 unsafe {
                     let from = self.tile.add(i * self.width + at);
                     let to = self.stage.add(row + offset);
-                    let x = if length == I::V::LANES { isa.load(from) } else { isa.load_first(length, from) };
-                    (isa.load(to) + x).store(to);
+                    if length == I::V::LANES {
+                        (isa.load(to) + isa.load(from)).store(to);
+                    } else if length == PIECE {
+                        let (from, to) = (from.cast::<[T; PIECE]>(), to.cast::<[T; PIECE]>());
+                        let (x, old) = (from.read_unaligned(), to.read_unaligned());
+                        to.write_unaligned(core::array::from_fn(|i| old[i] + x[i]));
+                    } else {
+                        (isa.load(to) + isa.load_first(length, from)).store(to);
+                    }
                 }
             }
         }

@@ -3,7 +3,7 @@
 //! Ours are mirrored, because vectors lie along the rows of a row-major C: the panel of A (up to 14 rows x one block of
 //! k) is what stays in the first-level cache, and the panels of B stream past it out of the second level.
 
-use super::operand::{Operand, Place};
+use super::operand::{Operand, Place, copy_lanes};
 use super::target::{Spot, Target};
 use super::tile::{Tile, micro};
 use crate::Float;
@@ -11,9 +11,10 @@ use crate::simd::{Lanes, Vector};
 use crate::storage::Buffer;
 use core::ops::Range;
 
-/// Bytes of one lane's longest block of k: a panel of 12 rows then takes 15 KiB, half of a first-level cache of 32 KiB,
-/// and the other half is left to the panel of B that streams by.
-const BLOCK_BYTES: usize = 1280;
+/// Bytes of one lane's longest block of k. A panel of B, two AVX-512 registers wide, then takes at most 24 KiB: just packed
+/// for a thin A it is still in a first-level cache of 32 KiB when it is used. A panel of A takes 9 KiB. Longer blocks
+/// were slower (convolutions by a quarter at 1280), shorter ones read and write C too often.
+const BLOCK_BYTES: usize = 768;
 /// What a small operand may take of the first-level cache to be read where it lies.
 const LEVEL_1: usize = 24 * 1024;
 /// What the panels of B may take of the second-level cache: half of the 512 KiB that the smallest desktop parts have.
@@ -119,6 +120,9 @@ pub(crate) enum Source<'a, T: Float, O> {
 /// How the loops get at one operand.
 enum Access<'a, T: Float, O> {
     There(Place<T>),
+    /// Brought close together, but not turned: for an A that lies along k. Numbers of A are read one at a time, so all
+    /// that packing has to mend is rows that share a cache set.
+    Copy(Place<T>),
     Pack(&'a O),
     Packed(&'a Panels<T>),
 }
@@ -154,6 +158,7 @@ impl<T: Float, A: Operand<T>, B: Operand<T>, C: Target<T>> Loops<'_, T, A, B, C>
             Source::Packed(panels) => Access::Packed(*panels),
             Source::Fresh(a) => match a.place() {
                 Some(place) if panels <= FEW => Access::There(place),
+                Some(place) if place.step_stride == 1 => Access::Copy(place),
                 _ => Access::Pack(*a),
             },
         };
@@ -168,11 +173,12 @@ impl<T: Float, A: Operand<T>, B: Operand<T>, C: Target<T>> Loops<'_, T, A, B, C>
         };
         // Columns at a time: as many as fill our share of the second level, or one panel where A itself stays in the
         // first level and so may be walked again for each panel.
-        let resident = bytes(longest * rows.len()) <= LEVEL_1 / 2 && !matches!(a, Access::Pack(_));
+        let resident =
+            bytes(longest * rows.len()) <= LEVEL_1 / 2 && matches!(a, Access::There(_) | Access::Packed(_));
         let at_once = if resident { width } else { (LEVEL_2 / bytes(longest.max(1)) / width).max(1) * width };
 
         let mut room_a = match a {
-            Access::Pack(_) => Some(Buffer::stale(longest * I::TILE.0 + lanes)),
+            Access::Pack(_) | Access::Copy(_) => Some(Buffer::stale(longest * I::TILE.0 + lanes)),
             _ => None,
         };
         let mut room_b = match b {
@@ -210,15 +216,23 @@ impl<T: Float, A: Operand<T>, B: Operand<T>, C: Target<T>> Loops<'_, T, A, B, C>
                             operand.pack(isa, tile_rows.clone(), block.clone(), r, room);
                             (room.as_ptr(), 1, r as isize)
                         }
+                        (Access::Copy(place), Some(room)) => {
+                            let room = room.make_mut();
+                            // SAFETY: the operand vouches for its place, and the caller for the rectangle.
+                            unsafe { copy_lanes(isa, place, &tile_rows, &block, room) };
+                            (room.as_ptr(), block.len() as isize, 1)
+                        }
                         (Access::Packed(panels), _) => (panels.panel(tile_rows.start, &block), 1, r as isize),
-                        (Access::Pack(_), None) => unreachable!("room was made above"),
+                        (Access::Pack(_) | Access::Copy(_), None) => unreachable!("room was made above"),
                     };
                     // LOOP 1: panels of B, out of the second-level cache past the panel of A in the first.
                     for j in j5.clone().step_by(width) {
                         let count = width.min(j5.end - j);
                         let vectors = count.div_ceil(lanes);
                         let (b_start, b_step, b_packed) = match (&b, &room_b) {
-                            (Access::There(place), _) => (place.at(j, block.start), place.step_stride, false),
+                            (Access::There(place) | Access::Copy(place), _) => {
+                                (place.at(j, block.start), place.step_stride, false)
+                            }
                             (Access::Pack(_), Some(room)) => {
                                 let at = (j - j5.start) * block.len();
                                 (room.as_slice()[at..].as_ptr(), (vectors * lanes) as isize, true)
@@ -228,7 +242,7 @@ impl<T: Float, A: Operand<T>, B: Operand<T>, C: Target<T>> Loops<'_, T, A, B, C>
                             }
                             (Access::Pack(_), None) => unreachable!("room was made above"),
                         };
-                        let packed = b_packed && !matches!(a, Access::There(_));
+                        let packed = b_packed && matches!(a, Access::Pack(_) | Access::Packed(_));
                         let micro = micro::<T, I>(r, vectors, packed);
                         let spot = Spot {
                             row: tile_rows.start,

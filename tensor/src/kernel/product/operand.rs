@@ -209,6 +209,28 @@ struct Pack<T> {
     panel: *mut T,
 }
 
+/// Copies `lanes` x `steps` that lie step by step (`step_stride` is 1) lane after lane, `steps` numbers each: not turned,
+/// but close together.
+///
+/// # Safety
+/// The place holds those lanes and steps.
+///
+/// # Panics
+/// If `panel` has no room for that and one register more, which may be overwritten with anything.
+pub(super) unsafe fn copy_lanes<T: Float, I: Lanes<T>>(
+    isa: I,
+    place: &Place<T>,
+    lanes: &Range<usize>,
+    steps: &Range<usize>,
+    panel: &mut [T],
+) {
+    assert!(place.step_stride == 1 && lanes.len() * steps.len() + I::V::LANES <= panel.len());
+    let start = place.at(lanes.start, steps.start);
+    let from = Place { start, lane_stride: 1, step_stride: place.lane_stride };
+    let (lanes, steps) = (steps.len(), lanes.len());
+    isa.enter(Pack { from, lanes, steps, width: lanes, panel: panel.as_mut_ptr() });
+}
+
 /// The side of the blocks that are turned in registers: eight AVX registers of `f32`.
 const TURN: usize = 8;
 

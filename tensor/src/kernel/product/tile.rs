@@ -64,6 +64,16 @@ impl<T: Float, const R: usize, const V: usize, const PACKED: bool> Kernel<T>
         };
         let zero = isa.splat(T::ZERO);
         let mut sums = [[zero; V]; R];
+        if tile.add {
+            // C is on its way into the cache while the sums are computed.
+            for i in 0..R {
+                for v in 0..V {
+                    let old = tile.c.wrapping_offset(i as isize * tile.c_row).wrapping_add(v * lanes);
+                    // SAFETY: the first number of a register that exists.
+                    unsafe { old.read_volatile() };
+                }
+            }
+        }
         let (mut a, mut b) = (tile.a, tile.b);
         for _ in 0..tile.depth {
             // SAFETY: `Micro` promises A for R rows and `depth` k, and B for `depth` k and the columns that exist (all
