@@ -150,6 +150,10 @@ impl<V: Value> Real for Term<V> {
         self.map(Map::Erf)
     }
 
+    fn sigmoid(self) -> Self {
+        self.map(Map::Sigmoid)
+    }
+
     fn powf(self, p: f64) -> Self {
         self.map(Map::Power(p))
     }

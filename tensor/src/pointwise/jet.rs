@@ -127,6 +127,12 @@ impl<R: Real> Real for Jet<R> {
         self.chain(x.erf(), df)
     }
 
+    fn sigmoid(self) -> Self {
+        let y = self.value.clone().sigmoid();
+        let df = y.clone() * (y.of(1.0) - y.clone());
+        self.chain(y, df)
+    }
+
     fn powf(self, p: f64) -> Self {
         let x = self.value.clone();
         let df = x.clone().powf(p - 1.0) * x.of(p);

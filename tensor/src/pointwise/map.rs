@@ -207,10 +207,9 @@ pub(crate) fn relu<R: Real>(x: R) -> R {
     R::select(x.of(0.0).ge(&x), x.of(0.0), x)
 }
 
-/// `exp(-x)` overflows to infinity for very negative `x`, and one over that is the right 0.
 #[inline(always)]
 pub(crate) fn sigmoid<R: Real>(x: R) -> R {
-    x.of(1.0) / (x.of(1.0) + (-x).exp())
+    x.sigmoid()
 }
 
 #[inline(always)]

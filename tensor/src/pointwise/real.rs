@@ -35,6 +35,12 @@ pub trait Real:
     fn cos(self) -> Self;
     /// The Gauss error function.
     fn erf(self) -> Self;
+    /// `1 / (1 + exp(-self))`. A kind of number that carries derivatives has a form of its own: where the exponential
+    /// overflows, the quotient is the right 0, but its derivative by the rules of quotients is not a number.
+    #[inline(always)]
+    fn sigmoid(self) -> Self {
+        self.of(1.0) / (self.of(1.0) + (-self).exp())
+    }
     /// `self` to the power `p`, as `powf`.
     fn powf(self, p: f64) -> Self;
     /// The absolute value.
