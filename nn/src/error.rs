@@ -55,6 +55,11 @@ pub enum Error {
         /// The number of classes; labels are below it.
         classes: usize,
     },
+    /// A number that is infinite or NaN.
+    NotFinite {
+        /// What the number is.
+        what: &'static str,
+    },
     /// A setting outside of what makes sense.
     Setting {
         /// Whose setting it is.
@@ -93,6 +98,10 @@ impl fmt::Display for Error {
             Error::Label { index, label, classes } => {
                 write!(f, "label {label} at index {index} is not one of the {classes} classes 0 to ")?;
                 write!(f, "{}", classes.saturating_sub(1))
+            }
+            Error::NotFinite { what } => {
+                write!(f, "{what} is infinite or not a number; lower the learning rate, ")?;
+                write!(f, "or look for the step at which it grew")
             }
             Error::Setting { of, why } => write!(f, "{of}: {why}"),
             Error::Tensor(error) => error.fmt(f),

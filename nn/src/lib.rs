@@ -21,6 +21,6 @@ pub use layer::{
     SpatialDropout,
 };
 pub use loss::{CrossEntropy, Labels, cross_entropy, mse};
-pub use optim::{Adam, Optimiser};
+pub use optim::{Adam, Optimiser, Schedule, Sgd};
 pub use params::{Bound, Entry, Gradient, Handle, Leaves, Mode, Params, Scope};
 pub use random::{Random, mix};

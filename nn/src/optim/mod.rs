@@ -1,10 +1,15 @@
 //! Optimisers: one pass over the block of parameters a step.
 
 mod adam;
+pub mod clip;
 mod rules;
+mod schedule;
+mod sgd;
 
 pub use adam::Adam;
 pub use rules::Rules;
+pub use schedule::Schedule;
+pub use sgd::Sgd;
 
 use crate::{Error, Params};
 use tress_tensor::{Float, Tensor};

@@ -1,0 +1,56 @@
+//! Clipping of gradients, and their norm.
+
+use crate::Error;
+use tress_tensor::{Float, Tensor};
+
+/// The Euclidean norm, added up in `f64` and in an order that depends on the length alone.
+pub fn norm<T: Float>(gradient: &Tensor<T>) -> f64 {
+    let dense = gradient.contiguous();
+    let numbers = dense.as_slice().unwrap_or_default();
+    // Eight sums side by side: an order that SIMD units can follow too.
+    let mut sums = [0.0f64; 8];
+    let chunks = numbers.chunks_exact(8);
+    let rest = chunks.remainder();
+    for chunk in chunks {
+        for (sum, x) in sums.iter_mut().zip(chunk) {
+            let x = x.to_f64();
+            *sum += x * x;
+        }
+    }
+    for (sum, x) in sums.iter_mut().zip(rest) {
+        let x = x.to_f64();
+        *sum += x * x;
+    }
+    libm::sqrt(sums.iter().sum())
+}
+
+/// Scales the gradient so that its norm is at most `largest` (Pascanu, Mikolov & Bengio 2013, "On the difficulty of
+/// training recurrent neural networks", algorithm 1; with PyTorch's `largest / (norm + 1e-6)`), and returns the norm that
+/// it had.
+///
+/// # Errors
+/// The norm is infinite or NaN: the gradient is left as it is.
+pub fn by_norm<T: Float>(gradient: &mut Tensor<T>, largest: f64) -> Result<f64, Error> {
+    let norm = norm(gradient);
+    if !norm.is_finite() {
+        return Err(Error::NotFinite { what: "the norm of the gradient" });
+    }
+    let factor = largest / (norm + 1e-6);
+    if factor < 1.0 {
+        let factor = T::from_f64(factor);
+        gradient.make_mut().iter_mut().for_each(|g| *g = *g * factor);
+    }
+    Ok(norm)
+}
+
+/// Holds each number of the gradient between `-largest` and `largest`; NaN stays NaN.
+pub fn by_value<T: Float>(gradient: &mut Tensor<T>, largest: f64) {
+    let (low, high) = (T::from_f64(-largest), T::from_f64(largest));
+    for g in gradient.make_mut() {
+        if *g > high {
+            *g = high;
+        } else if *g < low {
+            *g = low;
+        }
+    }
+}
