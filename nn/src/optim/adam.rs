@@ -2,8 +2,7 @@
 
 use super::{Optimiser, Rules, moment};
 use crate::{Error, Params};
-use tress_tensor::pointwise::Real;
-use tress_tensor::{Float, Tensor};
+use tress_tensor::{Float, Tensor, block};
 
 /// Adam (Kingma & Ba 2015, "Adam: a method for stochastic optimization", algorithm 1), and AdamW (Loshchilov & Hutter
 /// 2019, "Decoupled weight decay regularization", algorithm 2).
@@ -92,30 +91,21 @@ impl<T: Float> Optimiser<T> for Adam<T> {
         params.expect_block("gradient", gradient)?;
         let first = moment(&mut self.first, params, "first moment of Adam")?;
         let second = moment(&mut self.second, params, "second moment of Adam")?;
-        self.steps += 1;
-        let [beta1, beta2] = self.betas;
-        let t = self.steps as f64;
-        let (correction1, correction2) = (1.0 - libm::pow(beta1, t), 1.0 - libm::pow(beta2, t));
-        let of = T::from_f64;
+        self.steps = self.steps.saturating_add(1);
         let runs = self.rules.runs(params);
         let gradient = gradient.contiguous();
         let (m, v, g) = (first.make_mut(), second.make_mut(), gradient.as_slice().unwrap_or_default());
         let p = params.block_mut();
         for (range, decays) in runs {
-            let decay = if decays { self.decay } else { 0.0 };
-            let pass = Pass {
-                keep: of(if self.decoupled { 1.0 - self.rate * decay } else { 1.0 }),
-                decay: of(if self.decoupled { 0.0 } else { decay }),
-                beta1: of(beta1),
-                toward1: of(1.0 - beta1),
-                beta2: of(beta2),
-                toward2: of(1.0 - beta2),
-                rate: of(self.rate / correction1),
-                shrink: of(1.0 / libm::sqrt(correction2)),
-                epsilon: of(self.epsilon),
+            let settings = block::Adam {
+                rate: self.rate,
+                betas: self.betas,
+                epsilon: self.epsilon,
+                decay: if decays { self.decay } else { 0.0 },
+                decoupled: self.decoupled,
             };
             let r = || range.clone();
-            pass.run(&mut p[r()], &mut m[r()], &mut v[r()], &g[r()]);
+            block::adam(&settings, self.steps, &mut p[r()], &g[r()], &mut m[r()], &mut v[r()]);
         }
         Ok(())
     }
@@ -126,29 +116,5 @@ impl<T: Float> Optimiser<T> for Adam<T> {
 
     fn set_rate(&mut self, rate: f64) {
         self.rate = rate;
-    }
-}
-
-/// The numbers of one pass.
-struct Pass<T> {
-    keep: T,
-    decay: T,
-    beta1: T,
-    toward1: T,
-    beta2: T,
-    toward2: T,
-    rate: T,
-    shrink: T,
-    epsilon: T,
-}
-
-impl<T: Float> Pass<T> {
-    fn run(&self, p: &mut [T], m: &mut [T], v: &mut [T], g: &[T]) {
-        for (((p, m), v), &g) in p.iter_mut().zip(m).zip(v).zip(g) {
-            let g = g + self.decay * *p;
-            *m = self.beta1 * *m + self.toward1 * g;
-            *v = self.beta2 * *v + self.toward2 * (g * g);
-            *p = self.keep * *p - self.rate * (*m / (Real::sqrt(*v) * self.shrink + self.epsilon));
-        }
     }
 }

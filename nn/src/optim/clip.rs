@@ -1,27 +1,12 @@
 //! Clipping of gradients, and their norm.
 
 use crate::Error;
-use tress_tensor::{Float, Tensor};
+use tress_tensor::{Float, Tensor, block};
 
 /// The Euclidean norm, added up in `f64` and in an order that depends on the length alone.
 pub fn norm<T: Float>(gradient: &Tensor<T>) -> f64 {
     let dense = gradient.contiguous();
-    let numbers = dense.as_slice().unwrap_or_default();
-    // Eight sums side by side: an order that SIMD units can follow too.
-    let mut sums = [0.0f64; 8];
-    let chunks = numbers.chunks_exact(8);
-    let rest = chunks.remainder();
-    for chunk in chunks {
-        for (sum, x) in sums.iter_mut().zip(chunk) {
-            let x = x.to_f64();
-            *sum += x * x;
-        }
-    }
-    for (sum, x) in sums.iter_mut().zip(rest) {
-        let x = x.to_f64();
-        *sum += x * x;
-    }
-    libm::sqrt(sums.iter().sum())
+    block::norm(dense.as_slice().unwrap_or_default())
 }
 
 /// Scales the gradient so that its norm is at most `largest` (Pascanu, Mikolov & Bengio 2013, "On the difficulty of

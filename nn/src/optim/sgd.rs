@@ -2,7 +2,7 @@
 
 use super::{Optimiser, Rules, moment};
 use crate::{Error, Params};
-use tress_tensor::{Float, Tensor};
+use tress_tensor::{Float, Tensor, block};
 
 /// Gradient descent with momentum, Nesterov's or none, and weight decay, as PyTorch defines them (Sutskever et al. 2013,
 /// "On the importance of initialization and momentum in deep learning", with the rate outside of the momentum).
@@ -64,27 +64,23 @@ impl<T: Float> Sgd<T> {
 impl<T: Float> Optimiser<T> for Sgd<T> {
     fn step(&mut self, params: &mut Params<T>, gradient: &Tensor<T>) -> Result<(), Error> {
         params.expect_block("gradient", gradient)?;
+        let velocity = match self.momentum == 0.0 {
+            true => &mut [][..],
+            false => moment(&mut self.velocity, params, "velocity of gradient descent")?.make_mut(),
+        };
         let runs = self.rules.runs(params);
         let gradient = gradient.contiguous();
         let g = gradient.as_slice().unwrap_or_default();
-        let of = T::from_f64;
-        let decay = |decays: bool| of(if decays { self.decay } else { 0.0 });
-        if self.momentum == 0.0 {
-            let p = params.block_mut();
-            for (range, decays) in runs {
-                plain(&mut p[range.clone()], &g[range], of(self.rate), decay(decays));
-            }
-            return Ok(());
-        }
-        let velocity = moment(&mut self.velocity, params, "velocity of gradient descent")?.make_mut();
         let p = params.block_mut();
-        let (rate, momentum) = (of(self.rate), of(self.momentum));
         for (range, decays) in runs {
-            let (p, b, g) = (&mut p[range.clone()], &mut velocity[range.clone()], &g[range]);
-            match self.nesterov {
-                true => ahead(p, b, g, rate, momentum, decay(decays)),
-                false => heavy(p, b, g, rate, momentum, decay(decays)),
-            }
+            let settings = block::Sgd {
+                rate: self.rate,
+                momentum: self.momentum,
+                decay: if decays { self.decay } else { 0.0 },
+                nesterov: self.nesterov,
+            };
+            let b = velocity.get_mut(range.clone()).unwrap_or_default(); // empty without momentum
+            block::sgd(&settings, &mut p[range.clone()], &g[range], b);
         }
         Ok(())
     }
@@ -95,29 +91,5 @@ impl<T: Float> Optimiser<T> for Sgd<T> {
 
     fn set_rate(&mut self, rate: f64) {
         self.rate = rate;
-    }
-}
-
-/// The pass without momentum.
-fn plain<T: Float>(p: &mut [T], g: &[T], rate: T, decay: T) {
-    for (p, &g) in p.iter_mut().zip(g) {
-        *p = *p - rate * (g + decay * *p);
-    }
-}
-
-/// The pass with momentum.
-fn heavy<T: Float>(p: &mut [T], b: &mut [T], g: &[T], rate: T, momentum: T, decay: T) {
-    for ((p, b), &g) in p.iter_mut().zip(b).zip(g) {
-        *b = momentum * *b + (g + decay * *p);
-        *p = *p - rate * *b;
-    }
-}
-
-/// The pass with Nesterov's momentum.
-fn ahead<T: Float>(p: &mut [T], b: &mut [T], g: &[T], rate: T, momentum: T, decay: T) {
-    for ((p, b), &g) in p.iter_mut().zip(b).zip(g) {
-        let g = g + decay * *p;
-        *b = momentum * *b + g;
-        *p = *p - rate * (g + momentum * *b);
     }
 }
