@@ -9,7 +9,6 @@ use crate::kernel::product::target::{Disjoint, RowMajor};
 use crate::kernel::product::{Activation, Bias, Epilogue};
 use crate::simd::{Kernel, Lanes, Vector};
 use crate::{Float, parallel};
-use alloc::vec::Vec;
 
 /// The operands, whose sizes have been checked.
 pub struct Forward<'a, T> {
@@ -33,59 +32,59 @@ impl<T: Float> Kernel<T> for Forward<'_, T> {
 impl<T: Float> Forward<'_, T> {
     #[inline(never)]
     fn all<I: Lanes<T>>(self, isa: I) {
+        if self.conv.is_depthwise() {
+            return super::depthwise::forward(isa, self);
+        }
         let Self { conv, x, w, y, bias, activation } = self;
         let (channels, outputs, groups) = (conv.channels_each(), conv.outputs_each(), conv.groups);
         let (depth, pixels, image) = (conv.depth(), conv.pixels(), conv.image());
         let stage = Stage::by_pixels(conv);
         let (taps, corners) = (stage.taps(), stage.pixels());
-        let panels: Vec<Panels<T>> = (0..groups)
-            .map(|g| {
-                let w = Matrix::row_major(&w[g * outputs * depth..][..outputs * depth], outputs, depth);
-                Panels::of_rows(isa, &w.by_rows(), outputs, depth)
-            })
-            .collect();
         let y = Disjoint(y.as_mut_ptr());
 
-        // A task is a run of pieces; a piece is some pixels of one group of one sample. Samples are cut only where there
-        // are too few of them.
+        // A task is a run of pieces; a piece is some pixels of one sample. Samples are cut only where there are too few
+        // of them.
         let wanted = super::tasks(conv);
         let width = I::TILE.1 * I::V::LANES;
-        let parts = wanted.div_ceil((conv.samples * groups).max(1)).min(pixels.div_ceil(width)).max(1);
-        let pieces = conv.samples * groups * parts;
+        let parts = wanted.div_ceil(conv.samples.max(1)).min(pixels.div_ceil(width)).max(1);
+        let pieces = conv.samples * parts;
         let tasks = wanted.min(pieces);
-        parallel::for_each(tasks, |task| {
-            let mut room = (!conv.is_pointwise()).then(|| stage.build::<T>());
-            let mut staged = usize::MAX;
-            for piece in pieces * task / tasks..pieces * (task + 1) / tasks {
-                let (at, part) = (piece / parts, piece % parts);
-                let (sample, g) = (at / groups, at % groups);
-                let cut = |part: usize| (pixels.div_ceil(width) * part / parts * width).min(pixels);
-                let columns = cut(part)..cut(part + 1);
-                let image = &x[(sample * conv.channels + g * channels) * image..][..channels * image];
-                let start = (sample * conv.outputs + g * outputs) * pixels;
-                let bias = bias.map_or(Bias::None, |bias| Bias::Column(&bias[g * outputs..][..outputs]));
-                let epilogue = &Epilogue { bias, activation, ..Epilogue::PLAIN };
-                let c = &RowMajor { c: y.at(start), row_stride: pixels, epilogue };
-                let a = Source::Packed::<T, Strided<'_, T>>(&panels[g]);
-                // SAFETY: the rectangles of different pieces do not overlap; each lies in its sample of y, whose length
-                // was checked, and operands and bias have the sizes that they were made with.
-                unsafe {
-                    match &mut room {
-                        None => {
-                            let b = &Matrix::row_major(image, channels, pixels).by_columns();
-                            Loops { a, b: Source::Fresh(b), c, depth }.run(isa, 0..outputs, columns);
-                        }
-                        Some(room) => {
-                            if staged != at {
-                                stage.fill(image, room.make_mut());
-                                staged = at;
+        for g in 0..groups {
+            let w = Matrix::row_major(&w[g * outputs * depth..][..outputs * depth], outputs, depth);
+            let panels = Panels::of_rows(isa, &w.by_rows(), outputs, depth);
+            let bias = bias.map_or(Bias::None, |bias| Bias::Column(&bias[g * outputs..][..outputs]));
+            let epilogue = &Epilogue { bias, activation, ..Epilogue::PLAIN };
+            parallel::for_each(tasks, |task| {
+                let mut room = (!conv.is_pointwise()).then(|| stage.build::<T>());
+                let mut staged = usize::MAX;
+                for piece in pieces * task / tasks..pieces * (task + 1) / tasks {
+                    let (sample, part) = (piece / parts, piece % parts);
+                    let cut = |part: usize| (pixels.div_ceil(width) * part / parts * width).min(pixels);
+                    let columns = cut(part)..cut(part + 1);
+                    let image = &x[(sample * conv.channels + g * channels) * image..][..channels * image];
+                    let start = (sample * conv.outputs + g * outputs) * pixels;
+                    let c = &RowMajor { c: y.at(start), row_stride: pixels, epilogue };
+                    let a = Source::Packed::<T, Strided<'_, T>>(&panels);
+                    // SAFETY: the rectangles of different pieces do not overlap; each lies in its sample of y, whose
+                    // length was checked, and operands and bias have the sizes that they were made with.
+                    unsafe {
+                        match &mut room {
+                            None => {
+                                let b = &Matrix::row_major(image, channels, pixels).by_columns();
+                                Loops { a, b: Source::Fresh(b), c, depth }.run(isa, 0..outputs, columns);
                             }
-                            let b = &Gather::new(room.as_slice(), &corners, &taps);
-                            Loops { a, b: Source::Fresh(b), c, depth }.run(isa, 0..outputs, columns);
+                            Some(room) => {
+                                if staged != sample {
+                                    stage.fill(image, room.make_mut());
+                                    staged = sample;
+                                }
+                                let b = &Gather::new(room.as_slice(), &corners, &taps);
+                                Loops { a, b: Source::Fresh(b), c, depth }.run(isa, 0..outputs, columns);
+                            }
                         }
                     }
                 }
-            }
-        });
+            });
+        }
     }
 }

@@ -6,28 +6,37 @@ use crate::kernel::product::operand::{Operand, Place, check_panel};
 use crate::kernel::product::target::{Disjoint, Ground, Spot, Target};
 use crate::kernel::product::tile::TILE_ROOM;
 use crate::simd::{Kernel, Lanes, Vector};
-use alloc::vec::Vec;
+use crate::storage::Buffer;
 use core::mem::MaybeUninit;
 use core::ops::Range;
 
-/// Offsets along one side of the operand, and how long the run of neighbours is that starts at each.
+/// Offsets along one side of the operand, and how long the run of neighbours is that starts at each. (They live in the
+/// pool's memory: a convolution in a training step allocates nothing.)
 pub(super) struct Axis {
-    offsets: Vec<usize>,
-    runs: Vec<usize>,
+    offsets: Buffer<u32>,
+    runs: Buffer<u32>,
     /// The largest offset.
     reach: usize,
 }
 
 impl Axis {
-    pub(super) fn new(offsets: impl Iterator<Item = usize>) -> Self {
-        let offsets: Vec<usize> = offsets.collect();
-        let mut runs = alloc::vec![1; offsets.len()];
-        for i in (1..offsets.len()).rev() {
-            if offsets[i - 1] + 1 == offsets[i] {
-                runs[i - 1] = runs[i] + 1;
+    /// The axis of `count` offsets; `Conv::new` has checked that each fits 32 bits.
+    pub(super) fn new(count: usize, from: impl Iterator<Item = usize>) -> Self {
+        let (mut offsets, mut runs) = (Buffer::stale(count), Buffer::stale(count));
+        let (to, run) = (offsets.make_mut(), runs.make_mut());
+        run.fill(1);
+        let mut given = 0;
+        for (to, offset) in to.iter_mut().zip(from) {
+            *to = offset as u32;
+            given += 1;
+        }
+        assert_eq!(given, count, "as many offsets as were promised");
+        for i in (1..count).rev() {
+            if to[i - 1] + 1 == to[i] {
+                run[i - 1] = run[i] + 1;
             }
         }
-        let reach = offsets.iter().copied().max().unwrap_or(0);
+        let reach = to.iter().copied().max().unwrap_or(0) as usize;
         Self { offsets, runs, reach }
     }
 
@@ -35,13 +44,29 @@ impl Axis {
         self.offsets.len()
     }
 
+    pub(super) fn offsets(&self) -> &[u32] {
+        self.offsets.as_slice()
+    }
+
+    /// The offset of element `i`, and how many neighbours start there, at most `most`.
+    #[inline(always)]
+    pub(super) fn run(&self, i: usize, most: usize) -> (usize, usize) {
+        (self.offsets()[i] as usize, (self.runs.as_slice()[i] as usize).min(most))
+    }
+
+    /// # Panics
+    /// If a sum of offsets of both axes and the slack leave a stage of `len` numbers.
+    pub(super) fn check(&self, other: &Self, len: usize) {
+        assert!(self.reach + other.reach + SLACK <= len || self.len() * other.len() == 0);
+    }
+
     /// Cuts `range` into runs of at most `most` neighbours and calls `each(index in the range, offset, length)`.
     #[inline(always)]
     fn runs(&self, range: Range<usize>, most: usize, mut each: impl FnMut(usize, usize, usize)) {
         let mut i = range.start;
         while i < range.end {
-            let length = self.runs[i].min(most).min(range.end - i);
-            each(i - range.start, self.offsets[i], length);
+            let (offset, length) = self.run(i, most.min(range.end - i));
+            each(i - range.start, offset, length);
             i += length;
         }
     }
@@ -58,7 +83,7 @@ impl<'a, T: Float> Gather<'a, T> {
     /// # Panics
     /// If the offsets and the slack leave the stage.
     pub(super) fn new(stage: &'a [T], lanes: &'a Axis, steps: &'a Axis) -> Self {
-        assert!(lanes.reach + steps.reach + SLACK <= stage.len() || lanes.len() * steps.len() == 0);
+        lanes.check(steps, stage.len());
         Self { stage, lanes, steps }
     }
 }
@@ -90,7 +115,7 @@ unsafe impl<T: Float> Operand<T> for Gather<'_, T> {
         isa.enter(Pack {
             from: self.stage.as_ptr(),
             runs: &runs[..count],
-            steps: &self.steps.offsets[steps],
+            steps: &self.steps.offsets()[steps],
             short: piece < I::V::LANES,
             width,
             panel: panel.as_mut_ptr(),
@@ -109,7 +134,7 @@ const MOST_LANES: usize = 32;
 struct Pack<'a, T> {
     from: *const T,
     runs: &'a [(usize, usize)],
-    steps: &'a [usize],
+    steps: &'a [u32],
     short: bool,
     width: usize,
     panel: *mut T,
@@ -143,7 +168,7 @@ impl<T: Float> Pack<'_, T> {
         let few: [(usize, usize); N] = core::array::from_fn(|i| self.runs[i]);
         let mut to = self.panel;
         for &step in self.steps {
-            let from = self.from.wrapping_add(step);
+            let from = self.from.wrapping_add(step as usize);
             for &(at, offset) in if N == 0 { self.runs } else { &few } {
                 // SAFETY: `Gather::new` has checked that the largest sum of offsets and a register lie on the stage, and
                 // `check_panel` that the panel has room for a register more.
@@ -172,7 +197,7 @@ impl<'a, T: Float> Fold<'a, T> {
     /// # Panics
     /// If the offsets and the slack leave the stage.
     pub(super) fn new(stage: &'a mut [T], rows: &'a Axis, columns: &'a Axis) -> Self {
-        assert!(rows.reach + columns.reach + SLACK <= stage.len() || rows.len() * columns.len() == 0);
+        rows.check(columns, stage.len());
         Self { stage: Disjoint(stage.as_mut_ptr()), rows, columns }
     }
 }
@@ -185,15 +210,15 @@ impl<T: Float> Target<T> for Fold<'_, T> {
         let width = spot.columns.next_multiple_of(I::V::LANES);
         compute(Ground { c, row_stride: width as isize, scale: T::ONE, add: false });
         assert!(width <= MOST_LANES && I::V::LANES <= SLACK);
-        let rows = &self.rows.offsets[spot.row..][..spot.rows];
+        let rows = &self.rows.offsets()[spot.row..][..spot.rows];
         let columns = spot.column..spot.column + spot.columns;
         let mut runs = [(0, 0, 0); MOST_LANES];
         let mut count = 0;
         let mut j = columns.start;
         while j < columns.end {
-            let (offset, left) = (self.columns.offsets[j], self.columns.runs[j].min(columns.end - j));
+            let (offset, left) = self.columns.run(j, columns.end - j);
             // A register that reached into the next run would make its load wait for our store.
-            let next = self.columns.offsets.get(j + left).copied().unwrap_or(usize::MAX);
+            let next = self.columns.offsets().get(j + left).map_or(usize::MAX, |&next| next as usize);
             let collides = offset + left <= next && next < offset + I::V::LANES;
             let length = if collides && left >= PIECE { PIECE } else { left.min(I::V::LANES) };
             runs[count] = (j - columns.start, offset, length);
@@ -208,7 +233,7 @@ impl<T: Float> Target<T> for Fold<'_, T> {
 struct Add<'a, T> {
     tile: *const T,
     width: usize,
-    rows: &'a [usize],
+    rows: &'a [u32],
     runs: &'a [(usize, usize, usize)],
     stage: *mut T,
 }
@@ -225,7 +250,7 @@ impl<T: Float> Kernel<T> for Add<'_, T> {
                 // one thread alone uses; the tile's element was computed before.
                 unsafe {
                     let from = self.tile.add(i * self.width + at);
-                    let to = self.stage.add(row + offset);
+                    let to = self.stage.add(row as usize + offset);
                     if length == I::V::LANES {
                         (isa.load(to) + isa.load(from)).store(to);
                     } else if length == PIECE {

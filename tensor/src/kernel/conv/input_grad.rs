@@ -9,7 +9,6 @@ use crate::kernel::product::operand::{Matrix, Strided};
 use crate::kernel::product::target::{Disjoint, RowMajor};
 use crate::simd::{Kernel, Lanes};
 use crate::{Float, parallel};
-use alloc::vec::Vec;
 
 /// The operands, whose sizes have been checked.
 pub struct InputGrad<'a, T> {
@@ -31,6 +30,9 @@ impl<T: Float> Kernel<T> for InputGrad<'_, T> {
 impl<T: Float> InputGrad<'_, T> {
     #[inline(never)]
     fn all<I: Lanes<T>>(self, isa: I) {
+        if let Some(flipped) = self.conv.flipped() {
+            return super::depthwise::input_grad(isa, &flipped, self);
+        }
         let Self { conv, w, dy, dx } = self;
         let (channels, outputs, groups) = (conv.channels_each(), conv.outputs_each(), conv.groups);
         let (depth, pixels, image) = (conv.depth(), conv.pixels(), channels * conv.image());
@@ -38,44 +40,40 @@ impl<T: Float> InputGrad<'_, T> {
         // Rows that follow each other in a tile belong to different channels: neighbouring taps of one channel would be
         // added to places that overlap, each waiting for the last to arrive.
         let (taps, corners) = (stage.taps_of_channels(), stage.pixels());
-        let panels: Vec<Panels<T>> = (0..groups)
-            .map(|g| {
-                let w = &w[g * outputs * depth..][..outputs * depth];
-                let w = taps_before_channels(w, channels, conv.taps());
-                let turned = Matrix::row_major(&w, outputs, depth).transposed();
-                Panels::of_rows(isa, &turned.by_rows(), depth, outputs)
-            })
-            .collect();
         let dx = Disjoint(dx.as_mut_ptr());
 
-        let pieces = conv.samples * groups;
-        let tasks = super::tasks(conv).min(pieces);
-        parallel::for_each(tasks, |task| {
-            let mut room = (!conv.is_pointwise()).then(|| stage.build::<T>());
-            for piece in pieces * task / tasks..pieces * (task + 1) / tasks {
-                let g = piece % groups;
-                let dy = &dy[piece * outputs * pixels..][..outputs * pixels];
-                let b = &Matrix::row_major(dy, outputs, pixels).by_columns();
-                let (a, b) = (Source::Packed::<T, Strided<'_, T>>(&panels[g]), Source::Fresh(b));
-                let to = dx.at(piece * image);
-                // SAFETY: each piece has its own part of dx, whose length was checked, and a stage of its own; the
-                // operands have the sizes that they were made with.
-                unsafe {
-                    match &mut room {
-                        None => {
-                            let c = &RowMajor { c: to, row_stride: pixels, epilogue: &Epilogue::PLAIN };
-                            Loops { a, b, c, depth: outputs }.run(isa, 0..depth, 0..pixels);
-                        }
-                        Some(room) => {
-                            let room = room.make_mut();
-                            room.fill(T::ZERO);
-                            let c = &Fold::new(room, &taps, &corners);
-                            Loops { a, b, c, depth: outputs }.run(isa, 0..depth, 0..pixels);
-                            stage.take(room, core::slice::from_raw_parts_mut(to.0, image));
+        let tasks = super::tasks(conv).min(conv.samples);
+        for g in 0..groups {
+            let w = taps_before_channels(&w[g * outputs * depth..][..outputs * depth], channels, conv.taps());
+            let turned = Matrix::row_major(w.as_slice(), outputs, depth).transposed();
+            let panels = Panels::of_rows(isa, &turned.by_rows(), depth, outputs);
+            parallel::for_each(tasks, |task| {
+                let mut room = (!conv.is_pointwise()).then(|| stage.build::<T>());
+                for sample in conv.samples * task / tasks..conv.samples * (task + 1) / tasks {
+                    let piece = sample * groups + g;
+                    let dy = &dy[piece * outputs * pixels..][..outputs * pixels];
+                    let b = &Matrix::row_major(dy, outputs, pixels).by_columns();
+                    let (a, b) = (Source::Packed::<T, Strided<'_, T>>(&panels), Source::Fresh(b));
+                    let to = dx.at(piece * image);
+                    // SAFETY: each piece has its own part of dx, whose length was checked, and a stage of its own; the
+                    // operands have the sizes that they were made with.
+                    unsafe {
+                        match &mut room {
+                            None => {
+                                let c = &RowMajor { c: to, row_stride: pixels, epilogue: &Epilogue::PLAIN };
+                                Loops { a, b, c, depth: outputs }.run(isa, 0..depth, 0..pixels);
+                            }
+                            Some(room) => {
+                                let room = room.make_mut();
+                                room.fill(T::ZERO);
+                                let c = &Fold::new(room, &taps, &corners);
+                                Loops { a, b, c, depth: outputs }.run(isa, 0..depth, 0..pixels);
+                                stage.take(room, core::slice::from_raw_parts_mut(to.0, image));
+                            }
                         }
                     }
                 }
-            }
-        });
+            });
+        }
     }
 }

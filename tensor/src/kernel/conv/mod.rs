@@ -19,6 +19,7 @@
 //! sample, over the samples of a chunk, and over chunks, in order; chunks do not depend on O, so stacking cotangents
 //! along O changes no bit. Threads change none either.
 
+mod depthwise;
 mod forward;
 mod gather;
 mod input_grad;

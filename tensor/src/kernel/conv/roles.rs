@@ -2,6 +2,7 @@
 
 use super::forward::Forward;
 use super::input_grad::InputGrad;
+use super::stage::SLACK;
 use super::weight_grad::WeightGrad;
 use crate::kernel::product::Activation;
 use crate::{Error, Float, Window};
@@ -34,7 +35,8 @@ impl Conv {
             return Err(Error::Setting { op, why: "groups must divide the channels and the outputs" });
         }
         let conv = Self { window, output, samples, channels, outputs, groups };
-        if conv.stage_len().is_none() {
+        // Offsets on a stage are kept in 32 bits.
+        if conv.stage_len().is_none_or(|len| u32::try_from(len).is_err()) {
             return Err(Error::Setting { op, why: "the padded image is too large" });
         }
         Ok(conv)
@@ -45,7 +47,7 @@ impl Conv {
         let Window { input, pad, stride, .. } = self.window;
         let [high, wide] = [0, 1].map(|axis| input[axis] + pad[axis][0] + pad[axis][1]);
         let wide = wide.checked_add(stride[1])?;
-        wide.checked_mul(high)?.checked_mul(self.channels_each().max(1))?.checked_mul(16)
+        wide.checked_mul(high)?.checked_mul(self.channels_each().max(1))?.checked_add(SLACK)
     }
 
     /// The height and width of the output.

@@ -4,7 +4,6 @@ use super::Conv;
 use super::gather::Axis;
 use crate::storage::Buffer;
 use crate::{Float, Window};
-use alloc::vec::Vec;
 use core::ops::Range;
 
 /// Numbers behind the end that may be read, and written back unchanged: the longest register.
@@ -61,7 +60,9 @@ impl Stage {
     /// Where each tap lies, seen from the window's corner: channels, then taps of a channel.
     pub(super) fn taps(&self) -> Axis {
         let [kh, kw] = self.window.kernel;
+        let count = self.channels * kh * kw;
         self.axis(
+            count,
             (0..self.channels).flat_map(move |c| (0..kh).flat_map(move |r| (0..kw).map(move |s| (c, r, s)))),
         )
     }
@@ -70,15 +71,21 @@ impl Stage {
     pub(super) fn taps_of_channels(&self) -> Axis {
         let [kh, kw] = self.window.kernel;
         let channels = self.channels;
-        self.axis((0..kh).flat_map(move |r| (0..kw).flat_map(move |s| (0..channels).map(move |c| (c, r, s)))))
+        self.axis(
+            channels * kh * kw,
+            (0..kh).flat_map(move |r| (0..kw).flat_map(move |s| (0..channels).map(move |c| (c, r, s)))),
+        )
     }
 
-    fn axis(&self, taps: impl Iterator<Item = (usize, usize, usize)>) -> Axis {
+    fn axis(&self, count: usize, taps: impl Iterator<Item = (usize, usize, usize)>) -> Axis {
         let [down, right] = self.window.dilation;
-        Axis::new(taps.map(|(c, r, s)| {
-            let x = s * right;
-            (c * self.high + r * down) * self.row() + x % self.phases * self.wide + x / self.phases
-        }))
+        Axis::new(
+            count,
+            taps.map(|(c, r, s)| {
+                let x = s * right;
+                (c * self.high + r * down) * self.row() + x % self.phases * self.wide + x / self.phases
+            }),
+        )
     }
 
     /// Where the corner of each pixel's window lies.
@@ -88,7 +95,10 @@ impl Stage {
         // With as many phases as the stride a step of the window stays in its phase, one number further on.
         let right = right / self.phases;
         let row = self.row();
-        Axis::new((0..high).flat_map(move |i| (0..wide).map(move |j| i * down * row + j * right)))
+        Axis::new(
+            high * wide,
+            (0..high).flat_map(move |i| (0..wide).map(move |j| i * down * row + j * right)),
+        )
     }
 
     /// Lays `image [channels, H, W]` on the stage. The padding stays as it is.
@@ -152,10 +162,13 @@ impl Stage {
 
 /// The weights `[outputs, channels, taps]` of one group as `[outputs, taps, channels]`, to go with
 /// [`Stage::taps_of_channels`].
-pub(super) fn taps_before_channels<T: Float>(w: &[T], channels: usize, taps: usize) -> Vec<T> {
-    let mut turned = Vec::with_capacity(w.len());
-    for output in w.chunks_exact((channels * taps).max(1)) {
-        turned.extend((0..taps).flat_map(|r| (0..channels).map(move |c| output[c * taps + r])));
+pub(super) fn taps_before_channels<T: Float>(w: &[T], channels: usize, taps: usize) -> Buffer<T> {
+    let mut turned = Buffer::stale(w.len());
+    let size = (channels * taps).max(1);
+    for (to, from) in turned.make_mut().chunks_exact_mut(size).zip(w.chunks_exact(size)) {
+        for (i, to) in to.iter_mut().enumerate() {
+            *to = from[i % channels * taps + i / channels];
+        }
     }
     turned
 }

@@ -117,6 +117,21 @@ mod cases {
         check::<T>(&conv(Window::new([4, 4], [4, 4]), [17, 2, 5], 1));
     }
 
+    pub(super) fn depthwise<T: Float>() {
+        let image = |high, wide, kh, kw| Window::new([high, wide], [kh, kw]);
+        for window in [
+            image(11, 10, 3, 3).pad([[1, 1], [1, 1]]),
+            image(40, 37, 3, 3).pad([[2, 0], [0, 1]]),
+            image(9, 20, 3, 5).pad([[2, 2], [4, 4]]).dilation([2, 2]),
+            image(9, 9, 1, 2).pad([[1, 0], [0, 3]]),
+            image(12, 35, 3, 3).pad([[1, 1], [1, 1]]).stride([2, 2]),
+            image(5, 5, 1, 1),
+        ] {
+            check::<T>(&conv(window, [3, 4, 4], 4));
+            check::<T>(&conv(window, [2, 3, 6], 3));
+        }
+    }
+
     pub(super) fn geometries_at_random<T: Float>() {
         let mut state = 7u64;
         let mut draw = |low: usize, high: usize| {
@@ -222,6 +237,7 @@ mod cases {
 }
 
 at_each!(geometries_of_well_known_layers);
+at_each!(depthwise);
 at_each!(geometries_at_random);
 at_each!(nothing_to_do);
 at_each!(stacking_changes_no_bit);

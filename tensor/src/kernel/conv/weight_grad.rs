@@ -1,6 +1,7 @@
 //! The gradient by the weights: `dw = sum over n of dy[n] gather(x[n])^T`, one product a sample.
 
 use super::Conv;
+use super::depthwise::WeightSums;
 use super::gather::Gather;
 use super::stage::Stage;
 use crate::kernel::product::Epilogue;
@@ -44,7 +45,9 @@ impl<T: Float> WeightGrad<'_, T> {
             dw.fill(T::ZERO);
             return;
         }
-        let stage = Stage::by_taps(conv);
+        // Registers lie along the taps, but in a depthwise convolution along the pixels.
+        let depthwise = conv.is_depthwise();
+        let stage = if depthwise { Stage::by_pixels(conv) } else { Stage::by_taps(conv) };
         let (taps, corners) = (stage.taps(), stage.pixels());
         // Neither depends on the outputs: stacking cotangents there must not change a sum.
         let chunks = if depth > MANY_TAPS { FEWER_CHUNKS } else { CHUNKS }.min(conv.samples);
@@ -57,12 +60,26 @@ impl<T: Float> WeightGrad<'_, T> {
             let (chunk, g) = (task / groups, task % groups);
             let sums = if chunk == 0 { first } else { rest.at((chunk - 1) * len) };
             let sums = sums.at(g * outputs * depth);
-            let mut room = (!conv.is_pointwise()).then(|| stage.build::<T>());
+            let mut room = (depthwise || !conv.is_pointwise()).then(|| stage.build::<T>());
             let samples = conv.samples * chunk / chunks..conv.samples * (chunk + 1) / chunks;
             for sample in samples.clone() {
                 let piece = sample * groups + g;
                 let image = &x[piece * image..][..image];
                 let dy = &dy[piece * outputs * pixels..][..outputs * pixels];
+                if depthwise {
+                    // SAFETY: each task has its own sums, one number for each tap of each output.
+                    let sums = unsafe { core::slice::from_raw_parts_mut(sums.0, outputs * depth) };
+                    if sample == samples.start {
+                        sums.fill(T::ZERO);
+                    }
+                    let Some(room) = &mut room else { unreachable!("only matrices do without a stage") };
+                    stage.fill(image, room.make_mut());
+                    for (dw, dy) in sums.chunks_exact_mut(depth).zip(dy.chunks_exact(pixels)) {
+                        let stage = room.as_slice();
+                        isa.enter(WeightSums { stage, pixels: &corners, taps: &taps, dy, dw });
+                    }
+                    continue;
+                }
                 let epilogue = &if sample == samples.start { Epilogue::PLAIN } else { Epilogue::ADD };
                 let c = &RowMajor { c: sums, row_stride: depth, epilogue };
                 let a = &Matrix::row_major(dy, outputs, pixels).by_rows();

@@ -6,16 +6,16 @@ use crate::pointwise::{Real, relu, sigmoid};
 use crate::simd::{Kernel, Lanes, Vector};
 
 /// A rectangle of C whose sums are complete.
-pub(super) struct Finish<'a, T> {
+pub(crate) struct Finish<'a, T> {
     /// Its first number; the next row is `row_stride` numbers on.
-    pub(super) c: *mut T,
-    pub(super) row_stride: isize,
+    pub(crate) c: *mut T,
+    pub(crate) row_stride: isize,
     /// Where it lies in C: what picks its part of the bias.
-    pub(super) row: usize,
-    pub(super) column: usize,
-    pub(super) rows: usize,
-    pub(super) columns: usize,
-    pub(super) epilogue: &'a Epilogue<'a, T>,
+    pub(crate) row: usize,
+    pub(crate) column: usize,
+    pub(crate) rows: usize,
+    pub(crate) columns: usize,
+    pub(crate) epilogue: &'a Epilogue<'a, T>,
 }
 
 impl<T: Float> Finish<'_, T> {
@@ -24,7 +24,7 @@ impl<T: Float> Finish<'_, T> {
     /// # Safety
     /// `c` is valid for reading and writing the rectangle, and the bias is as long as C is wide or high.
     #[inline]
-    pub(super) unsafe fn apply<I: Lanes<T>>(self, isa: I) {
+    pub(crate) unsafe fn apply<I: Lanes<T>>(self, isa: I) {
         if !matches!(self.epilogue.bias, Bias::None) || self.epilogue.activation.is_some() {
             isa.enter(self);
         }

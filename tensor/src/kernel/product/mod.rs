@@ -12,7 +12,7 @@
 //! depend on the shape of the tile it fell into, on packing, on the number of threads, or on how many other rows
 //! and columns were computed with it: folding several products into the rows of one changes nothing.
 
-mod finish;
+pub(crate) mod finish;
 pub(crate) mod loops;
 pub(crate) mod operand;
 mod plan;
