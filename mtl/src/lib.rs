@@ -42,6 +42,7 @@ extern crate alloc;
 pub mod balance;
 mod error;
 pub mod measure;
+pub mod network;
 pub mod solve;
 pub mod sweep;
 

@@ -1,9 +1,11 @@
 //! A network for several tasks: named inputs, fused; a trunk that all tasks share; a head for each.
 
 mod input;
+mod lenet;
 mod task;
 
 pub use input::Input;
+pub use lenet::lenet;
 pub use task::{Objective, Score, Targets, Task};
 
 use alloc::string::String;
@@ -21,15 +23,15 @@ use crate::error::{Error, Result, check_length, check_tasks};
 /// ```
 /// use tress_autograd::Eager;
 /// use tress_mtl::network::{Input, Network, Objective, Task};
-/// use tress_nn::{Dense, Params, Sequential};
+/// use tress_nn::{Dense, Flatten, Params, Sequential};
 /// use tress_tensor::Tensor;
 ///
 /// let mut params = Params::<f32>::new(1);
-/// let image = Sequential::new().flatten().dense(&mut params.scope("image"), 16, 8)?;
+/// let image = Sequential::new().then(Flatten).then(Dense::new(&mut params.scope("image"), 16, 8)?);
 /// let vector = Sequential::new();
-/// let trunk = Sequential::new().dense(&mut params.scope("trunk"), 8 + 3, 6)?;
-/// let digit = Sequential::new().dense(&mut params.scope("digit"), 6, 10)?;
-/// let angle = Sequential::new().dense(&mut params.scope("angle"), 6, 1)?;
+/// let trunk = Sequential::new().then(Dense::new(&mut params.scope("trunk"), 8 + 3, 6)?);
+/// let digit = Sequential::new().then(Dense::new(&mut params.scope("digit"), 6, 10)?);
+/// let angle = Sequential::new().then(Dense::new(&mut params.scope("angle"), 6, 1)?);
 /// let network = Network::new(
 ///     vec![Input::new("image", image), Input::new("vector", vector)],
 ///     trunk,
@@ -95,7 +97,9 @@ impl<Trunk: Layer, Head: Layer> Network<Trunk, Head> {
     #[track_caller]
     pub fn features<V: Value>(&self, bound: &Bound<V>, given: &[(&str, &V)]) -> Result<V> {
         let wrong = |name: &str, why| Err(Error::Input { name: String::from(name), why });
-        if let Some((name, _)) = given.iter().find(|(name, _)| !self.inputs.iter().any(|input| input.name() == *name)) {
+        if let Some((name, _)) =
+            given.iter().find(|(name, _)| !self.inputs.iter().any(|input| input.name() == *name))
+        {
             return wrong(name, "the network has no input of this name");
         }
         let mut parts = Vec::with_capacity(self.inputs.len());

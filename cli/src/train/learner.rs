@@ -1,0 +1,182 @@
+//! One network and its training.
+
+use std::time::Instant;
+
+use tress::autograd::{Eager, Tape};
+use tress::mtl::balance::{Balance, Method};
+use tress::mtl::network::{Network, Objective, Score, lenet};
+use tress::mtl::sweep;
+use tress::nn::optim::{Cosine, Schedule};
+use tress::nn::{Adam, Batches, Optimiser, Params, file, metric, mix};
+
+use super::samples::Samples;
+use super::training;
+use crate::data::Source;
+use crate::error::Error;
+use crate::history::{EpochMetrics, History, Sample, TaskMetrics};
+use crate::interrupt::Interrupt;
+use crate::progress::Progress;
+use crate::run_folder::RunFolder;
+use crate::settings::{Pairs, Settings};
+
+/// How many pictures are judged at once.
+const TEST_BATCH: usize = 500;
+
+/// A network for some of the tasks, its optimiser and its balancing.
+pub(super) struct Learner<'s> {
+    settings: &'s Settings,
+    model: String,
+    /// Which tasks of the set it learns.
+    tasks: Vec<usize>,
+    params: Params,
+    network: Network,
+    balance: Balance,
+}
+
+impl<'s> Learner<'s> {
+    pub(super) fn new(
+        settings: &'s Settings,
+        model: &str,
+        tasks: &[usize],
+        method: Method,
+    ) -> Result<Self, Error> {
+        let mut params = Params::new(settings.seed);
+        let names = settings.set.tasks();
+        let heads: Vec<(&str, Objective)> = tasks.iter().map(|&task| (names[task], Objective::Classes(10))).collect();
+        let network = lenet(&mut params, &heads).map_err(training)?;
+        let balance = method.build(tasks.len(), settings.seed, settings.lr).map_err(training)?;
+        Ok(Self { settings, model: model.to_owned(), tasks: tasks.to_vec(), params, network, balance })
+    }
+
+    /// Trains for all epochs, and writes each down as it ends.
+    pub(super) fn train(
+        &mut self,
+        source: &Source,
+        test: &Samples,
+        interrupt: &Interrupt,
+        folder: &mut RunFolder,
+        progress: &mut Progress,
+    ) -> Result<History, Error> {
+        let settings = self.settings;
+        let began = Instant::now();
+        let batches = source.count().div_ceil(settings.batch);
+        progress.begin(&self.model, settings.epochs, batches);
+        let schedule = Cosine::new(settings.lr, settings.epochs * batches);
+        let mut adam = Adam::new(settings.lr);
+        let mut tape = Tape::new();
+        let mut history =
+            History { model: self.model.clone(), parameters: self.params.len(), seconds: 0.0, epochs: Vec::new() };
+        let mut fixed = None;
+        for epoch in 1..=settings.epochs {
+            let started = Instant::now();
+            let samples = match (settings.pairs, fixed.take()) {
+                (Pairs::Fresh, _) => Samples::new(source.composites(settings.seed, epoch as u64))?,
+                (Pairs::Fixed, Some(samples)) => samples,
+                (Pairs::Fixed, None) => Samples::new(source.composites(settings.seed, 0))?,
+            };
+            let order = Batches::new(samples.len(), settings.batch).map_err(training)?;
+            let mut sums = vec![(0.0, 0.0); self.tasks.len()];
+            for (i, batch) in order.shuffled(settings.seed, epoch as u64).iter().enumerate() {
+                interrupt.check(|| {
+                    format!("in epoch {epoch} of the {} network; {} keeps the epochs before it", self.model, folder.path().display())
+                })?;
+                let step = (epoch - 1) * batches + i;
+                adam.set_rate(schedule.rate(step));
+                let losses = self.step(&mut tape, &mut adam, &samples, batch, step)?;
+                for (sum, (loss, weight)) in sums.iter_mut().zip(losses) {
+                    *sum = (sum.0 + loss * batch.len() as f64, sum.1 + weight * batch.len() as f64);
+                }
+                progress.batch();
+            }
+            let scores = self.judge(test)?;
+            let all = samples.len() as f64;
+            let names = settings.set.tasks();
+            let task = |(&task, (sum, score)): (&usize, (&(f64, f64), &Score))| TaskMetrics {
+                task: names[task].to_owned(),
+                train_loss: sum.0 / all,
+                test_loss: score.loss(),
+                test_accuracy: score.metric(),
+                weight: (self.tasks.len() > 1).then_some(sum.1 / all),
+            };
+            let tasks = self.tasks.iter().zip(sums.iter().zip(&scores)).map(task).collect();
+            let seconds = started.elapsed().as_secs_f64();
+            let metrics = EpochMetrics { model: self.model.clone(), epoch, seconds, tasks };
+            folder.append(&metrics)?;
+            progress.epoch(&metrics);
+            history.epochs.push(metrics);
+            fixed = Some(samples);
+        }
+        history.seconds = began.elapsed().as_secs_f64();
+        progress.end(history.seconds);
+        Ok(history)
+    }
+
+    /// One step; gives the loss and the weight of each task.
+    fn step(
+        &mut self,
+        tape: &mut Tape,
+        adam: &mut Adam,
+        samples: &Samples,
+        batch: &[usize],
+        step: usize,
+    ) -> Result<Vec<(f64, f64)>, Error> {
+        let images = samples.images(batch)?;
+        let targets = samples.targets(&self.tasks, batch)?;
+        let balanced = {
+            let bound = self.params.on(tape).training(mix(self.settings.seed, step as u64));
+            let features = self.network.features(&bound, &[("input", &tape.var(images))]).map_err(training)?;
+            let outputs = self.network.outputs(&bound, &features);
+            let losses = self.network.losses(&outputs, &targets).map_err(training)?;
+            sweep::balanced(&losses, &[features], &bound, &self.params, &mut self.balance).map_err(training)?
+        };
+        // Nothing looks at the parameters any more, so the optimiser may write in place.
+        tape.reset();
+        adam.step(&mut self.params, &balanced.gradient).map_err(training)?;
+        Ok(balanced.losses.iter().copied().zip(balanced.weights.iter().copied()).collect())
+    }
+
+    /// Loss and accuracy of each task over all samples.
+    fn judge(&self, test: &Samples) -> Result<Vec<Score>, Error> {
+        let mut scores = vec![Score::default(); self.tasks.len()];
+        let all: Vec<usize> = (0..test.len()).collect();
+        for batch in all.chunks(TEST_BATCH) {
+            let outputs = self.outputs(test, batch)?;
+            let targets = test.targets(&self.tasks, batch)?;
+            let judged = self.network.tasks().iter().zip(outputs.iter().zip(&targets)).zip(&mut scores);
+            for ((task, (output, target)), score) in judged {
+                score.add(&task.score(output.tensor().map_err(training)?, target).map_err(training)?);
+            }
+        }
+        Ok(scores)
+    }
+
+    fn outputs(&self, test: &Samples, batch: &[usize]) -> Result<Vec<Eager>, Error> {
+        let bound = self.params.eager();
+        let images = Eager::new(test.images(batch)?);
+        let features = self.network.features(&bound, &[("input", &images)]).map_err(training)?;
+        Ok(self.network.outputs(&bound, &features))
+    }
+
+    /// The first test pictures, with what the network says of them.
+    pub(super) fn answers(&self, test: &Samples, count: usize) -> Result<Vec<Sample>, Error> {
+        let shown: Vec<usize> = (0..count.min(test.len())).collect();
+        let outputs = self.outputs(test, &shown)?;
+        let mut answers = Vec::with_capacity(outputs.len());
+        for output in &outputs {
+            answers.push(metric::argmax(output.tensor().map_err(training)?));
+        }
+        let pictures = test.pictures();
+        let sample = |i: usize| {
+            let mut image = [0; crate::data::digits::PIXELS];
+            image.copy_from_slice(pictures.image(i));
+            let answer = answers.iter().map(|classes| classes[i].map_or(u8::MAX, |class| class as u8)).collect();
+            Sample { image, truth: vec![pictures.left[i], pictures.right[i]], answer }
+        };
+        Ok(shown.into_iter().map(sample).collect())
+    }
+
+    /// All parameters as a file.
+    pub(super) fn weights(&self) -> Vec<u8> {
+        file::save(&self.params)
+    }
+}
