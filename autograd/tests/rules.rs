@@ -114,6 +114,8 @@ fn cases() -> Vec<(Op, Vec<Vec<usize>>)> {
     case(Op::Gather(0, Index::new(&Tensor::scalar(1))), &[&[3, 2]]);
     case(Op::Softmax, &[&[2, 4]]);
     case(Op::LogSoftmax, &[&[3, 2, 4]]);
+    case(Op::SoftmaxGrad, &[&[2, 4], &[2, 4]]);
+    case(Op::LogSoftmaxGrad, &[&[3, 2, 4], &[3, 2, 4]]);
     case(Op::Dropout(Dropout { rate: 0.4, seed: 7 }), &[&[4, 5]]);
     cases
 }

@@ -110,9 +110,9 @@ fn together<V: Value>(op: &Op, xs: &[&Stacked<V>], k: usize) -> Option<V> {
     let x = xs[0];
     let alone = |op: Op| Some(V::apply(op, &[x.inside()]));
     match op {
-        Op::Map(_) | Op::Stop => alone(op.clone()),
-        // Pointwise: shared operands are repeated, which costs no memory.
-        Op::Zip(_) | Op::MapGrad(_) | Op::Select => {
+        Op::Map(_) | Op::Stop | Op::Softmax | Op::LogSoftmax => alone(op.clone()),
+        // Pointwise, or along the last axis: shared operands are repeated, which costs no memory.
+        Op::Zip(_) | Op::MapGrad(_) | Op::Select | Op::SoftmaxGrad | Op::LogSoftmaxGrad => {
             let all: Vec<V> = xs.iter().map(|x| x.each(k)).collect();
             Some(V::apply(op.clone(), &all.iter().collect::<Vec<_>>()))
         }
@@ -137,7 +137,6 @@ fn together<V: Value>(op: &Op, xs: &[&Stacked<V>], k: usize) -> Option<V> {
         Op::Flip(axis) => alone(Op::Flip(axis + 1)),
         Op::Sum(axes) => alone(Op::Sum(axes.behind_one())),
         Op::Max(axes) => alone(Op::Max(axes.behind_one())),
-        Op::Softmax | Op::LogSoftmax => alone(op.clone()),
         Op::Gather(axis, index) => alone(Op::Gather(axis + 1, index.clone())),
         Op::Scatter(axis, index, len) => alone(Op::Scatter(axis + 1, index.clone(), *len)),
         Op::MeanPool(..) => unfold(&V::apply(op.clone(), &[&fold(x.inside())?]), k),

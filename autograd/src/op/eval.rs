@@ -60,6 +60,8 @@ impl Op {
 
             Op::Softmax => x.softmax(),
             Op::LogSoftmax => x.log_softmax(),
+            Op::SoftmaxGrad => x.softmax_grad(xs[1]),
+            Op::LogSoftmaxGrad => x.log_softmax_grad(xs[1]),
 
             Op::Dropout(dropout) => x.dropout(dropout.rate, dropout.seed),
         }

@@ -13,7 +13,7 @@ impl Op {
     pub fn infer(&self, xs: &[Shape]) -> Result<Shape, Error> {
         let op = self.name();
         let operands = match self {
-            Op::Zip(_) | Op::MapGrad(_) => 2,
+            Op::Zip(_) | Op::MapGrad(_) | Op::SoftmaxGrad | Op::LogSoftmaxGrad => 2,
             Op::Select => 3,
             Op::Concat(_) => xs.len().max(1),
             Op::Product(_) | Op::Conv(_) => 2 + self.epilogue().bias as usize,
@@ -91,10 +91,13 @@ impl Op {
                 }
                 splice(op, x, *axis, places.rank(), &Shape::named(op, &[*len])?)
             }
-            Op::Softmax | Op::LogSoftmax => match x.last() {
-                Some(_) => Ok(*x),
-                None => Err(Error::Unfit { op, shape: *x, why: "at least one axis is wanted" }),
-            },
+            Op::Softmax | Op::LogSoftmax | Op::SoftmaxGrad | Op::LogSoftmaxGrad => {
+                xs[1..].iter().try_for_each(|other| same(op, x, other))?;
+                match x.last() {
+                    Some(_) => Ok(*x),
+                    None => Err(Error::Unfit { op, shape: *x, why: "at least one axis is wanted" }),
+                }
+            }
             Op::Dropout(dropout) => {
                 if !(0.0..1.0).contains(&dropout.rate) {
                     return Err(Error::Setting { op, why: "the rate must be at least 0 and below 1" });

@@ -73,6 +73,10 @@ pub enum Op {
     Softmax,
     /// `x - ln sum exp(x)`.
     LogSoftmax,
+    /// `(y, g) -> y (g - sum g y)`: the reverse rule of `Softmax`, by its output.
+    SoftmaxGrad,
+    /// `(y, g) -> g - exp(y) sum g`: the reverse rule of `LogSoftmax`, by its output.
+    LogSoftmaxGrad,
 
     /// Zero with probability `rate`, else `x / (1 - rate)`; which ones follows from the seed and the place alone.
     Dropout(Dropout),
@@ -277,6 +281,8 @@ impl Op {
             Op::Scatter(..) => "scatter",
             Op::Softmax => "softmax",
             Op::LogSoftmax => "log_softmax",
+            Op::SoftmaxGrad => "softmax_grad",
+            Op::LogSoftmaxGrad => "log_softmax_grad",
             Op::Dropout(_) => "dropout",
         }
     }

@@ -55,10 +55,19 @@ pub fn jvp<V: Value>(op: &Op, xs: &[&V], y: &V, tangents: &[Option<&V>]) -> Opti
         Op::MaxPool(..) => t(1).map(|t| V::apply(op.clone(), &[xs[0], t])),
         // The Jacobian diag(y) - y y^T of the softmax is symmetric.
         Op::Softmax => t(0).and_then(|t| super::vjp(op, xs, y, t, 0)),
-        Op::LogSoftmax => t(0).map(|t| {
-            let weighted = y.exp() * t.clone();
-            t.clone() - along_last(&weighted)
-        }),
+        Op::LogSoftmax => t(0).map(|t| t.clone() - along_last(&(y.exp() * t.clone()))),
+        Op::SoftmaxGrad => {
+            let (x, h) = (xs[0], xs[1]);
+            let along_x = t(0).map(|t| {
+                let sum = |a: &V, b: &V| along_last(&(a.clone() * b.clone()));
+                t.clone() * (h.clone() - sum(h, x)) - x.clone() * sum(h, t)
+            });
+            add(along_x, t(1).map(|t| V::apply(op.clone(), &[x, t])))
+        }
+        Op::LogSoftmaxGrad => {
+            let along_x = t(0).map(|t| -(xs[0].exp() * t.clone() * along_last(xs[1])));
+            add(along_x, t(1).map(|t| V::apply(op.clone(), &[xs[0], t])))
+        }
         Op::Product(_) | Op::Conv(_) => {
             let linear = multilinear(&op.bare(), &xs[..2], &tangents[..2]);
             let bias = tangents.get(2).copied().flatten();

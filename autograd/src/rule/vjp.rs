@@ -69,9 +69,17 @@ pub fn vjp<V: Value>(op: &Op, xs: &[&V], y: &V, g: &V, i: usize) -> Option<V> {
         Op::Gather(axis, index) => cotangent(Op::Scatter(*axis, index.clone(), x.shape()[*axis]), &[g]),
         Op::Scatter(axis, index, _) => cotangent(Op::Gather(*axis, index.clone()), &[g]),
 
-        // y (g - sum(g y)), and g - exp(x - ln sum exp x) sum(g) with y = x - ln sum exp x.
-        Op::Softmax => Some((g.clone() - along_last(&(g.clone() * y.clone()))) * y.clone()),
-        Op::LogSoftmax => Some(g.clone() - y.exp() * along_last(g)),
+        Op::Softmax => cotangent(Op::SoftmaxGrad, &[y, g]),
+        Op::LogSoftmax => cotangent(Op::LogSoftmaxGrad, &[y, g]),
+        // x is the softmax here, xs[1] the cotangent h that it was given: x (h - sum h x), linear and symmetric in h.
+        Op::SoftmaxGrad if i == 1 => cotangent(Op::SoftmaxGrad, &[x, g]),
+        Op::SoftmaxGrad => {
+            let (h, along) = (xs[1], |a: &V, b: &V| along_last(&(a.clone() * b.clone())));
+            Some(g.clone() * (h.clone() - along(h, x)) - h.clone() * along(g, x))
+        }
+        // And x its logarithm here: h - exp(x) sum h.
+        Op::LogSoftmaxGrad if i == 1 => Some(g.clone() - along_last(&(g.clone() * x.exp()))),
+        Op::LogSoftmaxGrad => Some(-(g.clone() * x.exp() * along_last(xs[1]))),
 
         Op::Dropout(_) => cotangent(op.clone(), &[g]),
     }

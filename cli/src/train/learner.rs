@@ -42,7 +42,8 @@ impl<'s> Learner<'s> {
     ) -> Result<Self, Error> {
         let mut params = Params::new(settings.seed);
         let names = settings.set.tasks();
-        let heads: Vec<(&str, Objective)> = tasks.iter().map(|&task| (names[task], Objective::Classes(10))).collect();
+        let heads: Vec<(&str, Objective)> =
+            tasks.iter().map(|&task| (names[task], Objective::Classes(10))).collect();
         let network = lenet(&mut params, &heads).map_err(training)?;
         let balance = method.build(tasks.len(), settings.seed, settings.lr).map_err(training)?;
         Ok(Self { settings, model: model.to_owned(), tasks: tasks.to_vec(), params, network, balance })
@@ -64,8 +65,12 @@ impl<'s> Learner<'s> {
         let schedule = Cosine::new(settings.lr, settings.epochs * batches);
         let mut adam = Adam::new(settings.lr);
         let mut tape = Tape::new();
-        let mut history =
-            History { model: self.model.clone(), parameters: self.params.len(), seconds: 0.0, epochs: Vec::new() };
+        let mut history = History {
+            model: self.model.clone(),
+            parameters: self.params.len(),
+            seconds: 0.0,
+            epochs: Vec::new(),
+        };
         let mut fixed = None;
         for epoch in 1..=settings.epochs {
             let started = Instant::now();
@@ -78,7 +83,11 @@ impl<'s> Learner<'s> {
             let mut sums = vec![(0.0, 0.0); self.tasks.len()];
             for (i, batch) in order.shuffled(settings.seed, epoch as u64).iter().enumerate() {
                 interrupt.check(|| {
-                    format!("in epoch {epoch} of the {} network; {} keeps the epochs before it", self.model, folder.path().display())
+                    format!(
+                        "in epoch {epoch} of the {} network; {} keeps the epochs before it",
+                        self.model,
+                        folder.path().display()
+                    )
                 })?;
                 let step = (epoch - 1) * batches + i;
                 adam.set_rate(schedule.rate(step));
@@ -124,10 +133,12 @@ impl<'s> Learner<'s> {
         let targets = samples.targets(&self.tasks, batch)?;
         let balanced = {
             let bound = self.params.on(tape).training(mix(self.settings.seed, step as u64));
-            let features = self.network.features(&bound, &[("input", &tape.var(images))]).map_err(training)?;
+            let features =
+                self.network.features(&bound, &[("input", &tape.var(images))]).map_err(training)?;
             let outputs = self.network.outputs(&bound, &features);
             let losses = self.network.losses(&outputs, &targets).map_err(training)?;
-            sweep::balanced(&losses, &[features], &bound, &self.params, &mut self.balance).map_err(training)?
+            sweep::balanced(&losses, &[features], &bound, &self.params, &mut self.balance)
+                .map_err(training)?
         };
         // Nothing looks at the parameters any more, so the optimiser may write in place.
         tape.reset();
@@ -169,7 +180,8 @@ impl<'s> Learner<'s> {
         let sample = |i: usize| {
             let mut image = [0; crate::data::digits::PIXELS];
             image.copy_from_slice(pictures.image(i));
-            let answer = answers.iter().map(|classes| classes[i].map_or(u8::MAX, |class| class as u8)).collect();
+            let answer =
+                answers.iter().map(|classes| classes[i].map_or(u8::MAX, |class| class as u8)).collect();
             Sample { image, truth: vec![pictures.left[i], pictures.right[i]], answer }
         };
         Ok(shown.into_iter().map(sample).collect())

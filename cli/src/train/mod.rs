@@ -85,7 +85,8 @@ fn train_all(
         single.push(learn(name, &[task], Method::Equal)?.1);
     }
 
-    let accuracy = |history: &History, name: &str| history.last(name).map_or(f64::NAN, |task| task.test_accuracy);
+    let accuracy =
+        |history: &History, name: &str| history.last(name).map_or(f64::NAN, |task| task.test_accuracy);
     let ours: Vec<f64> = names.iter().map(|name| accuracy(&joint, name)).collect();
     let alone: Vec<f64> = names.iter().zip(&single).map(|(name, history)| accuracy(history, name)).collect();
     // A single-task network that never once is right leaves nothing to compare with.

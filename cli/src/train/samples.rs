@@ -22,7 +22,8 @@ pub(super) struct Samples {
 
 impl Samples {
     pub(super) fn new(pictures: Composites) -> Result<Self, Error> {
-        let labels = |labels: &[u8]| Labels::new(labels.iter().map(|&label| u32::from(label)), 10).map_err(training);
+        let labels =
+            |labels: &[u8]| Labels::new(labels.iter().map(|&label| u32::from(label)), 10).map_err(training);
         let targets = [Targets::Classes(labels(&pictures.left)?), Targets::Classes(labels(&pictures.right)?)];
         let mut shades = [0.0; 256];
         for (grey, shade) in shades.iter_mut().enumerate() {

@@ -1,6 +1,6 @@
 //! Products of matrices, and of stacks of them.
 
-use super::Tensor;
+use super::super::Tensor;
 use crate::kernel::product::{self, Activation, Bias, Epilogue, Matrix, Stack};
 use crate::pointwise::Map;
 use crate::{Error, Float, Shape};

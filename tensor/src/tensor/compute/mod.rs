@@ -1,0 +1,22 @@
+//! The arithmetic of tensors: shapes are checked here, then a kernel does the work.
+
+mod conv;
+mod index;
+mod pointwise;
+mod pool;
+mod product;
+mod reduce;
+
+#[cfg(test)]
+mod tests;
+
+use crate::{Error, Shape};
+
+/// An error unless both shapes are the same.
+fn same(op: &'static str, left: &Shape, right: &Shape) -> Result<(), Error> {
+    if left == right {
+        return Ok(());
+    }
+    let (left, right, why) = (*left, *right, "the shapes must be equal");
+    Err(Error::Mismatch { op, left, right, why, lengths: None })
+}
