@@ -1,5 +1,6 @@
 //! The numbers that a tensor can hold.
 
+use crate::kernel::Kernels;
 use crate::kernel::conv::Convolutions;
 use crate::kernel::product::Products;
 use crate::pointwise::Real;
@@ -36,7 +37,7 @@ pub trait Element:
 }
 
 /// A floating-point number: `f32` or `f64`.
-pub trait Float: Element + Real<Mask = bool> + core::iter::Sum + Products + Convolutions {
+pub trait Float: Element + Real<Mask = bool> + core::iter::Sum + Kernels + Products + Convolutions {
     /// Zero.
     const ZERO: Self;
     /// One.

@@ -51,6 +51,7 @@
 extern crate alloc;
 
 mod axes;
+pub mod block;
 mod element;
 mod error;
 mod geometry;
@@ -73,9 +74,3 @@ pub use layout::Layout;
 pub use shape::{IntoShape, Shape};
 pub use storage::pool;
 pub use tensor::Tensor;
-
-/// Passes over dense blocks of numbers, such as all parameters of a network.
-pub mod block {
-    pub use crate::kernel::gram::{dot, gram, norm};
-    pub use crate::kernel::optim::{Adam, Sgd, adam, sgd};
-}

@@ -6,7 +6,7 @@ use crate::Layout;
 ///
 /// Invariant, checked when it is made: every index that the layout reaches is inside of `data`.
 #[derive(Clone, Copy)]
-pub(crate) struct View<'a, T> {
+pub struct View<'a, T> {
     data: &'a [T],
     layout: &'a Layout,
 }

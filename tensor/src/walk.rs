@@ -77,12 +77,6 @@ impl<const N: usize> Plan<N> {
         self.strides[self.loops - 1]
     }
 
-    /// Whether the elements of all operands lie densely in the order of the result.
-    #[inline(always)]
-    pub(crate) fn is_dense(&self) -> bool {
-        self.loops == 1 && (self.inner().iter().all(|&stride| stride == 1) || self.lengths[0] <= 1)
-    }
-
     /// The runs that make up elements `start .. start + count` of the result.
     pub(crate) fn runs(&self, start: usize, count: usize) -> Runs<'_, N> {
         let mut index = [0; Shape::MAX_RANK];
@@ -166,7 +160,6 @@ mod tests {
         let a = layout(&[2, 3, 1, 4]);
         let plan = Plan::new([&a, &a]);
         assert_eq!(plan.loops(), (&[24][..], &[[1, 1]][..]));
-        assert!(plan.is_dense());
     }
 
     #[test]

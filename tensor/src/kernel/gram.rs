@@ -16,7 +16,7 @@ const TURNS: usize = 32;
 ///
 /// # Panics
 /// If the slices differ in length.
-pub fn dot<T: Float>(a: &[T], b: &[T]) -> f64 {
+pub(crate) fn dot<T: Float>(a: &[T], b: &[T]) -> f64 {
     assert_eq!(a.len(), b.len(), "an inner product of slices of different lengths");
     let parts = a.len().div_ceil(PART);
     let part = |i: usize| {
@@ -30,11 +30,6 @@ pub fn dot<T: Float>(a: &[T], b: &[T]) -> f64 {
     let sums = sums.make_mut();
     parallel::for_each_piece(sums, 1, |i, sum| sum[0] = part(i));
     sums.iter().fold(0.0, |sum, part| sum + part)
-}
-
-/// The Euclidean length, in double precision.
-pub fn norm<T: Float>(a: &[T]) -> f64 {
-    crate::simd::math::double::sqrt(dot(a, a))
 }
 
 struct Dot<'a, T> {
@@ -79,7 +74,7 @@ fn tree(mut sums: [f64; TURNS]) -> f64 {
 ///
 /// # Panics
 /// If the slices do not have `count * len` and `count * count` numbers.
-pub fn gram<T: Float>(rows: &[T], count: usize, out: &mut [f64]) {
+pub(crate) fn gram<T: Float>(rows: &[T], count: usize, out: &mut [f64]) {
     assert_eq!(out.len(), count * count, "a Gramian of {count} rows");
     if count == 0 {
         return;

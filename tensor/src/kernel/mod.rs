@@ -4,6 +4,7 @@
 //! checked before it is called; past that nothing fails. No result depends on the number of threads: work is cut at
 //! boundaries that depend on its size alone, and what is summed is summed in a fixed order.
 
+mod compiled;
 pub mod conv;
 pub(crate) mod copy;
 mod disjoint;
@@ -18,6 +19,8 @@ pub(crate) mod reduce;
 pub(crate) mod select;
 pub(crate) mod softmax;
 pub(crate) mod zip;
+
+pub(crate) use compiled::Kernels;
 
 #[cfg(all(test, feature = "std"))]
 mod tests;

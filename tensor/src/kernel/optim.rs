@@ -37,7 +37,7 @@ pub struct Adam {
 ///
 /// # Panics
 /// If the blocks differ in length.
-pub fn sgd<T: Float>(settings: &Sgd, parameters: &mut [T], gradient: &[T], velocity: &mut [T]) {
+pub(crate) fn sgd<T: Float>(settings: &Sgd, parameters: &mut [T], gradient: &[T], velocity: &mut [T]) {
     assert!(parameters.len() == gradient.len(), "a gradient has another length than its parameters");
     let plain = settings.momentum == 0.0;
     assert!(plain || velocity.len() == gradient.len(), "a velocity has another length than its parameters");
@@ -87,7 +87,7 @@ impl<T: Float> Kernel<T> for SgdPiece<'_, T> {
 ///
 /// # Panics
 /// If the blocks differ in length, or `step` is 0.
-pub fn adam<T: Float>(
+pub(crate) fn adam<T: Float>(
     settings: &Adam,
     step: u64,
     parameters: &mut [T],

@@ -67,12 +67,8 @@ enum Role<'a, T> {
     Scatter { g: &'a [T] },
 }
 
-/// `out[plane, p, q]` = the largest element of each window of `x`; `output` as [`Window::output`] gives it.
-pub(crate) fn max_pool<T: Float>(x: &[T], window: &Window, output: [usize; 2], out: &mut [T]) {
-    max_pool_gather(x, x, window, output, out);
-}
-
-/// `out[plane, p, q]` = the element of `of` where the window's first largest element of `x` is.
+/// `out[plane, p, q]` = the element of `of` where the window's first largest element of `x` is: with `x` for `of` the
+/// largest itself. `output` is as [`Window::output`] gives it.
 pub(crate) fn max_pool_gather<T: Float>(
     x: &[T],
     of: &[T],

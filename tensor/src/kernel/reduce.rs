@@ -14,7 +14,7 @@ use crate::{Axes, Float, Layout, Shape, parallel};
 
 /// What a reduction does to two numbers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Fold {
+pub enum Fold {
     /// Adds them.
     Sum,
     /// Takes the larger, NaN if either is.

@@ -8,7 +8,7 @@ use crate::{Float, parallel};
 
 /// Which function of a row.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Normal {
+pub enum Normal {
     /// `exp(x) / sum exp(x)`.
     Softmax,
     /// `x - ln sum exp(x)`.

@@ -568,7 +568,7 @@ fn pooling_is_its_definition() {
         everywhere(|| {
             let what = alloc::format!("{window:?}");
             let mut out = unwritten(planes * output_len);
-            pool::max_pool(&x, &window, output, &mut out);
+            pool::max_pool_gather(&x, &x, &window, output, &mut out);
             close(&out, &maxima, 0.0, &what);
             pool::max_pool_gather(&x, &tangent, &window, output, &mut out);
             close(&out, &gathered, 0.0, &what);
@@ -689,7 +689,7 @@ fn inner_products_are_accurate_and_do_not_see_threads() {
             parallel::with_threads(threads, || {
                 let mut out = [9.0; 9];
                 gram::gram(&rows, count, &mut out);
-                (out, gram::dot(row(0), row(1)), gram::norm(row(2)))
+                (out, gram::dot(row(0), row(1)), crate::block::norm(row(2)))
             })
         };
         let (out, dot, norm) = run(1);

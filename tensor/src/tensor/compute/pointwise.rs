@@ -2,7 +2,7 @@
 
 use super::super::Tensor;
 use super::same;
-use crate::kernel;
+use crate::kernel::{self, Kernels};
 use crate::pointwise::{Map, Zip};
 use crate::{Element, Error, Float};
 
@@ -21,12 +21,12 @@ impl<T: Element> Tensor<T> {
 impl<T: Float> Tensor<T> {
     /// `f(x)`.
     pub fn map(&self, map: Map) -> Self {
-        Self::written(*self.shape(), |out| kernel::map::map(map, self.view(), out))
+        Self::written(*self.shape(), |out| T::map(map, self.view(), out))
     }
 
     /// `f(x)`, in place if the numbers are dense and nobody else sees them.
     pub fn map_mut(&mut self, map: Map) {
-        kernel::map::map_in_place(map, self.make_mut());
+        T::map_in_place(map, self.make_mut());
     }
 
     /// `g f'(kept)` in one pass, where `kept` is what [`Map::keep`] says.
@@ -35,7 +35,7 @@ impl<T: Float> Tensor<T> {
     /// The shapes differ.
     pub fn map_grad(map: Map, kept: &Self, g: &Self) -> Result<Self, Error> {
         same("map_grad", kept.shape(), g.shape())?;
-        Ok(Self::written(*kept.shape(), |out| kernel::map::map_grad(map, kept.view(), g.view(), out)))
+        Ok(Self::written(*kept.shape(), |out| T::map_grad(map, kept.view(), g.view(), out)))
     }
 
     /// `f(a, b)` for tensors of one shape; [`expand`](Tensor::expand) makes them so without copying.
@@ -44,7 +44,7 @@ impl<T: Float> Tensor<T> {
     /// The shapes differ.
     pub fn zip(&self, zip: Zip, other: &Self) -> Result<Self, Error> {
         same(zip.name(), self.shape(), other.shape())?;
-        Ok(Self::written(*self.shape(), |out| kernel::zip::zip(zip, self.view(), other.view(), out)))
+        Ok(Self::written(*self.shape(), |out| T::zip(zip, self.view(), other.view(), out)))
     }
 
     /// `f(self, other)`, over `self`; in place if its numbers are dense and nobody else sees them.
@@ -53,7 +53,7 @@ impl<T: Float> Tensor<T> {
     /// The shapes differ.
     pub fn zip_mut(&mut self, zip: Zip, other: &Self) -> Result<(), Error> {
         same(zip.name(), self.shape(), other.shape())?;
-        kernel::zip::zip_in_place(zip, self.make_mut(), other.view());
+        T::zip_in_place(zip, self.make_mut(), other.view());
         Ok(())
     }
 
@@ -65,7 +65,7 @@ impl<T: Float> Tensor<T> {
         same("select", self.shape(), a.shape())?;
         same("select", self.shape(), b.shape())?;
         let views = (self.view(), a.view(), b.view());
-        Ok(Self::written(*self.shape(), |out| kernel::select::select(views.0, views.1, views.2, out)))
+        Ok(Self::written(*self.shape(), |out| <T as Kernels>::select(views.0, views.1, views.2, out)))
     }
 
     /// Zero with probability `rate`, else `x / (1 - rate)`. Whether an element is zero follows from the seed and its
@@ -77,6 +77,6 @@ impl<T: Float> Tensor<T> {
         if !(0.0..1.0).contains(&rate) {
             return Err(Error::Setting { op: "dropout", why: "the rate must be at least 0 and below 1" });
         }
-        Ok(Self::written(*self.shape(), |out| kernel::dropout::dropout(self.view(), rate, seed, out)))
+        Ok(Self::written(*self.shape(), |out| T::dropout(self.view(), rate, seed, out)))
     }
 }

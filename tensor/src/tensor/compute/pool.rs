@@ -1,7 +1,6 @@
 //! Maxima and means of windows over `[N, C, H, W]`.
 
 use super::super::Tensor;
-use crate::kernel::pool;
 use crate::{Error, Float, Shape, Window};
 
 impl<T: Float> Tensor<T> {
@@ -11,7 +10,7 @@ impl<T: Float> Tensor<T> {
     /// Another shape than `[N, C, H, W]` with the window's height and width; a window that can lie wholly in padding.
     pub fn max_pool(&self, window: Window) -> Result<Self, Error> {
         let (x, shape, output) = self.pooled("max_pool", &window)?;
-        Ok(Self::written(shape, |out| pool::max_pool(numbers(&x), &window, output, out)))
+        Ok(Self::written(shape, |out| T::max_pool_gather(numbers(&x), numbers(&x), &window, output, out)))
     }
 
     /// The elements of `of` at the places of the first maximum of each window of `self`.
@@ -22,7 +21,7 @@ impl<T: Float> Tensor<T> {
         super::same("max_pool_gather", self.shape(), of.shape())?;
         let (x, shape, output) = self.pooled("max_pool_gather", &window)?;
         let of = of.contiguous();
-        Ok(Self::written(shape, |out| pool::max_pool_gather(numbers(&x), numbers(&of), &window, output, out)))
+        Ok(Self::written(shape, |out| T::max_pool_gather(numbers(&x), numbers(&of), &window, output, out)))
     }
 
     /// Zeros with each of `g` added at the place of the first maximum of its window of `self`.
@@ -34,7 +33,7 @@ impl<T: Float> Tensor<T> {
         super::same("max_pool_scatter", &shape, g.shape())?;
         let g = g.contiguous();
         Ok(Self::written(*self.shape(), |out| {
-            pool::max_pool_scatter(numbers(&x), numbers(&g), &window, output, out)
+            T::max_pool_scatter(numbers(&x), numbers(&g), &window, output, out)
         }))
     }
 
@@ -44,7 +43,7 @@ impl<T: Float> Tensor<T> {
     /// As [`max_pool`](Tensor::max_pool).
     pub fn mean_pool(&self, window: Window) -> Result<Self, Error> {
         let (x, shape, output) = self.pooled("mean_pool", &window)?;
-        Ok(Self::written(shape, |out| pool::mean_pool(numbers(&x), &window, output, out)))
+        Ok(Self::written(shape, |out| T::mean_pool(numbers(&x), &window, output, out)))
     }
 
     /// The transpose of [`mean_pool`](Tensor::mean_pool): each number shared out evenly over its window.
@@ -62,7 +61,7 @@ impl<T: Float> Tensor<T> {
             return Err(Error::Mismatch { op, left, right, why, lengths: None });
         }
         let g = self.contiguous();
-        Ok(Self::written(image, |out| pool::mean_pool_transpose(numbers(&g), &window, output, out)))
+        Ok(Self::written(image, |out| T::mean_pool_transpose(numbers(&g), &window, output, out)))
     }
 
     /// The image, dense; the shape of the result; its height and width.

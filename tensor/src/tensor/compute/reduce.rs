@@ -2,8 +2,8 @@
 
 use super::super::Tensor;
 use super::same;
-use crate::kernel::reduce::{Fold, reduce};
-use crate::kernel::softmax::{self, Normal};
+use crate::kernel::reduce::Fold;
+use crate::kernel::softmax::Normal;
 use crate::{Axes, Error, Float};
 
 impl<T: Float> Tensor<T> {
@@ -16,7 +16,7 @@ impl<T: Float> Tensor<T> {
                 why: "an axis is empty, and nothing has no extreme",
             });
         }
-        Ok(Self::written(shape, |out| reduce(fold, self.view(), axes, out)))
+        Ok(Self::written(shape, |out| T::reduce(fold, self.view(), axes, out)))
     }
 
     /// The sum along axes, which vanish; 0 along empty ones.
@@ -54,7 +54,7 @@ impl<T: Float> Tensor<T> {
     /// There is no axis.
     pub fn softmax(&self) -> Result<Self, Error> {
         let width = self.width("softmax")?;
-        Ok(Self::written(*self.shape(), |out| softmax::normalise(Normal::Softmax, self.view(), width, out)))
+        Ok(Self::written(*self.shape(), |out| T::normalise(Normal::Softmax, self.view(), width, out)))
     }
 
     /// `x - ln sum exp(x)` along the last axis.
@@ -63,9 +63,7 @@ impl<T: Float> Tensor<T> {
     /// There is no axis.
     pub fn log_softmax(&self) -> Result<Self, Error> {
         let width = self.width("log_softmax")?;
-        Ok(Self::written(*self.shape(), |out| {
-            softmax::normalise(Normal::LogSoftmax, self.view(), width, out)
-        }))
+        Ok(Self::written(*self.shape(), |out| T::normalise(Normal::LogSoftmax, self.view(), width, out)))
     }
 
     /// `y (g - sum g y)` along the last axis, for `self` = `y` = softmax of something: its reverse rule in one pass.
@@ -88,9 +86,7 @@ impl<T: Float> Tensor<T> {
     fn normal_grad(&self, op: &'static str, normal: Normal, g: &Self) -> Result<Self, Error> {
         same(op, self.shape(), g.shape())?;
         let width = self.width(op)?;
-        Ok(Self::written(*self.shape(), |out| {
-            softmax::normalise_grad(normal, self.view(), g.view(), width, out)
-        }))
+        Ok(Self::written(*self.shape(), |out| T::normalise_grad(normal, self.view(), g.view(), width, out)))
     }
 
     /// `ln sum exp(x)` along the last axis, which vanishes; minus infinity along an empty one.
@@ -103,6 +99,6 @@ impl<T: Float> Tensor<T> {
         if width == 0 {
             return Self::full(shape, T::NEG_INFINITY);
         }
-        Ok(Self::written(shape, |out| softmax::log_sum_exp(self.view(), width, out)))
+        Ok(Self::written(shape, |out| T::log_sum_exp(self.view(), width, out)))
     }
 }

@@ -1,0 +1,57 @@
+//! The kernels of one type of number, compiled in this crate once and not again in each crate that uses them.
+//!
+//! A generic function is compiled where it is used. These are large: one loop for each function and instruction set.
+//! Behind a trait that this crate implements for `f32` and `f64` they are compiled here, and users build in seconds.
+
+use super::reduce::Fold;
+use super::softmax::Normal;
+use super::{dropout, gram, map, optim, pool, reduce, select, softmax, zip};
+use crate::pointwise::{Map, Zip};
+use crate::view::View;
+use crate::{Axes, Window};
+
+macro_rules! kernels {
+    ($($module:ident::$name:ident($($argument:ident: $type:ty),*) $(-> $result:ty)?;)*) => {
+        /// The kernels of one type of number.
+        pub trait Kernels: Sized {
+            $(#[doc(hidden)] fn $name($($argument: $type),*) $(-> $result)?;)*
+        }
+
+        impl Kernels for f32 {
+            $(fn $name($($argument: $type),*) $(-> $result)? { $module::$name($($argument),*) })*
+        }
+
+        impl Kernels for f64 {
+            $(fn $name($($argument: $type),*) $(-> $result)? { $module::$name($($argument),*) })*
+        }
+    };
+}
+
+kernels! {
+    map::map(map: Map, x: View<'_, Self>, out: &mut [Self]);
+    map::map_in_place(map: Map, x: &mut [Self]);
+    map::map_grad(map: Map, kept: View<'_, Self>, g: View<'_, Self>, out: &mut [Self]);
+    zip::zip(zip: Zip, a: View<'_, Self>, b: View<'_, Self>, out: &mut [Self]);
+    zip::zip_in_place(zip: Zip, a: &mut [Self], b: View<'_, Self>);
+    select::select(mask: View<'_, Self>, a: View<'_, Self>, b: View<'_, Self>, out: &mut [Self]);
+    reduce::reduce(fold: Fold, x: View<'_, Self>, axes: Axes, out: &mut [Self]);
+    softmax::normalise(normal: Normal, x: View<'_, Self>, width: usize, out: &mut [Self]);
+    softmax::normalise_grad(normal: Normal, y: View<'_, Self>, g: View<'_, Self>, width: usize, out: &mut [Self]);
+    softmax::log_sum_exp(x: View<'_, Self>, width: usize, out: &mut [Self]);
+    pool::max_pool_gather(x: &[Self], of: &[Self], window: &Window, output: [usize; 2], out: &mut [Self]);
+    pool::max_pool_scatter(x: &[Self], g: &[Self], window: &Window, output: [usize; 2], out: &mut [Self]);
+    pool::mean_pool(x: &[Self], window: &Window, output: [usize; 2], out: &mut [Self]);
+    pool::mean_pool_transpose(g: &[Self], window: &Window, output: [usize; 2], out: &mut [Self]);
+    dropout::dropout(x: View<'_, Self>, rate: f64, seed: u64, out: &mut [Self]);
+    gram::dot(a: &[Self], b: &[Self]) -> f64;
+    gram::gram(rows: &[Self], count: usize, out: &mut [f64]);
+    optim::sgd(settings: &optim::Sgd, parameters: &mut [Self], gradient: &[Self], velocity: &mut [Self]);
+    optim::adam(
+        settings: &optim::Adam,
+        step: u64,
+        parameters: &mut [Self],
+        gradient: &[Self],
+        first: &mut [Self],
+        second: &mut [Self]
+    );
+}
