@@ -1,5 +1,6 @@
 //! What can go wrong while a network is built, fed or stored: each with its name, its place and its cure.
 
+use crate::file::FileError;
 use alloc::string::String;
 use core::fmt;
 use tress_tensor::Shape;
@@ -67,6 +68,8 @@ pub enum Error {
         /// What it would have to be.
         why: &'static str,
     },
+    /// Bytes could not be read as parameters.
+    File(FileError),
     /// A tensor operation failed.
     Tensor(tress_tensor::Error),
     /// Model code made a mistake.
@@ -104,6 +107,7 @@ impl fmt::Display for Error {
                 write!(f, "or look for the step at which it grew")
             }
             Error::Setting { of, why } => write!(f, "{of}: {why}"),
+            Error::File(error) => error.fmt(f),
             Error::Tensor(error) => error.fmt(f),
             Error::Mistake(mistake) => mistake.fmt(f),
         }

@@ -5,6 +5,7 @@ extern crate alloc;
 
 mod batch;
 mod error;
+pub mod file;
 mod init;
 pub mod layer;
 pub mod loss;

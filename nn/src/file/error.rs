@@ -1,0 +1,68 @@
+//! What can be wrong with a file of parameters.
+
+use super::Report;
+use alloc::string::String;
+use core::fmt;
+
+/// Why bytes could not be read as parameters.
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub enum FileError {
+    /// There are fewer bytes than the file says it has.
+    Truncated {
+        /// How many there are.
+        found: usize,
+        /// How many there would have to be, at least.
+        needed: u64,
+    },
+    /// The header is larger than any sensible one.
+    Header {
+        /// Its length.
+        length: u64,
+    },
+    /// The header is not the JSON that it should be.
+    Json {
+        /// The byte of the header where reading stopped.
+        at: usize,
+        /// What was expected there.
+        why: &'static str,
+    },
+    /// A tensor's description makes no sense.
+    Tensor {
+        /// The name of the tensor.
+        name: String,
+        /// What is wrong with it.
+        why: &'static str,
+    },
+    /// There are bytes that belong to no tensor, or to two.
+    Layout {
+        /// The first such byte, counted from the end of the header.
+        at: usize,
+    },
+    /// The file is of another model.
+    Differs(Report),
+}
+
+impl fmt::Display for FileError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            FileError::Truncated { found, needed } => {
+                write!(
+                    f,
+                    "the file ends after {found} bytes, but must have at least {needed}; is it complete?"
+                )
+            }
+            FileError::Header { length } => {
+                write!(f, "a header of {length} bytes; this is not a safetensors file")
+            }
+            FileError::Json { at, why } => write!(f, "byte {at} of the header: {why}"),
+            FileError::Tensor { name, why } => write!(f, "tensor `{name}`: {why}"),
+            FileError::Layout { at } => {
+                write!(f, "byte {at} after the header belongs to no tensor, or to two")
+            }
+            FileError::Differs(report) => write!(f, "the file is of another model: {report}"),
+        }
+    }
+}
+
+impl core::error::Error for FileError {}
