@@ -41,7 +41,7 @@ impl<const N: usize> Plan<N> {
         };
         let Some(shape) = layouts.first().map(|layout| layout.shape()) else { return plan };
         debug_assert!(layouts.iter().all(|layout| layout.shape() == shape));
-        if shape.len() == 0 {
+        if shape.contains(&0) {
             plan.lengths[0] = 0;
             return plan;
         }

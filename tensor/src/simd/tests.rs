@@ -68,7 +68,8 @@ impl<T: Float> Kernel<T> for Arithmetic<'_, T> {
         // SAFETY: as above.
         let vb = unsafe { isa.load(b.as_ptr()) };
         let (one, zero) = (isa.splat(T::ONE), isa.splat(T::ZERO));
-        let cases: [(_, fn(&T, &T) -> bool); 3] =
+        type Comparison<T> = fn(&T, &T) -> bool;
+        let cases: [(_, Comparison<T>); 3] =
             [(a.gt(&vb), |a, b| a > b), (a.ge(&vb), |a, b| a >= b), (a.equal(&vb), |a, b| a == b)];
         for (mask, expected) in cases {
             let mut out = [sentinel; 64];
