@@ -6,7 +6,7 @@ use tress::autograd::{Eager, Tape};
 use tress::mtl::balance::{Balance, Method};
 use tress::mtl::network::{Network, Objective, Score, lenet};
 use tress::mtl::sweep;
-use tress::nn::optim::{Cosine, Schedule};
+use tress::nn::optim::Schedule;
 use tress::nn::{Adam, Batches, Optimiser, Params, file, metric, mix};
 
 use super::samples::Samples;
@@ -62,7 +62,8 @@ impl<'s> Learner<'s> {
         let began = Instant::now();
         let batches = source.count().div_ceil(settings.batch);
         progress.begin(&self.model, settings.epochs, batches);
-        let schedule = Cosine::new(settings.lr, settings.epochs * batches);
+        let schedule =
+            Schedule::cosine(settings.lr, 0.0, (settings.epochs * batches) as u64).map_err(training)?;
         let mut adam = Adam::new(settings.lr);
         let mut tape = Tape::new();
         let mut history = History {
@@ -90,7 +91,7 @@ impl<'s> Learner<'s> {
                     )
                 })?;
                 let step = (epoch - 1) * batches + i;
-                adam.set_rate(schedule.rate(step));
+                adam.set_rate(schedule.rate(step as u64));
                 let losses = self.step(&mut tape, &mut adam, &samples, batch, step)?;
                 for (sum, (loss, weight)) in sums.iter_mut().zip(losses) {
                     *sum = (sum.0 + loss * batch.len() as f64, sum.1 + weight * batch.len() as f64);
