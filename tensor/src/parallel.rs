@@ -20,7 +20,7 @@ pub(crate) fn for_each(tasks: usize, task: impl Fn(usize) + Sync + Send) {
     if tasks <= 1 || threads() == 1 {
         (0..tasks).for_each(task);
     } else {
-        workers::for_each(tasks, task);
+        workers::for_each(tasks, &task);
     }
 }
 
@@ -33,7 +33,7 @@ pub(crate) fn for_each_piece<T: Send>(
     if out.len() <= piece || threads() == 1 {
         out.chunks_mut(piece.max(1)).enumerate().for_each(|(i, piece)| task(i, piece));
     } else {
-        workers::for_each_piece(out, piece.max(1), task);
+        workers::for_each_piece(out, piece.max(1), &task);
     }
 }
 
@@ -53,14 +53,15 @@ mod workers {
         }
     }
 
-    pub(super) fn for_each(tasks: usize, task: impl Fn(usize) + Sync + Send) {
+    // Both take the task behind a pointer: rayon's machinery is then compiled once and not once a kernel.
+    pub(super) fn for_each(tasks: usize, task: &(dyn Fn(usize) + Sync + Send)) {
         (0..tasks).into_par_iter().with_max_len(1).for_each(task);
     }
 
     pub(super) fn for_each_piece<T: Send>(
         out: &mut [T],
         piece: usize,
-        task: impl Fn(usize, &mut [T]) + Sync + Send,
+        task: &(dyn Fn(usize, &mut [T]) + Sync + Send),
     ) {
         out.par_chunks_mut(piece).with_max_len(1).enumerate().for_each(|(i, piece)| task(i, piece));
     }
@@ -76,14 +77,14 @@ mod workers {
         work()
     }
 
-    pub(super) fn for_each(tasks: usize, task: impl Fn(usize) + Sync + Send) {
+    pub(super) fn for_each(tasks: usize, task: &(dyn Fn(usize) + Sync + Send)) {
         (0..tasks).for_each(task);
     }
 
     pub(super) fn for_each_piece<T: Send>(
         out: &mut [T],
         piece: usize,
-        task: impl Fn(usize, &mut [T]) + Sync + Send,
+        task: &(dyn Fn(usize, &mut [T]) + Sync + Send),
     ) {
         out.chunks_mut(piece).enumerate().for_each(|(i, piece)| task(i, piece));
     }
