@@ -243,7 +243,7 @@ mod cases {
             let column = noise::<T>(m, 3);
             for (share_a, share_b) in [(false, false), (true, false), (false, true), (true, true)] {
                 for (a_turned, b_turned) in [(false, false), (true, false), (false, true)] {
-                    for bias in [Bias::None, Bias::Column(&column)] {
+                    for (bias, gap) in [(Bias::None, 0), (Bias::None, 3), (Bias::Column(&column), 0)] {
                         let epilogue = Epilogue { bias, ..Epilogue::PLAIN };
                         let of = |data, turned: bool, rows: usize, cols: usize| {
                             let turned_strides = [1, rows as isize];
@@ -254,12 +254,13 @@ mod cases {
                             let stride = if shared { 0 } else { (rows * cols) as isize };
                             Stack::new(of(data, turned, rows, cols), count, stride)
                         };
-                        let mut together = vec![T::ZERO; count * m * n];
+                        let each = m * n + gap;
+                        let mut together = vec![T::ONE; count * each];
                         product_batched(
                             stack(&a, share_a, a_turned, m, k),
                             stack(&b, share_b, b_turned, k, n),
                             &mut together,
-                            [m * n, n],
+                            [each, n],
                             &epilogue,
                         );
                         for i in 0..count {
@@ -267,10 +268,12 @@ mod cases {
                             let a = if share_a { &a[..] } else { &a[i * m * k..] };
                             let b = if share_b { &b[..] } else { &b[i * k * n..] };
                             product(of(a, a_turned, m, k), of(b, b_turned, k, n), &mut one, n, &epilogue);
-                            assert_eq!(
-                                one,
-                                together[i * m * n..(i + 1) * m * n],
-                                "{count} x {m} x {k} x {n}: {i}"
+                            let (got, between) = together[i * each..(i + 1) * each].split_at(m * n);
+                            assert_eq!(one, got, "{count} x {m} x {k} x {n}: {i}");
+                            assert!(
+                                between.iter().all(|&x| x == T::ONE),
+                                "between matrices {i} and {}",
+                                i + 1
                             );
                         }
                     }
