@@ -1,7 +1,7 @@
 //! The block of parameters: names, places, sharing, and gradients laid out in the same way.
 
 use tress_autograd::{Arrange, Outline, Pointwise, Reduce, Tape};
-use tress_nn::{Conv2d, Dense, Error, Gradient, Init, Layer, Params};
+use tress_nn::{Adam, Conv2d, Dense, Error, Gradient, Init, Layer, Optimiser, Params};
 use tress_tensor::{Shape, Tensor};
 
 fn numbers(params: &Params<f64>, name: &str) -> Vec<f64> {
@@ -80,6 +80,30 @@ fn views_are_shared_until_somebody_writes() {
     drop((tape, before));
     let address = params.block_mut().as_ptr();
     assert_eq!(params.block_mut().as_ptr(), address, "a sole owner writes in place");
+}
+
+#[test]
+fn a_step_after_a_reset_of_the_tape_changes_the_block_in_place() {
+    let mut params = Params::<f32>::new(3);
+    let layer = Dense::new(&mut params.root(), 4, 4).unwrap();
+    let (mut tape, mut optimiser) = (Tape::new(), Adam::new(0.1));
+    let x = Tensor::full([2, 4], 1.0).unwrap();
+    let mut step = |params: &mut Params<f32>, reset: bool| {
+        let bound = params.on(&tape);
+        let gradient = layer.apply(&bound, &tape.var(x.clone())).square().sum_all().gradient(&bound).unwrap();
+        let address = |params: &Params<f32>| params.block().as_slice().unwrap().as_ptr();
+        let before = (address(params), params.block().to_vec());
+        if reset {
+            tape.reset();
+        }
+        optimiser.step(params, &gradient).unwrap();
+        tape.reset();
+        assert_ne!(params.block().to_vec(), before.1);
+        address(params) == before.0
+    };
+    assert!(step(&mut params, true), "in place");
+    assert!(!step(&mut params, false), "the tape still showed the numbers: copied");
+    assert!(step(&mut params, true), "in place again");
 }
 
 #[test]
