@@ -1,1 +1,6 @@
-//! Placeholder essay.
+//! Benches of Tress, as programs under `benches/`:
+//!
+//! * `kernels`: products and convolutions in Gflop/s, beside what the core can do at most;
+//! * `steps`: recording overhead, stacked cotangents, whole training steps.
+//!
+//! A figure means little without the machine's limit beside it, so each program measures both in one run.

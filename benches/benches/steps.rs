@@ -1,0 +1,158 @@
+//! Sweeps and training steps, with `criterion`: recording overhead, K cotangents together and apart, whole steps.
+//!
+//! `cargo bench -p tress-benches --bench steps` runs all on as many threads as there are; figures are samples or
+//! operations a second. Networks and batch sizes are those that other engines are commonly timed with.
+
+use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_main};
+use std::hint::black_box;
+use tress::autograd::{Eager, Fused, Pointwise, Reduce, Tape};
+use tress::mtl::balance::{Equal, Mgda, Weighting};
+use tress::mtl::network::{Objective, Targets, lenet};
+use tress::mtl::sweep::balanced;
+use tress::nn::{
+    Adam, Dense, Flatten, Gradient, Labels, Layer, Optimiser, Params, Sequential, cross_entropy,
+};
+use tress::tensor::Tensor;
+use tress::tensor::pointwise::Map;
+
+/// Numbers between -1 and 1 that repeat on no small period.
+fn numbers(shape: &[usize]) -> Tensor {
+    let mut count = 0.0f64;
+    let draw = |_: &[usize]| {
+        count += 1.0;
+        ((count * 0.618_033_988_749_895).fract() * 2.0 - 1.0) as f32
+    };
+    Tensor::from_fn(shape, draw).expect("a shape that fits")
+}
+
+fn labels(count: usize) -> Labels {
+    Labels::new((0..count as u32).map(|i| i * 7 % 10), 10).expect("labels below ten")
+}
+
+/// Recording and sweeping a chain of operations on single numbers: what an operation costs beside its arithmetic.
+fn overhead(c: &mut Criterion) {
+    let mut group = c.benchmark_group("overhead");
+    let operations = 10_000;
+    group.throughput(Throughput::Elements(operations));
+    for len in [1usize, 16] {
+        group.bench_function(
+            format!("chain of {operations} operations on {len} numbers, forward and reverse"),
+            |b| {
+                let mut tape = Tape::new();
+                b.iter(|| {
+                    let x = tape.var(numbers(&[len]));
+                    let mut y = x;
+                    for _ in 0..operations {
+                        y = y.offset(1e-3);
+                    }
+                    black_box(y.sum_all().gradients(&[x]).expect("a gradient"));
+                    tape.reset();
+                });
+            },
+        );
+    }
+    group.finish();
+}
+
+/// A trunk swept once with K stacked cotangents, and K times with one.
+fn stacked(c: &mut Criterion) {
+    let mut group = c.benchmark_group("cotangents");
+    for k in [2usize, 8] {
+        let tape = Tape::new();
+        let x = tape.var(numbers(&[64, 256]));
+        let w = [tape.var(numbers(&[256, 512])), tape.var(numbers(&[512, 512]))];
+        let y = x.matmul(w[0]).relu().matmul(w[1]).tanh();
+        let g = numbers(&[k, 64, 512]);
+        group.bench_function(format!("{k} in one sweep"), |b| {
+            b.iter(|| black_box(y.pull_stacked(Eager::new(g.clone()), &w).expect("cotangents")));
+        });
+        group.bench_function(format!("{k} in {k} sweeps"), |b| {
+            b.iter(|| {
+                for i in 0..k {
+                    let row = Eager::new(g.at(0, i).expect("a row"));
+                    black_box(y.pull(row, &w).expect("cotangents"));
+                }
+            });
+        });
+    }
+    group.finish();
+}
+
+/// Steps of Adam on a multi-layer perceptron 784-512-256-10.
+fn perceptron(c: &mut Criterion) {
+    let mut group = c.benchmark_group("perceptron");
+    for batch in [64usize, 256] {
+        group.throughput(Throughput::Elements(batch as u64));
+        let mut params = Params::<f32>::new(1);
+        let mut dense =
+            |name: &str, from, to| Dense::new(&mut params.scope(name), from, to).expect("a layer");
+        let model = Sequential::new()
+            .then(Flatten)
+            .then(dense("a", 784, 512).activation(Map::Relu))
+            .then(dense("b", 512, 256).activation(Map::Relu))
+            .then(dense("c", 256, 10));
+        let (x, labels) = (numbers(&[batch, 784]), labels(batch));
+        let mut adam = Adam::new(1e-3);
+        let mut tape = Tape::new();
+        group.bench_function(format!("batch {batch}"), |b| {
+            b.iter(|| {
+                let gradient = {
+                    let bound = params.on(&tape);
+                    let logits = model.apply(&bound, &tape.var(x.clone()));
+                    cross_entropy(&logits, &labels).gradient(&bound).expect("a gradient")
+                };
+                tape.reset();
+                adam.step(&mut params, &gradient).expect("a step");
+            });
+        });
+    }
+    group.finish();
+}
+
+/// Steps of Adam on the LeNet of MultiMNIST with K heads, plain and balanced.
+fn multi_task(c: &mut Criterion) {
+    let mut group = c.benchmark_group("lenet");
+    for (tasks, batch) in [(1usize, 64usize), (1, 256), (2, 64), (2, 256), (8, 256)] {
+        group.throughput(Throughput::Elements(batch as u64));
+        let names: Vec<String> = (0..tasks).map(|k| format!("task{k}")).collect();
+        let heads: Vec<_> = names.iter().map(|name| (name.as_str(), Objective::Classes(10))).collect();
+        let x = numbers(&[batch, 1, 28, 28]);
+        let targets: Vec<Targets> = (0..tasks).map(|_| Targets::Classes(labels(batch))).collect();
+        let mut run = |name: &str, mut method: Box<dyn Weighting>| {
+            let mut params = Params::<f32>::new(1);
+            let network = lenet(&mut params, &heads).expect("a network");
+            let mut adam = Adam::new(1e-3);
+            let mut tape = Tape::new();
+            group.bench_function(format!("{tasks} tasks, batch {batch}, {name}"), |b| {
+                b.iter_batched(
+                    || (),
+                    |()| {
+                        let step = {
+                            let bound = params.on(&tape).training(1);
+                            let image = tape.var(x.clone());
+                            let features = network.features(&bound, &[("input", &image)]).expect("features");
+                            let outputs = network.outputs(&bound, &features);
+                            let losses = network.losses(&outputs, &targets).expect("losses");
+                            balanced(&losses, &[features], &bound, &params, &mut *method).expect("a step")
+                        };
+                        tape.reset();
+                        adam.step(&mut params, &step.gradient).expect("a step");
+                    },
+                    BatchSize::PerIteration,
+                );
+            });
+        };
+        run("summed", Box::new(Equal::sum()));
+        if tasks > 1 {
+            run("balanced by mgda", Box::new(Mgda::new()));
+        }
+    }
+    group.finish();
+}
+
+criterion_group! {
+    name = benches;
+    config = Criterion::default().sample_size(20);
+    targets = overhead, stacked, perceptron, multi_task
+}
+criterion_main!(benches);
