@@ -82,9 +82,14 @@ pub struct RunResult {
     pub joint: History,
     /// The network that learned only that task, for each task in the order of `tasks`.
     pub single: Vec<History>,
-    /// Mean relative gain in accuracy of the joint network over the single-task ones, in percent; positive where the joint
-    /// network is better (Maninis, Radosavovic and Kokkinos 2019).
+    /// delta-m: the mean over the tasks of the relative change in test accuracy from the single-task networks to the joint
+    /// one, **for the worse**, in percent: negative where the joint network is better (Maninis, Radosavovic and Kokkinos
+    /// 2019, equation 4, with the sign of Navon et al. 2022). Not a number where there is nothing to compare with.
     pub delta_m: f64,
+    /// How many pictures each network learned from in an epoch.
+    pub train_pictures: usize,
+    /// How many test pictures the losses and accuracies are means over.
+    pub test_pictures: usize,
     /// Some test pictures.
     pub samples: Vec<Sample>,
 }
@@ -98,5 +103,43 @@ impl RunResult {
     /// The training seconds of all single-task networks together.
     pub fn single_seconds(&self) -> f64 {
         self.single.iter().map(|history| history.seconds).sum()
+    }
+
+    /// The joint network over all tasks, after the last epoch; `None` where a task has no number.
+    pub fn joint_mean(&self) -> Option<Mean> {
+        Mean::of(self.tasks.iter().map(|task| self.joint.last(task)))
+    }
+
+    /// The single-task networks, each on its task, after the last epoch; `None` where a task has no number.
+    pub fn single_mean(&self) -> Option<Mean> {
+        let last = |(k, task): (usize, &String)| self.single.get(k).and_then(|history| history.last(task));
+        Mean::of(self.tasks.iter().enumerate().map(last))
+    }
+}
+
+/// A model over all tasks, each counting alike.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Mean {
+    /// Cross entropy in nats over the test pictures.
+    pub test_loss: f64,
+    /// The share of test pictures put into the right class, 0 to 1.
+    pub test_accuracy: f64,
+}
+
+impl Mean {
+    /// The mean of `tasks`; `None` where one is missing, or there are none.
+    fn of<'a>(tasks: impl Iterator<Item = Option<&'a TaskMetrics>>) -> Option<Mean> {
+        let (mut sum, mut count) = ((0.0, 0.0), 0.0);
+        for task in tasks {
+            let task = task?;
+            sum = (sum.0 + task.test_loss, sum.1 + task.test_accuracy);
+            count += 1.0;
+        }
+        (count > 0.0).then(|| Mean { test_loss: sum.0 / count, test_accuracy: sum.1 / count })
+    }
+
+    /// Percentage points of accuracy for each 10 000 of `parameters`; not a number where there are none.
+    pub fn points_per_10_000(&self, parameters: usize) -> f64 {
+        if parameters == 0 { f64::NAN } else { 100.0 * self.test_accuracy / (parameters as f64 / 1e4) }
     }
 }

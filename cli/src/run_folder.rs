@@ -14,8 +14,8 @@ use crate::settings::Settings;
 pub const SETTINGS: &str = "settings.json";
 /// One line of JSON for each network and epoch.
 pub const METRICS: &str = "metrics.jsonl";
-/// The trained numbers.
-pub const WEIGHTS: &str = "weights.bin";
+/// The trained numbers of the joint network, as a safetensors file.
+pub const WEIGHTS: &str = "weights.safetensors";
 /// The page to look at.
 pub const REPORT: &str = "report.html";
 

@@ -85,6 +85,9 @@ struct TrainArgs {
     /// Passes over the training pictures, for each network
     #[arg(long, default_value_t = 15, value_name = "N", value_parser = between::<1, 100_000>, allow_negative_numbers = true)]
     epochs: usize,
+    /// Training pictures in one epoch [default: 20000, or as many as there are left pictures if those are more]
+    #[arg(long, value_name = "N", value_parser = between::<1, 1_000_000>, allow_negative_numbers = true)]
+    samples: Option<usize>,
     /// Pictures in one training step
     #[arg(long, default_value_t = 128, value_name = "N", value_parser = between::<1, 20_000>, allow_negative_numbers = true)]
     batch: usize,
@@ -141,6 +144,8 @@ pub struct Settings {
     pub balance: Balance,
     /// Passes over the training pictures; at least 1.
     pub epochs: usize,
+    /// Training pictures in one epoch, at least 1; `None` for as many as the data suggests.
+    pub samples: Option<usize>,
     /// Pictures in one training step; at least 1.
     pub batch: usize,
     /// Highest learning rate; above 0 and finite.
@@ -176,6 +181,7 @@ impl Settings {
             set: args.set,
             balance: args.balance,
             epochs: args.epochs,
+            samples: args.samples,
             batch: args.batch,
             lr: args.lr,
             seed: args.seed,
@@ -256,15 +262,15 @@ mod tests {
     #[test]
     fn every_choice_arrives() {
         let s = settings(
-            "tress train --set mnist+fashion --balance mgda --epochs 3 --batch 64 --lr 1e-2 --seed 7 --threads 2 \
-             --pairs fixed --data-dir d --out o --overwrite --quiet",
+            "tress train --set mnist+fashion --balance mgda --epochs 3 --samples 500 --batch 64 --lr 1e-2 --seed 7 \
+             --threads 2 --pairs fixed --data-dir d --out o --overwrite --quiet",
         );
         let json = serde_json::to_string(&s).unwrap();
         assert_eq!(
             json,
             format!(
-                "{{\"version\":\"{}\",\"set\":\"mnist+fashion\",\"balance\":\"mgda\",\"epochs\":3,\"batch\":64,\
-                 \"lr\":0.01,\"seed\":7,\"threads\":2,\"pairs\":\"fixed\",\"data_dir\":\"d\"}}",
+                "{{\"version\":\"{}\",\"set\":\"mnist+fashion\",\"balance\":\"mgda\",\"epochs\":3,\"samples\":500,\
+                 \"batch\":64,\"lr\":0.01,\"seed\":7,\"threads\":2,\"pairs\":\"fixed\",\"data_dir\":\"d\"}}",
                 env!("CARGO_PKG_VERSION")
             )
         );
@@ -277,6 +283,7 @@ mod tests {
             ("tress --epochs 0", "'0' for '--epochs <N>': a whole number from 1"),
             ("tress --epochs -3", "'-3' for '--epochs <N>': a whole number from 1"),
             ("tress --epochs ten", "a whole number from 1"),
+            ("tress --samples 0", "'0' for '--samples <N>': a whole number from 1 to 1000000"),
             ("tress --batch 0", "a whole number from 1"),
             ("tress --batch 99999999999999999999", "a whole number from 1"),
             ("tress --threads 0", "a whole number from 1"),
@@ -313,6 +320,7 @@ mod tests {
             "pcgrad",
             "mgda",
             "--epochs",
+            "--samples",
             "--batch",
             "--lr",
             "--seed",

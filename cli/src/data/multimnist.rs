@@ -140,6 +140,8 @@ pub struct Source {
     /// `None` where both sides draw from the same pictures.
     right: Option<Digits>,
     split: Split,
+    /// `None` for the count that follows from the pictures.
+    count: Option<usize>,
 }
 
 impl Source {
@@ -154,7 +156,13 @@ impl Source {
             left: library.digits(left, split)?,
             right: if left == right { None } else { Some(library.digits(right, split)?) },
             split,
+            count: None,
         })
+    }
+
+    /// With `count` composites in an epoch instead of the number that follows from the pictures.
+    pub fn with_count(self, count: usize) -> Source {
+        Source { count: Some(count), ..self }
     }
 
     /// The pictures on the left.
@@ -167,13 +175,14 @@ impl Source {
         self.right.as_ref().unwrap_or(&self.left)
     }
 
-    /// How many composites a run draws: one for each left picture, but at least 20 000 for training and 2 000 for testing.
+    /// How many composites an epoch draws: what [`Source::with_count`] set, or else one for each left picture, but at least
+    /// 20 000 for training and 2 000 for testing.
     pub fn count(&self) -> usize {
         let least = match self.split {
             Split::Train => TRAIN_COMPOSITES,
             Split::Test => TEST_COMPOSITES,
         };
-        self.left.len().max(least)
+        self.count.unwrap_or(self.left.len().max(least))
     }
 
     /// The composites of one epoch, [`Source::count`] of them.
@@ -270,6 +279,8 @@ mod tests {
         assert_ne!(drawn.right[..5000], drawn.right[5000..10_000]);
         let first = source.draw(1000, 1);
         assert_eq!(drawn.images[..1000 * 784], first.images);
+        // Fewer composites are the first of the many.
+        assert_eq!(source.with_count(1000).composites(1, 0), first);
     }
 
     #[test]

@@ -4,17 +4,19 @@ mod chart;
 mod picture;
 mod table;
 mod ticks;
+mod words;
 
 use std::fmt::Write;
 use std::time::SystemTime;
 
 use crate::data::embedded::Origin;
-use crate::history::{History, RunResult, Sample, TaskMetrics};
+use crate::history::{History, Mean, RunResult, Sample, TaskMetrics};
 use crate::run_folder::{METRICS, SETTINGS, WEIGHTS, utc};
 use crate::settings::Settings;
 use chart::{Chart, Series};
 pub use table::table;
-use table::{signed, thousands, verdict};
+use table::{PER_PARAMETERS, points};
+use words::{DELTA_M, better, gist, signed, standard_error, thousands, verdict};
 
 /// The report as an HTML page that needs no other file, no script and no network.
 ///
@@ -44,7 +46,7 @@ pub fn page(result: &RunResult, settings: &Settings, when: SystemTime) -> String
     charts(&mut html, result);
     samples(&mut html, result, settings);
     numbers(&mut html, result);
-    choices(&mut html, settings);
+    choices(&mut html, result, settings);
     footer(&mut html, settings);
     html.push_str("</main>\n</body>\n</html>\n");
     html
@@ -72,10 +74,10 @@ fn tiles(html: &mut String, result: &RunResult) {
         let beside = alone.map_or_else(String::new, |m| format!("{} alone", percent(m.test_accuracy)));
         tile(html, &format!("{task}: test accuracy"), &percent(joint.test_accuracy), "", &beside);
     }
-    let sign = match result.delta_m {
-        d if d >= 0.005 => "good",
-        d if d <= -0.005 => "bad",
-        _ => "",
+    let sign = match better(result.delta_m) {
+        Some(true) => "good",
+        Some(false) => "bad",
+        None => "",
     };
     tile(html, "delta-m", &format!("{} %", signed(result.delta_m)), sign, verdict(result.delta_m));
     let (joint, single) = (result.joint.parameters, result.single_parameters());
@@ -88,6 +90,9 @@ fn tiles(html: &mut String, result: &RunResult) {
     let alone = format!("{:.1} s for the single-task networks", result.single_seconds());
     tile(html, "training time", &format!("{:.1} s", result.joint.seconds), "", &alone);
     html.push_str("</section>\n");
+    if let Some(gist) = gist(result) {
+        let _ = writeln!(html, "<p class=\"gist\">{}</p>", escape(&gist));
+    }
 }
 
 fn tile(html: &mut String, name: &str, value: &str, class: &str, beside: &str) {
@@ -234,10 +239,13 @@ fn numbers(html: &mut String, result: &RunResult) {
             html,
             "<tr><th>{}</th>{}{}</tr>",
             escape(task),
-            cells(result.joint.last(task)),
-            cells(single)
+            cells(result.joint.last(task).map(|m| (m.test_loss, m.test_accuracy))),
+            cells(single.map(|m| (m.test_loss, m.test_accuracy)))
         );
     }
+    let (joint, single) = (result.joint_mean(), result.single_mean());
+    let mean = |mean: Mean| (mean.test_loss, mean.test_accuracy);
+    let _ = writeln!(html, "<tr><th>mean</th>{}{}</tr>", cells(joint.map(mean)), cells(single.map(mean)));
     let wide = |name: &str, joint: String, single: String| {
         format!("<tr><th>{name}</th><td colspan=\"2\">{joint}</td><td colspan=\"2\">{single}</td></tr>\n")
     };
@@ -247,6 +255,11 @@ fn numbers(html: &mut String, result: &RunResult) {
         thousands(result.single_parameters()),
     ));
     html.push_str(&wide(
+        PER_PARAMETERS,
+        points(joint, result.joint.parameters),
+        points(single, result.single_parameters()),
+    ));
+    html.push_str(&wide(
         "seconds",
         format!("{:.1}", result.joint.seconds),
         format!("{:.1}", result.single_seconds()),
@@ -254,15 +267,21 @@ fn numbers(html: &mut String, result: &RunResult) {
     let delta = format!("{} %", signed(result.delta_m));
     html.push_str(&wide("delta-m", delta, verdict(result.delta_m).to_owned()));
     html.push_str("</tbody>\n</table></div>\n");
-    html.push_str(
-        "<p class=\"note\">delta-m is the mean, over the tasks, of the relative change in test accuracy from the single-task network to the \
-         joint one; above zero the joint network is better.</p>\n",
-    );
+    let _ = writeln!(html, "<p class=\"note\">{DELTA_M}</p>");
+    if let Some(error) = joint.and_then(|mean| standard_error(mean.test_accuracy, result.test_pictures)) {
+        let _ = writeln!(
+            html,
+            "<p class=\"note\">An accuracy over {} test pictures has a standard error of about {error:.1} points: a smaller \
+             difference may be chance.</p>",
+            thousands(result.test_pictures)
+        );
+    }
 }
 
-fn cells(metrics: Option<&TaskMetrics>) -> String {
-    match metrics {
-        Some(m) => format!("<td>{:.4}</td><td>{}</td>", m.test_loss, percent(m.test_accuracy)),
+/// A loss and an accuracy.
+fn cells(numbers: Option<(f64, f64)>) -> String {
+    match numbers {
+        Some((loss, accuracy)) => format!("<td>{loss:.4}</td><td>{}</td>", percent(accuracy)),
         None => "<td>-</td><td>-</td>".to_owned(),
     }
 }
@@ -272,7 +291,7 @@ fn percent(share: f64) -> String {
 }
 
 /// What was chosen for the run.
-fn choices(html: &mut String, settings: &Settings) {
+fn choices(html: &mut String, result: &RunResult, settings: &Settings) {
     html.push_str("<h2>Settings</h2>\n<div class=\"sheet\"><table class=\"settings\">\n<tbody>\n");
     let data = match &settings.data_dir {
         Some(folder) => format!("<code>{}</code>", escape(&folder.display().to_string())),
@@ -285,6 +304,7 @@ fn choices(html: &mut String, settings: &Settings) {
         ("data", data),
         ("balance", settings.balance.name().to_owned()),
         ("epochs", settings.epochs.to_string()),
+        ("training pictures in an epoch", thousands(result.train_pictures)),
         ("batch", settings.batch.to_string()),
         ("learning rate", settings.lr.to_string()),
         ("seed", settings.seed.to_string()),
@@ -352,7 +372,7 @@ pub(crate) mod tests {
                 let tasks = kept.iter().map(task).collect();
                 EpochMetrics { model: model.to_owned(), epoch, seconds: 1.3, tasks }
             };
-            let (parameters, seconds) = if joint { (33_060, 20.4) } else { (32_410, 19.05) };
+            let (parameters, seconds) = if joint { (27_450, 20.4) } else { (24_390, 19.05) };
             History {
                 model: model.to_owned(),
                 parameters,
@@ -372,7 +392,9 @@ pub(crate) mod tests {
             tasks: tasks.map(str::to_owned).into(),
             joint: history("joint", &[0, 1], true),
             single: vec![history("left", &[0], false), history("right", &[1], false)],
-            delta_m: 0.3977,
+            delta_m: -0.3977,
+            train_pictures: 20_000,
+            test_pictures: 2000,
             samples: (0..20).map(sample).collect(),
         }
     }
@@ -416,9 +438,14 @@ pub(crate) mod tests {
             "94.05 %",
             "92.31 %",
             "0.2013",
-            "+0.40 %",
-            "33,060",
-            "64,820",
+            "<strong class=\"good\">-0.40 %</strong><span>negative: joint is better</span>",
+            "negative: the joint network is better.",
+            "0.37 points above the separate ones, with 56 % of their parameters",
+            "<tr><th>mean</th><td>0.2282</td><td>93.18 %</td>",
+            "33.9 points",
+            "standard error of about 0.6 points",
+            "27,450",
+            "48,780",
             "<td>mgda</td>",
             "2025-01-01",
             "CC BY-SA 3.0",

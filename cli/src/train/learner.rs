@@ -3,6 +3,7 @@
 use std::time::Instant;
 
 use tress::autograd::{Eager, Tape};
+use tress::mtl::Error as MtlError;
 use tress::mtl::balance::{Balance, Method};
 use tress::mtl::network::{Network, Objective, Score, lenet};
 use tress::mtl::sweep;
@@ -10,7 +11,7 @@ use tress::nn::optim::Schedule;
 use tress::nn::{Adam, Batches, Optimiser, Params, file, metric, mix};
 
 use super::samples::Samples;
-use super::training;
+use super::{diverged, training};
 use crate::data::Source;
 use crate::error::Error;
 use crate::history::{EpochMetrics, History, Sample, TaskMetrics};
@@ -92,13 +93,15 @@ impl<'s> Learner<'s> {
                 })?;
                 let step = (epoch - 1) * batches + i;
                 adam.set_rate(schedule.rate(step as u64));
-                let losses = self.step(&mut tape, &mut adam, &samples, batch, step)?;
+                let losses = self
+                    .step(&mut tape, &mut adam, &samples, batch, step)
+                    .map_err(|e| self.during(epoch, &format!("batch {}", i + 1), e))?;
                 for (sum, (loss, weight)) in sums.iter_mut().zip(losses) {
                     *sum = (sum.0 + loss * batch.len() as f64, sum.1 + weight * batch.len() as f64);
                 }
                 progress.batch();
             }
-            let scores = self.judge(test)?;
+            let scores = self.judge(test).map_err(|e| self.during(epoch, "test", e))?;
             let all = samples.len() as f64;
             let names = settings.set.tasks();
             let task = |(&task, (sum, score)): (&usize, (&(f64, f64), &Score))| TaskMetrics {
@@ -139,7 +142,7 @@ impl<'s> Learner<'s> {
             let outputs = self.network.outputs(&bound, &features);
             let losses = self.network.losses(&outputs, &targets).map_err(training)?;
             sweep::balanced(&losses, &[features], &bound, &self.params, &mut self.balance)
-                .map_err(training)?
+                .map_err(diverged)?
         };
         // Nothing looks at the parameters any more, so the optimiser may write in place.
         tape.reset();
@@ -159,7 +162,21 @@ impl<'s> Learner<'s> {
                 score.add(&task.score(output.tensor().map_err(training)?, target).map_err(training)?);
             }
         }
-        Ok(scores)
+        // The last step of an epoch may have broken what no later step will notice.
+        match scores.iter().position(|score| !score.loss().is_finite()) {
+            Some(index) => Err(diverged(MtlError::NotFinite { what: "test losses", index })),
+            None => Ok(scores),
+        }
+    }
+
+    /// The error with the place in the training where it came up.
+    fn during(&self, epoch: usize, part: &str, error: Error) -> Error {
+        match error {
+            Error::Training(text) => {
+                Error::Training(format!("{} network, epoch {epoch}, {part}: {text}", self.model))
+            }
+            other => other,
+        }
     }
 
     fn outputs(&self, test: &Samples, batch: &[usize]) -> Result<Vec<Eager>, Error> {

@@ -9,7 +9,6 @@ use tress::mtl::balance::Method;
 use tress::mtl::measure::{Better, delta_m};
 use tress::tensor::parallel;
 
-use crate::data::multimnist::TEST_COMPOSITES;
 use crate::data::{Source, Split};
 use crate::error::Error;
 use crate::history::{History, RunResult};
@@ -34,6 +33,10 @@ pub fn run(settings: &Settings) -> Result<(), Error> {
     let interrupt = Interrupt::watch()?;
     let library = settings.library();
     let train = Source::read(&library, settings.set, Split::Train)?;
+    let train = match settings.samples {
+        Some(count) => train.with_count(count),
+        None => train,
+    };
     let test = Source::read(&library, settings.set, Split::Test)?;
     let now = SystemTime::now();
     let mut folder = RunFolder::create(settings, now)?;
@@ -55,6 +58,8 @@ pub fn run(settings: &Settings) -> Result<(), Error> {
         progress.abandon();
     }
     let (result, weights) = outcome?;
+    // A stop that came too late for the last batch still is one: weights and report belong to a run that was let finish.
+    interrupt.check(|| format!("after the last batch; {} keeps the metrics", folder.path().display()))?;
     folder.write(WEIGHTS, &weights)?;
     folder.write(REPORT, report::page(&result, settings, now).as_bytes())?;
     say(&report::table(&result));
@@ -89,11 +94,13 @@ fn train_all(
         |history: &History, name: &str| history.last(name).map_or(f64::NAN, |task| task.test_accuracy);
     let ours: Vec<f64> = names.iter().map(|name| accuracy(&joint, name)).collect();
     let alone: Vec<f64> = names.iter().zip(&single).map(|(name, history)| accuracy(history, name)).collect();
-    // A single-task network that never once is right leaves nothing to compare with.
+    // Negative where the joint network is better. A single-task network that never once is right leaves nothing to compare with.
     let delta_m = delta_m(&ours, &alone, &[Better::Higher; 2]).unwrap_or(f64::NAN);
-    let samples = network.answers(&test, SHOWN.min(TEST_COMPOSITES))?;
+    let samples = network.answers(&test, SHOWN)?;
     let tasks = names.iter().map(|name| (*name).to_owned()).collect();
-    Ok((RunResult { tasks, joint, single, delta_m, samples }, network.weights()))
+    let (train_pictures, test_pictures) = (train.count(), test.len());
+    let result = RunResult { tasks, joint, single, delta_m, train_pictures, test_pictures, samples };
+    Ok((result, network.weights()))
 }
 
 fn method(balance: Balance) -> Method {
@@ -102,6 +109,16 @@ fn method(balance: Balance) -> Method {
         Balance::Uncertainty => Method::Uncertainty,
         Balance::Pcgrad => Method::PcGrad,
         Balance::Mgda => Method::Mgda,
+    }
+}
+
+/// What the library reports of a step or a test; numbers that ran away get the advice that helps.
+fn diverged(error: tress::mtl::Error) -> Error {
+    match error {
+        tress::mtl::Error::NotFinite { .. } => {
+            Error::Training("the loss is not a finite number any more; choose a lower --lr".to_owned())
+        }
+        other => training(other),
     }
 }
 
