@@ -1,0 +1,23 @@
+//! What the author of a model needs, in one line: `use tress::prelude::*;`.
+//!
+//! The traits [`Pointwise`], [`Arrange`], [`Reduce`] and [`Fused`] are what every kind of value can do beyond `+ - * /`.
+//! Left out on purpose: errors (each crate has its own, and `?` into a `Box<dyn Error>` takes them all), and whatever
+//! only extends the library, such as [`Op`](crate::autograd::Op).
+
+pub use crate::tensor::pointwise::{Map, Zip};
+pub use crate::tensor::{Axes, Shape, Tensor, Window};
+
+pub use crate::autograd::{
+    Arrange, Dual, Eager, Fused, Outline, Pointwise, Reduce, Stacked, Symbol, Tape, Value, Var,
+};
+
+pub use crate::nn::{
+    Adam, Batches, Bound, Conv2d, CrossEntropy, Dense, Dropout, Flatten, GlobalMeanPool, Gradient, Init,
+    Labels, Layer, LayerNorm, MaxPool2d, MeanPool2d, Optimiser, Params, Schedule, Scope, Sequential, Sgd,
+    SpatialDropout, cross_entropy, mse,
+};
+
+pub use crate::mtl::balance::{Equal, Method, Mgda, PcGrad, Uncertainty, Weighting};
+pub use crate::mtl::measure::{Better, delta_m};
+pub use crate::mtl::network::{Input, Network, Objective, Score, Targets, Task, lenet};
+pub use crate::mtl::sweep::{Balanced, balanced};

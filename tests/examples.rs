@@ -1,0 +1,23 @@
+//! Every example runs, and what it asserts holds.
+
+#[path = "../examples/hessian.rs"]
+pub mod hessian;
+#[path = "../examples/tape.rs"]
+pub mod tape;
+#[path = "../examples/two_tasks.rs"]
+pub mod two_tasks;
+
+#[test]
+fn tape_agrees_with_the_chain_rule_by_hand() {
+    tape::main().unwrap();
+}
+
+#[test]
+fn hessian_agrees_with_its_formula() {
+    hessian::main().unwrap();
+}
+
+#[test]
+fn two_tasks_are_learned() {
+    two_tasks::main().unwrap();
+}
