@@ -2,7 +2,6 @@
 
 use crate::storage::Buffer;
 use crate::{Element, Float, parallel};
-use alloc::vec;
 
 /// Numbers that one task moves.
 const TASK: usize = 1 << 15;
@@ -30,29 +29,31 @@ pub(crate) fn scatter_add<T: Float>(g: &[T], index: &[u32], len: usize, inner: u
     if out.is_empty() {
         return;
     }
-    // A counting sort: `order[starts[l]..starts[l + 1]]` are the `k` that go to `l`, rising.
-    let mut starts = vec![0usize; len + 1];
+    // A counting sort. The first place of `l` stands at `starts[l + 1]` and moves on as places are taken, so that in the
+    // end `order[starts[l]..starts[l + 1]]` are the `k` that go to `l`, rising.
+    let mut starts = Buffer::<u32>::zeros(len + 2);
+    let starts = starts.make_mut();
     for &at in index {
-        starts[at as usize + 1] += 1;
+        starts[at as usize + 2] += 1;
     }
     for l in 0..len {
-        starts[l + 1] += starts[l];
+        starts[l + 2] += starts[l + 1];
     }
     let mut order = Buffer::<u32>::stale(index.len());
     let order = order.make_mut();
-    let mut next = starts.clone();
     for (k, &at) in index.iter().enumerate() {
-        order[next[at as usize]] = k as u32;
-        next[at as usize] += 1;
+        let place = &mut starts[at as usize + 1];
+        order[*place as usize] = k as u32;
+        *place += 1;
     }
 
     let rows = (TASK / inner).max(1);
-    let order = &*order;
+    let (order, starts) = (&*order, &*starts);
     parallel::for_each_piece(out, rows * inner, |task, out| {
         for (i, out) in out.chunks_exact_mut(inner).enumerate() {
             let (o, l) = ((task * rows + i) / len, (task * rows + i) % len);
             out.fill(T::ZERO);
-            for &k in &order[starts[l]..starts[l + 1]] {
+            for &k in &order[starts[l] as usize..starts[l + 1] as usize] {
                 let from = (o * index.len() + k as usize) * inner;
                 out.iter_mut().zip(&g[from..from + inner]).for_each(|(out, &g)| *out = *out + g);
             }
