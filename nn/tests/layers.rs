@@ -1,5 +1,6 @@
 //! Layers against PyTorch's numbers, on every kind of value, and their derivatives.
 
+#[path = "../../tests/common/fixture.rs"]
 mod fixture;
 
 use fixture::{Fixture, assert_near};

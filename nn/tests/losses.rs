@@ -1,5 +1,6 @@
 //! Losses against PyTorch's numbers: values, gradients, products with the Hessian.
 
+#[path = "../../tests/common/fixture.rs"]
 mod fixture;
 
 use fixture::{Fixture, assert_near};

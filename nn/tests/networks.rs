@@ -1,5 +1,6 @@
 //! Whole networks against PyTorch's numbers: a trunk under two heads, and the Hessian of a small one.
 
+#[path = "../../tests/common/fixture.rs"]
 mod fixture;
 
 use fixture::{Fixture, assert_near};

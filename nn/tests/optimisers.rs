@@ -1,5 +1,6 @@
 //! Optimisers, schedules and clipping against PyTorch's numbers.
 
+#[path = "../../tests/common/fixture.rs"]
 mod fixture;
 
 use fixture::{Fixture, assert_near};
