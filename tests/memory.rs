@@ -1,0 +1,119 @@
+//! From the third training step on, nothing the size of a tensor is asked of the system.
+
+#[path = "common/training.rs"]
+mod training;
+
+use std::alloc::{GlobalAlloc, Layout, System};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed};
+
+use training::{Learner, Samples};
+use tress::mtl::balance::Method;
+use tress::tensor::{parallel, pool};
+
+/// The system's allocator, with figures of what is asked of it.
+struct Counting;
+
+static COUNTING: AtomicBool = AtomicBool::new(false);
+static REQUESTS: AtomicUsize = AtomicUsize::new(0);
+static BYTES: AtomicUsize = AtomicUsize::new(0);
+static LARGEST: AtomicUsize = AtomicUsize::new(0);
+
+fn count(bytes: usize) {
+    if COUNTING.load(Relaxed) {
+        REQUESTS.fetch_add(1, Relaxed);
+        BYTES.fetch_add(bytes, Relaxed);
+        LARGEST.fetch_max(bytes, Relaxed);
+    }
+}
+
+// SAFETY: every call is handed on to the system's allocator as it came.
+unsafe impl GlobalAlloc for Counting {
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        count(layout.size());
+        // SAFETY: as the caller's.
+        unsafe { System.alloc(layout) }
+    }
+
+    unsafe fn alloc_zeroed(&self, layout: Layout) -> *mut u8 {
+        count(layout.size());
+        // SAFETY: as the caller's.
+        unsafe { System.alloc_zeroed(layout) }
+    }
+
+    unsafe fn realloc(&self, old: *mut u8, layout: Layout, size: usize) -> *mut u8 {
+        count(size);
+        // SAFETY: as the caller's.
+        unsafe { System.realloc(old, layout, size) }
+    }
+
+    unsafe fn dealloc(&self, old: *mut u8, layout: Layout) {
+        // SAFETY: as the caller's.
+        unsafe { System.dealloc(old, layout) }
+    }
+}
+
+#[global_allocator]
+static ALLOCATOR: Counting = Counting;
+
+/// Requests, bytes and the largest request of the system while `work` runs.
+fn counted(work: impl FnOnce()) -> [usize; 3] {
+    for figure in [&REQUESTS, &BYTES, &LARGEST] {
+        figure.store(0, Relaxed);
+    }
+    COUNTING.store(true, Relaxed);
+    work();
+    COUNTING.store(false, Relaxed);
+    [REQUESTS.load(Relaxed), BYTES.load(Relaxed), LARGEST.load(Relaxed)]
+}
+
+/// Lists with an entry for each operation of the program are below this; most tensors of the network are above.
+const SMALL: usize = 8192;
+/// What the labels of one sample of one task take: three lists, and what they outgrew while they were filled.
+const LABELS: usize = 64;
+
+/// What a step asks of the system in steady state; fails if that is tensor memory.
+fn steady_step(method: Method, count: usize) -> [usize; 3] {
+    let batch: Vec<usize> = (0..count).collect();
+    let samples = Samples::new(count, 3);
+    let mut learner = Learner::new(method, 5);
+    let before = pool::stats().requests;
+    let first = counted(|| drop(learner.step(&samples, &batch)));
+    assert!(first[2] > 100_000 && pool::stats().requests > before, "the first step does: {first:?}");
+    learner.step(&samples, &batch);
+
+    let steady = pool::stats();
+    let mut each = Vec::with_capacity(4);
+    for _ in 0..4 {
+        each.push(counted(|| drop(learner.step(&samples, &batch))));
+    }
+    let now = pool::stats();
+    assert_eq!(now.requests, steady.requests, "{method}: the pool asked the system for memory");
+    assert_eq!((now.live, now.peak), (steady.live, steady.peak), "{method}: tensors pile up");
+    assert!(each.iter().all(|step| step[2] <= SMALL), "{method}: {each:?}");
+    assert!(each.iter().all(|step| *step == each[0]), "{method}: steps differ: {each:?}");
+    let [requests, bytes, largest] = each[0];
+    println!(
+        "{method}, {count} samples: {requests} requests a step for {bytes} bytes, at most {largest} at once; tensors take \
+         up to {} bytes, asked for {} times before the third step and never since",
+        now.peak,
+        now.requests - before
+    );
+    drop(learner);
+    // So that the next run starts from nothing.
+    pool::trim();
+    pool::reset_peak();
+    each[0]
+}
+
+// One test alone in this program: another would be counted with it.
+#[test]
+fn training_in_steady_state_allocates_no_tensor_memory() {
+    for method in Method::ALL {
+        parallel::with_threads(1, || {
+            let (few, many) = (32, 96);
+            let [small, large] = [few, many].map(|count| steady_step(method, count));
+            let growth = large[1] - small[1];
+            assert!(growth <= 2 * LABELS * (many - few), "{method}: {growth} bytes more for more samples");
+        });
+    }
+}
