@@ -98,9 +98,9 @@ pub fn say(line: &str) {
     let _ = writeln!(out, "{line}").and_then(|()| out.flush());
 }
 
-/// An epoch beside a bar.
+/// The epoch that now runs, beside a bar, with the accuracies after the one before it; after the last one, that.
 fn in_short(metrics: &EpochMetrics, epochs: usize) -> String {
-    let mut text = format!("epoch {}/{epochs}", metrics.epoch);
+    let mut text = format!("epoch {}/{epochs}", (metrics.epoch + 1).min(epochs));
     for task in &metrics.tasks {
         text.push_str(&format!("  {} {:.2} %", task.task, 100.0 * task.test_accuracy));
     }

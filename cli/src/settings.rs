@@ -13,7 +13,7 @@ use crate::error::Error;
 
 /// One network, several tasks: train it, compare it with single-task networks, and get a report.
 #[derive(Debug, Parser)]
-#[command(name = "tress", version, about, args_conflicts_with_subcommands = true)]
+#[command(name = "tress", version, max_term_width = 100, args_conflicts_with_subcommands = true)]
 #[command(after_help = "Without a command, tress trains: `tress` is `tress train`.")]
 struct CommandLine {
     #[command(subcommand)]
@@ -85,7 +85,7 @@ struct TrainArgs {
     /// Passes over the training pictures, for each network
     #[arg(long, default_value_t = 15, value_name = "N", value_parser = between::<1, 100_000>, allow_negative_numbers = true)]
     epochs: usize,
-    /// Training pictures in one epoch [default: 20000, or as many as there are left pictures if those are more]
+    /// Training pictures in one epoch [default: 20000, or one for each left picture where there are more]
     #[arg(long, value_name = "N", value_parser = between::<1, 1_000_000>, allow_negative_numbers = true)]
     samples: Option<usize>,
     /// Pictures in one training step

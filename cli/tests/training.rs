@@ -146,12 +146,8 @@ fn a_run_learns_and_leaves_settings_metrics_weights_and_a_report() {
     for word in ["http:", "https:", "src=", "href=", "url(", "@import", "<script", "<link", "NaN"] {
         assert!(!outside.contains(word), "{word}");
     }
-    assert_eq!(
-        report.matches("<figure class=\"chart\"").count(),
-        5,
-        "loss and accuracy of two tasks, weights"
-    );
-    assert_eq!(report.matches("<figure class=\"sample\"").count(), 24);
+    assert_eq!(report.matches("<figure class=\"chart\"").count(), 4, "loss and accuracy of two tasks");
+    assert_eq!(report.matches("<figure class=\"sample\"").count(), 30);
 
     let text = String::from_utf8(output.stdout).unwrap();
     assert!(output.stderr.is_empty(), "{}", String::from_utf8_lossy(&output.stderr));
@@ -214,7 +210,8 @@ fn every_set_and_every_balance_trains() {
         let text = String::from_utf8(finished(tress(&place.0, &line)).stdout).unwrap();
         assert_eq!(place.metrics(&run).len(), 3, "{run}");
         let report = String::from_utf8(place.read(&format!("{run}/{REPORT}"))).unwrap();
-        assert!(report.contains("Task weights"), "{run}");
+        // The weights of `equal` never move; there is nothing to draw.
+        assert_eq!(report.contains("Task weights"), balance != "equal", "{run}");
         assert_eq!(report.contains("Zalando"), set != "multimnist");
         assert_eq!(text.lines().filter(|line| line.contains("epoch 1/1")).count(), 3, "{text}");
     }

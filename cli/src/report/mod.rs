@@ -174,7 +174,10 @@ fn weights(html: &mut String, result: &RunResult) {
         .map(|(task, (name, class))| series(Some(&result.joint), task, name, class, true, |m| m.weight))
         .filter(|series| !series.points.is_empty())
         .collect();
-    if curves.is_empty() {
+    // Weights that never move, those of `equal`, are told by the method's name already.
+    let mut all = curves.iter().flat_map(|series| series.points.iter().map(|&(_, weight)| weight));
+    let first = all.next();
+    if all.all(|weight| Some(weight) == first) {
         return;
     }
     let _ = write!(html, "<h2>Task weights</h2>\n<ul class=\"legend\">\n");
@@ -456,6 +459,17 @@ pub(crate) mod tests {
         assert_eq!(html.matches("<svg viewBox=\"0 0 520 300\"").count(), 5);
         assert_eq!(html.matches("<img").count(), 20);
         assert!(!html.contains("Zalando"));
+    }
+
+    #[test]
+    fn weights_that_never_move_have_no_chart() {
+        let mut result = made_up(15);
+        for task in result.joint.epochs.iter_mut().flat_map(|epoch| &mut epoch.tasks) {
+            task.weight = Some(1.0);
+        }
+        let html = page(&result, &settings(), UNIX_EPOCH);
+        assert!(!html.contains("Task weights"));
+        assert_eq!(html.matches("<svg viewBox=\"0 0 520 300\"").count(), 4);
     }
 
     #[test]

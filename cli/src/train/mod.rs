@@ -21,7 +21,7 @@ use learner::Learner;
 use samples::Samples;
 
 /// How many test pictures the report shows.
-const SHOWN: usize = 24;
+const SHOWN: usize = 30;
 
 /// Trains as `settings` say, and leaves a run folder.
 ///
