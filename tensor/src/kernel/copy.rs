@@ -138,19 +138,38 @@ impl Turn {
                 let rows = first..(first + TILE).min(self.lengths[self.dense]);
                 for start in (0..self.lengths[last]).step_by(TILE) {
                     let columns = start..(start + TILE).min(self.lengths[last]);
-                    for row in rows.clone() {
-                        let from = from + row as isize * self.from[self.dense];
+                    let mut tile = [[T::default(); TILE]; TILE];
+                    // Read along the source's dense axis, turn in the first-level cache, write along the result's.
+                    for (column, line) in columns.clone().zip(&mut tile) {
+                        let place = from
+                            + column as isize * self.from[last]
+                            + rows.start as isize * self.from[self.dense];
+                        line_from(data, place, self.from[self.dense], &mut line[..rows.len()]);
+                    }
+                    for (i, row) in rows.clone().enumerate() {
                         let at = to + row * self.to[self.dense] + columns.start;
                         debug_assert!(at + columns.len() <= len);
                         // SAFETY: each (strip, row, stretch of columns) has its own places in the result, and this part
                         // is gone before the next one is taken.
                         let out = unsafe { out.part(at, columns.len()) };
-                        for (slot, column) in out.iter_mut().zip(columns.clone()) {
-                            *slot = data[(from + column as isize * self.from[last]) as usize];
+                        for (slot, line) in out.iter_mut().zip(&tile) {
+                            *slot = line[i];
                         }
                     }
                 }
             }
         });
+    }
+}
+
+/// Numbers that lie side by side, rising or falling.
+#[inline(always)]
+fn line_from<T: Element>(data: &[T], place: isize, stride: isize, line: &mut [T]) {
+    if stride == 1 {
+        line.copy_from_slice(&data[place as usize..][..line.len()]);
+    } else {
+        let first = (place + stride * (line.len() as isize - 1)) as usize;
+        line.copy_from_slice(&data[first..][..line.len()]);
+        line.reverse();
     }
 }

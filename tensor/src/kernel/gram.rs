@@ -1,14 +1,15 @@
 //! Inner products in double precision, whatever the numbers are: lengths of gradients, and Gramians of their rows.
 
 use super::disjoint::Disjoint;
-use crate::simd::{Kernel, Lanes};
+use crate::pointwise::Real;
+use crate::simd::{Kernel, Lanes, Vector};
 use crate::storage::Buffer;
 use crate::{Float, parallel};
 
 /// Numbers of each row that one task takes; the tasks' results are added in their order.
 const PART: usize = 1 << 15;
-/// Numbers of each row that are widened at a time: eight rows of them fill the first-level cache.
-const CHUNK: usize = 512;
+/// Numbers of each row that are widened at a time: eight rows of them fill half the first-level cache.
+const CHUNK: usize = 256;
 /// Sums that take turns; the compiler keeps them in registers.
 const TURNS: usize = 32;
 
@@ -89,7 +90,7 @@ pub(crate) fn gram<T: Float>(rows: &[T], count: usize, out: &mut [f64]) {
         parallel::for_each(parts, |i| {
             // SAFETY: each part has its own Gramian.
             let out = unsafe { sums.part(i * count * count, count * count) };
-            T::dispatch(Gram { rows, count, len, columns: i * PART..((i + 1) * PART).min(len), out });
+            f64::dispatch(Gram { rows, count, len, columns: i * PART..((i + 1) * PART).min(len), out });
         });
     }
     out.fill(0.0);
@@ -111,13 +112,14 @@ struct Gram<'a, T> {
     out: &'a mut [f64],
 }
 
-impl<T: Float> Kernel<T> for Gram<'_, T> {
+impl<T: Float> Kernel<f64> for Gram<'_, T> {
     type Output = ();
 
     /// Each chunk is widened once, and then serves all pairs of rows from the cache. Writes the upper triangle.
     #[inline(always)]
-    fn run<I: Lanes<T>>(self, _: I) {
+    fn run<I: Lanes<f64>>(self, isa: I) {
         let Self { rows, count, len, columns, out } = self;
+        let lanes = I::V::LANES;
         let mut wide = Buffer::<f64>::zeros(count * CHUNK);
         let wide = wide.make_mut();
         for start in columns.clone().step_by(CHUNK) {
@@ -128,15 +130,26 @@ impl<T: Float> Kernel<T> for Gram<'_, T> {
                 wide[width..].fill(0.0);
             }
             for i in 0..count {
-                for j in i..count {
-                    let (a, b) = (&wide[i * CHUNK..][..CHUNK], &wide[j * CHUNK..][..CHUNK]);
-                    let mut sums = [0.0; TURNS];
-                    for (a, b) in a.chunks_exact(TURNS).zip(b.chunks_exact(TURNS)) {
-                        for n in 0..TURNS {
-                            sums[n] += a[n] * b[n];
+                let a = wide[i * CHUNK..][..CHUNK].as_ptr();
+                // Four partners at a time, so that a register of row `i` is loaded once for four products.
+                for first in (i..count).step_by(4) {
+                    let partner = |n: usize| (first + n).min(count - 1);
+                    let b = [0, 1, 2, 3].map(|n| wide[partner(n) * CHUNK..][..CHUNK].as_ptr());
+                    let mut sums = [[isa.splat(0.0); 4]; 2];
+                    let mut at = 0;
+                    while at < CHUNK {
+                        for (turn, sums) in sums.iter_mut().enumerate() {
+                            let at = at + turn * lanes;
+                            for (sum, b) in sums.iter_mut().zip(b) {
+                                // SAFETY: all chunks have `CHUNK` numbers, a multiple of two registers of any width.
+                                *sum = unsafe { isa.load(a.add(at)).mul_add(isa.load(b.add(at)), *sum) };
+                            }
                         }
+                        at += 2 * lanes;
                     }
-                    out[i * count + j] += tree(sums);
+                    for n in 0..4.min(count - first) {
+                        out[i * count + first + n] += (sums[0][n] + sums[1][n]).sum();
+                    }
                 }
             }
         }

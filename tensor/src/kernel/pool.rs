@@ -3,7 +3,8 @@
 //! The maximum of a window is its *first* largest element in row-major order, or its first NaN; padding never is. Means
 //! count padded elements as zeros, so that every window is divided by its full size.
 
-use crate::simd::{Kernel, Lanes};
+use crate::pointwise::Real;
+use crate::simd::{Kernel, Lanes, Vector};
 use crate::{Float, Window, parallel};
 
 /// Numbers that one task reads.
@@ -120,9 +121,8 @@ struct Max<'a, T> {
 impl<T: Float> Kernel<T> for Max<'_, T> {
     type Output = ();
 
-    /// Plain loops, which the compiler turns into the instruction set's vectors where windows are 2 x 2.
     #[inline(always)]
-    fn run<I: Lanes<T>>(self, _: I) {
+    fn run<I: Lanes<T>>(self, isa: I) {
         let Self { x, window, output: [rows, columns], role, out } = self;
         let [height, width] = window.input;
         let (input, output) = (height * width, rows * columns);
@@ -142,7 +142,7 @@ impl<T: Float> Kernel<T> for Max<'_, T> {
                         if halving && same {
                             let (top, bottom) =
                                 (&x[2 * p * width..][..width], &x[(2 * p + 1) * width..][..width]);
-                            halve(top, bottom, out);
+                            halve(isa, top, bottom, out);
                             continue;
                         }
                         for (q, slot) in out.iter_mut().enumerate() {
@@ -161,7 +161,7 @@ impl<T: Float> Kernel<T> for Max<'_, T> {
                             let (top, bottom) =
                                 (&x[2 * p * width..][..width], &x[(2 * p + 1) * width..][..width]);
                             let (out_top, out_bottom) = out[2 * p * width..][..2 * width].split_at_mut(width);
-                            spread(top, bottom, g, out_top, out_bottom);
+                            spread(isa, top, bottom, g, out_top, out_bottom);
                         }
                         out[2 * rows * width..].fill(T::ZERO);
                         continue;
@@ -202,36 +202,109 @@ fn first_largest<T: Float>(
     best.map(|(at, _)| at)
 }
 
+/// Which lanes of `b` are to be taken over those of `a`, which come first: `b > a`, or NaN beside a number.
 #[inline(always)]
-fn later<T: Float>(a: T, b: T) -> T {
-    if beats(b, a) { b } else { a }
+fn lanes_beat<V: Vector>(b: V, a: V) -> V::Bits {
+    // Equal is what NaN is not even to itself: where `b` is NaN the second choice asks whether `a` is a number.
+    let one = b.of(1.0);
+    let zero = b.of(0.0);
+    let larger = V::select(b.gt(&a), one, zero);
+    let nan_first = V::select(a.equal(&a), one, zero);
+    V::select(b.equal(&b), larger, nan_first).gt(&zero)
+}
+
+/// The first largest of `a` and `b`.
+#[inline(always)]
+fn lanes_later<V: Vector>(a: V, b: V) -> V {
+    V::select(lanes_beat(b, a), b, a)
+}
+
+/// Registers `q ..` of windows: the even and odd columns of a row from column `2 q` on, and how many windows they hold.
+///
+/// # Safety
+/// `row` is valid for reading `2 n` numbers, and `q < n`.
+#[inline(always)]
+unsafe fn columns<T: Float, I: Lanes<T>>(isa: I, row: *const T, q: usize, n: usize) -> (I::V, I::V) {
+    let lanes = I::V::LANES;
+    let count = 2 * (n - q);
+    // SAFETY: as the caller promises; only numbers below `2 n` are read.
+    unsafe {
+        let at = row.add(2 * q);
+        if count >= 2 * lanes {
+            return isa.load(at).uncouple(isa.load(at.add(lanes)));
+        }
+        let (first, second) = (count.min(lanes), count.saturating_sub(lanes));
+        isa.load_first(first, at).uncouple(isa.load_first(second, at.add(first)))
+    }
 }
 
 /// The maxima of two rows' 2 x 2 windows.
 #[inline(always)]
-fn halve<T: Float>(top: &[T], bottom: &[T], out: &mut [T]) {
-    for ((top, bottom), out) in top.chunks_exact(2).zip(bottom.chunks_exact(2)).zip(out) {
-        *out = later(later(top[0], top[1]), later(bottom[0], bottom[1]));
+fn halve<T: Float, I: Lanes<T>>(isa: I, top: &[T], bottom: &[T], out: &mut [T]) {
+    let n = out.len();
+    let (top, bottom) = (top[..2 * n].as_ptr(), bottom[..2 * n].as_ptr());
+    for q in (0..n).step_by(I::V::LANES) {
+        // SAFETY: both rows have `2 n` numbers and the result `n`.
+        unsafe {
+            let ((a, b), (c, d)) = (columns(isa, top, q, n), columns(isa, bottom, q, n));
+            let largest = lanes_later(lanes_later(a, b), lanes_later(c, d));
+            largest.store_first((n - q).min(I::V::LANES), out.as_mut_ptr().add(q));
+        }
     }
 }
 
 /// `g` to the first maximum of each of two rows' 2 x 2 windows, zero elsewhere.
 #[inline(always)]
-fn spread<T: Float>(top: &[T], bottom: &[T], g: &[T], out_top: &mut [T], out_bottom: &mut [T]) {
-    let even = 2 * g.len();
-    let rows = top.chunks_exact(2).zip(bottom.chunks_exact(2)).zip(g);
-    let outs = out_top.chunks_exact_mut(2).zip(out_bottom.chunks_exact_mut(2));
-    for (((top, bottom), &g), (out_top, out_bottom)) in rows.zip(outs) {
-        let (right, low_right) = (beats(top[1], top[0]), beats(bottom[1], bottom[0]));
-        let low = beats(later(bottom[0], bottom[1]), later(top[0], top[1]));
-        let at = |here: bool| if here { g } else { T::ZERO };
-        out_top[0] = at(!low & !right);
-        out_top[1] = at(!low & right);
-        out_bottom[0] = at(low & !low_right);
-        out_bottom[1] = at(low & low_right);
+fn spread<T: Float, I: Lanes<T>>(
+    isa: I,
+    top: &[T],
+    bottom: &[T],
+    g: &[T],
+    out_top: &mut [T],
+    out_bottom: &mut [T],
+) {
+    let (n, lanes) = (g.len(), I::V::LANES);
+    out_top[2 * n..].fill(T::ZERO);
+    out_bottom[2 * n..].fill(T::ZERO);
+    let (top, bottom) = (top[..2 * n].as_ptr(), bottom[..2 * n].as_ptr());
+    let (out_top, out_bottom) = (out_top[..2 * n].as_mut_ptr(), out_bottom[..2 * n].as_mut_ptr());
+    let zero = isa.splat(T::ZERO);
+    for q in (0..n).step_by(lanes) {
+        // SAFETY: all four rows have `2 n` numbers and `g` has `n`.
+        unsafe {
+            let ((a, b), (c, d)) = (columns(isa, top, q, n), columns(isa, bottom, q, n));
+            let g = isa.load_first((n - q).min(lanes), g.as_ptr().add(q));
+            let low = lanes_beat(lanes_later(c, d), lanes_later(a, b));
+            let (upper, lower) = (I::V::select(low, zero, g), I::V::select(low, g, zero));
+            for (part, right, to) in
+                [(upper, lanes_beat(b, a), out_top), (lower, lanes_beat(d, c), out_bottom)]
+            {
+                let even = I::V::select(right, zero, part);
+                let odd = I::V::select(right, part, zero);
+                let (first, second) = even.couple(odd);
+                let (count, to) = (2 * (n - q), to.add(2 * q));
+                if count >= 2 * lanes {
+                    first.store(to);
+                    second.store(to.add(lanes));
+                } else {
+                    first.store_first(count.min(lanes), to);
+                    if count > lanes {
+                        second.store_first(count - lanes, to.add(lanes));
+                    }
+                }
+            }
+        }
     }
-    out_top[even..].fill(T::ZERO);
-    out_bottom[even..].fill(T::ZERO);
+}
+
+/// The sums of two rows' 2 x 2 windows, times `share`.
+#[inline(always)]
+fn halve_sums<T: Float>(top: &[T], bottom: &[T], share: T, out: &mut [T]) {
+    let (top, bottom) = (&top.as_chunks::<2>().0[..out.len()], &bottom.as_chunks::<2>().0[..out.len()]);
+    for (q, out) in out.iter_mut().enumerate() {
+        let ([a, b], [c, d]) = (top[q], bottom[q]);
+        *out = (((a + b) + c) + d) * share;
+    }
 }
 
 /// `out[plane, p, q]` = the mean of each window of `x`, padding counted as zeros.
@@ -281,10 +354,17 @@ impl<T: Float> Kernel<T> for Mean<'_, T> {
             return out.fill(T::ZERO);
         }
         let [down, across] = Axis::of(window);
+        let halving = is_halving(window, [rows, columns]);
         let share = T::from_f64(1.0 / (window.kernel[0] * window.kernel[1]) as f64);
         if !transposed {
             for (x, out) in from.chunks_exact(input).zip(out.chunks_exact_mut(output)) {
                 for (p, out) in out.chunks_exact_mut(columns).enumerate() {
+                    if halving {
+                        let (top, bottom) =
+                            (&x[2 * p * width..][..width], &x[(2 * p + 1) * width..][..width]);
+                        halve_sums(top, bottom, share, out);
+                        continue;
+                    }
                     for (q, slot) in out.iter_mut().enumerate() {
                         let mut sum = T::ZERO;
                         for h in down.taps(p) {
@@ -301,6 +381,15 @@ impl<T: Float> Kernel<T> for Mean<'_, T> {
         for (g, out) in from.chunks_exact(output).zip(out.chunks_exact_mut(input)) {
             out.fill(T::ZERO);
             for (p, g) in g.chunks_exact(columns).enumerate() {
+                if halving {
+                    let (top, bottom) = out[2 * p * width..][..2 * width].split_at_mut(width);
+                    for row in [top, bottom] {
+                        for (pair, &g) in row.as_chunks_mut::<2>().0.iter_mut().zip(g) {
+                            *pair = [g * share; 2];
+                        }
+                    }
+                    continue;
+                }
                 for (q, &g) in g.iter().enumerate() {
                     let part = g * share;
                     for h in down.taps(p) {

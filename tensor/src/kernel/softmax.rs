@@ -1,7 +1,7 @@
 //! Softmax, log-softmax and log-sum-exp along the last axis, and the gradients of the first two: one pass over each row.
 
 use super::copy::copy;
-use crate::pointwise::{Real, Zip};
+use crate::pointwise::Real;
 use crate::simd::{Kernel, Lanes, Vector};
 use crate::view::View;
 use crate::{Float, parallel};
@@ -89,30 +89,30 @@ pub(crate) fn log_sum_exp<T: Float>(x: View<'_, T>, width: usize, out: &mut [T])
     }
 }
 
-/// The largest number of a row, NaN if there is one.
+/// The largest number of a row, NaNs left aside: a NaN makes the row's sum NaN, which is enough.
 #[inline(always)]
 fn largest<T: Float, I: Lanes<T>>(isa: I, x: *const T, width: usize) -> T {
     let lanes = I::V::LANES;
-    let whole = width - width % lanes;
-    let mut best = [isa.splat(T::NEG_INFINITY); 2];
+    let larger = |a: I::V, b: I::V| I::V::select(b.gt(&a), b, a);
+    let mut best = [isa.splat(T::NEG_INFINITY); 4];
+    let mut i = 0;
     // SAFETY: the callers pass a row of `width` numbers; no register holds more than 16.
     unsafe {
-        let mut i = 0;
-        while i + 2 * lanes <= whole {
-            best[0] = Zip::Max.f(best[0], isa.load(x.add(i)));
-            best[1] = Zip::Max.f(best[1], isa.load(x.add(i + lanes)));
-            i += 2 * lanes;
+        while i + 4 * lanes <= width {
+            for (n, best) in best.iter_mut().enumerate() {
+                *best = larger(*best, isa.load(x.add(i + n * lanes)));
+            }
+            i += 4 * lanes;
         }
-        if i < whole {
-            best[0] = Zip::Max.f(best[0], isa.load(x.add(i)));
-        }
-        let mut rest = [T::NEG_INFINITY; 16];
-        if whole < width {
-            isa.load_first(width - whole, x.add(whole)).store_first(width - whole, rest.as_mut_ptr());
-            best[1] = Zip::Max.f(best[1], isa.load(rest.as_ptr()));
+        while i < width {
+            let count = (width - i).min(lanes);
+            let mut rest = [T::NEG_INFINITY; 16];
+            isa.load_first(count, x.add(i)).store_first(count, rest.as_mut_ptr());
+            best[0] = larger(best[0], isa.load(rest.as_ptr()));
+            i += lanes;
         }
     }
-    Zip::Max.f(best[0], best[1]).largest()
+    larger(larger(best[0], best[2]), larger(best[1], best[3])).largest()
 }
 
 /// The sum of `exp(x - shift)` over a row; writes the terms to `to` if there is such a place.
@@ -273,8 +273,8 @@ impl<T: Float> Kernel<T> for LogSums<'_, T> {
         for (x, slot) in self.x.chunks(self.width).zip(self.out) {
             let shift = largest(isa, x.as_ptr(), self.width);
             if !shift.is_finite() {
-                // All minus infinity, or one infinity or NaN: the largest is the answer.
-                *slot = shift;
+                // All minus infinity, or an infinity: that is the answer, unless there is a NaN.
+                *slot = x.iter().fold(shift, |sum, &x| if x.equal(&x) { sum } else { x });
                 continue;
             }
             *slot = shift + ln(isa, sum_exp(isa, x.as_ptr(), self.width, shift, None));

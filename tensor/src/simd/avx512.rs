@@ -130,6 +130,30 @@ impl Vector for F32x16 {
         unsafe { self.write_first(count, to) }
     }
     #[inline(always)]
+    fn uncouple(self, next: Self) -> (Self, Self) {
+        // SAFETY: `self` is the proof of the instruction set.
+        unsafe {
+            let even = _mm512_set_epi32(30, 28, 26, 24, 22, 20, 18, 16, 14, 12, 10, 8, 6, 4, 2, 0);
+            let odd = _mm512_set_epi32(31, 29, 27, 25, 23, 21, 19, 17, 15, 13, 11, 9, 7, 5, 3, 1);
+            (
+                Self(_mm512_permutex2var_ps(self.0, even, next.0)),
+                Self(_mm512_permutex2var_ps(self.0, odd, next.0)),
+            )
+        }
+    }
+    #[inline(always)]
+    fn couple(self, odd: Self) -> (Self, Self) {
+        // SAFETY: `self` is the proof of the instruction set.
+        unsafe {
+            let low = _mm512_set_epi32(23, 7, 22, 6, 21, 5, 20, 4, 19, 3, 18, 2, 17, 1, 16, 0);
+            let high = _mm512_set_epi32(31, 15, 30, 14, 29, 13, 28, 12, 27, 11, 26, 10, 25, 9, 24, 8);
+            (
+                Self(_mm512_permutex2var_ps(self.0, low, odd.0)),
+                Self(_mm512_permutex2var_ps(self.0, high, odd.0)),
+            )
+        }
+    }
+    #[inline(always)]
     fn sum(self) -> f32 {
         // SAFETY: `self` is the proof of the instruction set.
         unsafe {
@@ -163,6 +187,30 @@ impl Vector for F64x8 {
     unsafe fn store_first(self, count: usize, to: *mut f64) {
         // SAFETY: as the caller promises.
         unsafe { self.write_first(count, to) }
+    }
+    #[inline(always)]
+    fn uncouple(self, next: Self) -> (Self, Self) {
+        // SAFETY: `self` is the proof of the instruction set.
+        unsafe {
+            let even = _mm512_set_epi64(14, 12, 10, 8, 6, 4, 2, 0);
+            let odd = _mm512_set_epi64(15, 13, 11, 9, 7, 5, 3, 1);
+            (
+                Self(_mm512_permutex2var_pd(self.0, even, next.0)),
+                Self(_mm512_permutex2var_pd(self.0, odd, next.0)),
+            )
+        }
+    }
+    #[inline(always)]
+    fn couple(self, odd: Self) -> (Self, Self) {
+        // SAFETY: `self` is the proof of the instruction set.
+        unsafe {
+            let low = _mm512_set_epi64(11, 3, 10, 2, 9, 1, 8, 0);
+            let high = _mm512_set_epi64(15, 7, 14, 6, 13, 5, 12, 4);
+            (
+                Self(_mm512_permutex2var_pd(self.0, low, odd.0)),
+                Self(_mm512_permutex2var_pd(self.0, high, odd.0)),
+            )
+        }
     }
     #[inline(always)]
     fn sum(self) -> f64 {

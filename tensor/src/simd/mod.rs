@@ -63,6 +63,12 @@ pub trait Vector: Copy + Real<Mask = <Self as Vector>::Bits> {
     /// `to` is valid for writing `count` numbers.
     unsafe fn store_first(self, count: usize, to: *mut Self::Elem);
 
+    /// The even and the odd lanes of two registers that lie side by side: `(a0 a2 .. b0 b2 .., a1 a3 .. b1 b3 ..)`.
+    fn uncouple(self, next: Self) -> (Self, Self);
+
+    /// The inverse of [`uncouple`](Vector::uncouple): lanes of two registers alternate.
+    fn couple(self, odd: Self) -> (Self, Self);
+
     /// The sum of all lanes, by a fixed tree: halves first, then quarters, and so on.
     fn sum(self) -> Self::Elem;
 

@@ -52,7 +52,8 @@ vector! {
 }
 
 macro_rules! memory {
-    ($name:ident, $elem:ty, $lanes:literal, $dup:ident, $load:ident, $store:ident, $max:ident) => {
+    ($name:ident, $elem:ty, $lanes:literal, $dup:ident, $load:ident, $store:ident, $max:ident,
+     $uzp1:ident, $uzp2:ident, $zip1:ident, $zip2:ident) => {
         impl $name {
             #[inline(always)]
             fn new(_: Neon, x: $elem) -> Self {
@@ -103,6 +104,16 @@ macro_rules! memory {
                 }
             }
             #[inline(always)]
+            fn uncouple(self, next: Self) -> (Self, Self) {
+                // SAFETY: `self` is the proof of the instruction set.
+                unsafe { (Self($uzp1(self.0, next.0)), Self($uzp2(self.0, next.0))) }
+            }
+            #[inline(always)]
+            fn couple(self, odd: Self) -> (Self, Self) {
+                // SAFETY: `self` is the proof of the instruction set.
+                unsafe { (Self($zip1(self.0, odd.0)), Self($zip2(self.0, odd.0))) }
+            }
+            #[inline(always)]
             fn sum(self) -> $elem {
                 let mut lanes = [0.0; $lanes];
                 // SAFETY: the array holds a register.
@@ -122,8 +133,32 @@ macro_rules! memory {
     };
 }
 
-memory!(F32x4, f32, 4, vdupq_n_f32, vld1q_f32, vst1q_f32, vmaxvq_f32);
-memory!(F64x2, f64, 2, vdupq_n_f64, vld1q_f64, vst1q_f64, vmaxvq_f64);
+memory!(
+    F32x4,
+    f32,
+    4,
+    vdupq_n_f32,
+    vld1q_f32,
+    vst1q_f32,
+    vmaxvq_f32,
+    vuzp1q_f32,
+    vuzp2q_f32,
+    vzip1q_f32,
+    vzip2q_f32
+);
+memory!(
+    F64x2,
+    f64,
+    2,
+    vdupq_n_f64,
+    vld1q_f64,
+    vst1q_f64,
+    vmaxvq_f64,
+    vuzp1q_f64,
+    vuzp2q_f64,
+    vzip1q_f64,
+    vzip2q_f64
+);
 
 macro_rules! bits {
     ($($name:ident |$a:ident $(, $b:ident)?| $e:expr;)*) => {$(

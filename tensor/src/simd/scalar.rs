@@ -57,6 +57,14 @@ macro_rules! scalar {
                 }
             }
             #[inline(always)]
+            fn uncouple(self, next: $elem) -> ($elem, $elem) {
+                (self, next)
+            }
+            #[inline(always)]
+            fn couple(self, odd: $elem) -> ($elem, $elem) {
+                (self, odd)
+            }
+            #[inline(always)]
             fn sum(self) -> $elem {
                 self
             }

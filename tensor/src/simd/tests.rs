@@ -55,6 +55,24 @@ impl<T: Float> Kernel<T> for Arithmetic<'_, T> {
             with_nan[i] = T::ONE;
         }
 
+        // Two registers side by side, taken apart and put together.
+        // SAFETY: the slice holds at least two registers.
+        let (even, odd) = unsafe { a.uncouple(isa.load(self.a.as_ptr().add(lanes))) };
+        let (low, high) = even.couple(odd);
+        for (register, place) in [(even, 0), (odd, 1)] {
+            let mut out = [sentinel; 64];
+            // SAFETY: as above.
+            unsafe { register.store(out.as_mut_ptr()) };
+            assert!((0..lanes).all(|i| out[i] == self.a[2 * i + place]), "{:?}", &out[..lanes]);
+        }
+        let mut out = [sentinel; 64];
+        // SAFETY: as above.
+        unsafe {
+            low.store(out.as_mut_ptr());
+            high.store(out.as_mut_ptr().add(lanes));
+        }
+        assert_eq!(out[..2 * lanes], self.a[..2 * lanes]);
+
         // Comparisons and selections, with a NaN and equal numbers among them.
         let mut b = [T::ZERO; 64];
         for i in 0..64 {
