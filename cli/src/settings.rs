@@ -89,10 +89,10 @@ struct TrainArgs {
     #[arg(long, value_name = "N", value_parser = between::<1, 1_000_000>, allow_negative_numbers = true)]
     samples: Option<usize>,
     /// Pictures in one training step
-    #[arg(long, default_value_t = 128, value_name = "N", value_parser = between::<1, 20_000>, allow_negative_numbers = true)]
+    #[arg(long, default_value_t = 64, value_name = "N", value_parser = between::<1, 20_000>, allow_negative_numbers = true)]
     batch: usize,
     /// Highest learning rate (it falls along a cosine)
-    #[arg(long, default_value_t = 0.006, value_name = "RATE", value_parser = rate, allow_negative_numbers = true)]
+    #[arg(long, default_value_t = 0.003, value_name = "RATE", value_parser = rate, allow_negative_numbers = true)]
     lr: f64,
     /// Decides every random choice: the same seed gives the same weights, bit for bit, with any number of threads
     #[arg(long, default_value_t = 1, value_name = "N", allow_negative_numbers = true)]
