@@ -39,6 +39,9 @@ pub(crate) fn copy<T: Element>(x: View<'_, T>, out: &mut [T]) {
 /// # Panics
 /// If `to` reaches outside of `out`.
 pub(crate) fn place<T: Element>(x: View<'_, T>, out: &mut [T], to: &Layout) {
+    if x.layout().len() == 0 {
+        return; // nothing may be told to go anywhere, even outside of `out`
+    }
     assert!(to.span().1 <= out.len(), "a layout reaches outside of its buffer");
     debug_assert_eq!(x.layout().shape(), to.shape());
     let plan = Plan::new([x.layout(), to]);

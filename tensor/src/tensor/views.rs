@@ -5,6 +5,8 @@ use crate::{Element, Error, IntoShape, Layout};
 
 impl<T: Element> Tensor<T> {
     fn looking(&self, layout: Layout) -> Self {
+        // A view of nothing may start anywhere, even outside of the buffer; let it be at the front.
+        let layout = if layout.len() == 0 { Layout::contiguous(*layout.shape()) } else { layout };
         Self { buffer: self.buffer.clone(), layout }
     }
 

@@ -49,6 +49,9 @@ impl<T: Float> Tensor<T> {
             ..Epilogue::PLAIN
         };
         let shape = left.with(batch, m)?.with(batch + 1, n)?;
+        if shape.len() == 0 {
+            return Self::zeros(shape); // no matrices at all, or empty ones
+        }
         let y = Self::written(shape, |out| {
             product::product_batched(a.as_stack(), b.as_stack(), out, [m * n, n], &epilogue)
         });
