@@ -49,7 +49,7 @@ impl<T: Float> Tensor<T> {
             ..Epilogue::PLAIN
         };
         let shape = left.with(batch, m)?.with(batch + 1, n)?;
-        if shape.len() == 0 {
+        if shape.contains(&0) {
             return Self::zeros(shape); // no matrices at all, or empty ones
         }
         let y = Self::written(shape, |out| {
