@@ -123,3 +123,35 @@ fn resetting_keeps_the_room_and_printing_shows_the_program() {
     tape.reset();
     assert!(tape.is_empty());
 }
+
+#[test]
+fn stacks_and_duals_keep_mistakes_too() {
+    use tress_autograd::{Dual, Stacked, Value};
+    let number = |shape: &[usize]| Eager::new(Tensor::<f32>::zeros(shape).unwrap());
+    let (each, shared) = (Stacked::Each(number(&[3, 2, 3])), Stacked::Shared(number(&[4, 5])));
+    let message = each.matmul(&shared).tanh().sum_all().mistake().unwrap().to_string();
+    assert!(message.starts_with("matmul: [2, 3] x [4, 5]: inner lengths 3 and 4 differ ("), "{message}");
+    assert!(message.contains("tape.rs"), "{message}");
+    let vectors = Stacked::Each(number(&[3, 4]));
+    assert!(vectors.matmul(&shared).mistake().unwrap().to_string().contains("two axes"));
+
+    let dual = Dual::new(number(&[]), number(&[]));
+    assert!(
+        dual.log_softmax().mistake().unwrap().to_string().starts_with("log_softmax: []: at least one axis")
+    );
+    let wrong = Dual::new(number(&[2, 3]), number(&[2, 3]));
+    assert!(wrong.matmul(&wrong).log_softmax().mistake().unwrap().to_string().starts_with("matmul"));
+}
+
+#[test]
+fn cotangents_stop_where_they_are_cut() {
+    let tape = Tape::new();
+    let x = tape.var(Tensor::scalar(3.0f64));
+    let h = x.square();
+    let y = h * x;
+    let one = Eager::new(Tensor::scalar(1.0));
+    let found = tape.sweep(&[(y, one.clone())], &[x, h], &[h], Clone::clone).unwrap();
+    let numbers: Vec<f64> = found.iter().map(|g| g.as_ref().unwrap().item().unwrap()).collect();
+    assert_eq!(numbers, [9.0, 3.0], "around h only, and at h");
+    assert!(tape.sweep::<Eager<f64>>(&[], &[x], &[], Clone::clone).unwrap()[0].is_none());
+}

@@ -13,9 +13,9 @@ use alloc::vec::Vec;
 use tress_autograd::{Eager, Mistake, Pointwise, Stacked, Tape, Value, Var};
 use tress_nn::{Bound, Leaves, Params};
 use tress_tensor::pointwise::Zip;
-use tress_tensor::{Float, Shape, Tensor};
+use tress_tensor::{Float, Shape, Tensor, block};
 
-use crate::balance::{Heads, Needs, Weighting, Weights};
+use crate::balance::{Heads, Needs, Weighting, Weights, combine};
 use crate::error::{Error, Result, check_tasks};
 use crate::solve::Gramian;
 
@@ -42,7 +42,7 @@ pub struct Balanced<T: Float = f32> {
 /// A mistake of the model; a loss that is not a single number; a number of tasks that is not in `1..=32`; a shared
 /// parameter that also reaches a loss around the features (its gradient would not be balanced there); what the method
 /// refuses, such as a loss that is not finite.
-pub fn balanced<'t, T: Float + Into<f64>>(
+pub fn balanced<'t, T: Float>(
     losses: &[Recorded<'t, T>],
     features: &[Recorded<'t, T>],
     bound: &Bound<Recorded<'t, T>>,
@@ -67,7 +67,9 @@ pub fn balanced<'t, T: Float + Into<f64>>(
         Needs::Gramian => {
             let jacobian = jacobian(tape, &heads, features, &leaves, &shared)?;
             let rows = jacobian.contiguous();
-            let gramian = Gramian::from_rows(losses.len(), rows.as_slice().unwrap_or_default())?;
+            let mut products = alloc::vec![0.0; losses.len() * losses.len()];
+            block::gram(rows.as_slice().unwrap_or_default(), losses.len(), &mut products);
+            let gramian = Gramian::new(losses.len(), &products)?;
             let weights = method.weights(&values, Some(&gramian))?;
             (weights, Some(gramian), along(&rows, &weights)?)
         }
@@ -159,7 +161,7 @@ impl<T: Float> Head<T> {
         let own = leaves.values().iter().zip(shared).filter(|(_, shared)| !**shared).map(|(leaf, _)| *leaf);
         let wanted: Vec<_> = features.iter().copied().chain(own).collect();
         let seed = loss.value()?.constant(1.0);
-        let mut found = loss.tape().sweep(&[(*loss, seed)], &wanted, Eager::clone)?.into_iter();
+        let mut found = loss.tape().sweep(&[(*loss, seed)], &wanted, features, Eager::clone)?.into_iter();
         let cotangents = found.by_ref().take(features.len()).collect();
         let own = shared.iter().map(|shared| if *shared { None } else { found.next().flatten() });
         Ok(Self { cotangents, own: tensors(own)? })
@@ -186,7 +188,7 @@ fn combined<'t, T: Float>(
             seeds.push((*feature, sum));
         }
     }
-    let found = tape.sweep(&seeds, &wanted(leaves, shared), Eager::clone)?;
+    let found = tape.sweep(&seeds, &wanted(leaves, shared), &[], Eager::clone)?;
     Ok(leaves.block(&tensors(scatter(found, shared))?)?)
 }
 
@@ -206,20 +208,15 @@ fn jacobian<'t, T: Float>(
         let others: Vec<Eager<T>> = heads[1..].iter().map(row).collect();
         seeds.push((*feature, Stacked::from_rows(&row(&heads[0]), &others)));
     }
-    let found = tape.sweep(&seeds, &wanted(leaves, shared), |value| Stacked::Shared(value.clone()))?;
+    let found = tape.sweep(&seeds, &wanted(leaves, shared), &[], |value| Stacked::Shared(value.clone()))?;
     let each = scatter(found, shared).map(|stack| stack.map(|stack| stack.each(k)));
     Ok(leaves.rows(k, &tensors(each)?)?)
 }
 
-/// `J^T w`, each number summed in `f64` in the order of the tasks and rounded once.
+/// `J^T w`.
 fn along<T: Float>(jacobian: &Tensor<T>, weights: &[f64]) -> Result<Tensor<T>> {
-    let width = jacobian.shape()[1];
-    let rows = jacobian.as_slice().unwrap_or_default();
-    let mut direction = Tensor::zeros([width])?;
-    for (p, element) in direction.make_mut().iter_mut().enumerate() {
-        let terms = weights.iter().zip(rows.iter().skip(p).step_by(width));
-        *element = T::from_f64(terms.map(|(w, g)| w * g.to_f64()).sum());
-    }
+    let mut direction = Tensor::zeros([jacobian.shape()[1]])?;
+    combine(weights, jacobian.as_slice().unwrap_or_default(), direction.make_mut())?;
     Ok(direction)
 }
 

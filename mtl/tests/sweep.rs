@@ -220,3 +220,26 @@ fn every_method_by_name_balances_and_mistakes_come_back_as_errors() {
         error.unwrap_err().to_string().starts_with("matmul: [5, 6] x [5, 6]: inner lengths 6 and 5 differ")
     );
 }
+
+#[test]
+fn features_may_be_computed_from_each_other() {
+    // f = h^2 with h = w x, and losses that look at both: d(f + h)/dw = (2 h + 1) x, once each.
+    let mut params = Params::<f64>::new(9);
+    params.scope("w").parameter("value", [1, 1], tress_nn::Init::Constant(0.7)).unwrap();
+    let tape = Tape::new();
+    let bound = params.on(&tape);
+    let x = tape.var(Tensor::new([1, 1], &[1.5]).unwrap());
+    let w = *bound.values().next().unwrap();
+    let h = x.matmul(w);
+    let f = h.square();
+    let losses = [(f + h).sum_all(), (f.scale(2.0) - h).sum_all()];
+    let expected = [(2.0 * 1.05 + 1.0) * 1.5, (4.0 * 1.05 - 1.0) * 1.5];
+    for features in [vec![h, f], vec![f, h]] {
+        let jacobian = sweep::shared_jacobian(&losses, &features, &bound, &params).unwrap().to_vec();
+        for (found, expected) in jacobian.iter().zip(expected) {
+            assert!((found - expected).abs() < 1e-12, "{found} and {expected}");
+        }
+        let step = sweep::balanced(&losses, &features, &bound, &params, &mut Equal::sum()).unwrap();
+        assert!((step.gradient.to_vec()[0] - expected[0] - expected[1]).abs() < 1e-12);
+    }
+}

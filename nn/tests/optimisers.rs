@@ -103,7 +103,8 @@ fn norms_of_all_lengths_and_of_what_is_not_finite() {
     let mut x = Tensor::vector(&[1.0, f32::NAN, -5.0, 5.0]);
     assert!(matches!(clip::by_norm(&mut x, 1.0), Err(Error::NotFinite { .. })));
     assert_eq!(x[[3]], 5.0, "left as it was");
-    clip::by_value(&mut x, 2.0);
+    clip::by_value(&mut x, 2.0).unwrap();
+    assert!(clip::by_value(&mut x, -2.0).is_err() && clip::by_norm(&mut x, f64::NAN).is_err());
     assert!(x[[1]].is_nan());
     assert_eq!([x[[0]], x[[2]], x[[3]]], [1.0, -2.0, 2.0]);
 }

@@ -141,7 +141,8 @@ impl Layout {
         }
         let mut layout = *self;
         layout.shape = self.shape.with(axis, (end - start).div_ceil(step))?;
-        if start < end {
+        if start < end && self.len() > 0 {
+            // (Of nothing there is no first element to move on to.)
             layout.offset = (self.offset as isize + start as isize * self.strides[axis]) as usize;
         }
         layout.strides[axis] = {
@@ -258,8 +259,8 @@ impl Layout {
             }
             let mut inner = None;
             for axis in (first_old..old).filter(|&axis| self.shape[axis] != 1).rev() {
-                if let Some((axis_inner, stride)) = inner
-                    && self.strides[axis] != stride * self.shape[axis_inner] as isize
+                if let Some((inner_axis, stride)) = inner
+                    && self.strides[axis] != stride * self.shape[inner_axis] as isize
                 {
                     return Ok(None);
                 }

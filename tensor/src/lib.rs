@@ -48,6 +48,7 @@
 //! # Ok::<(), tress_tensor::Error>(())
 //! ```
 #![cfg_attr(not(feature = "std"), no_std)]
+#![deny(unsafe_code)] // but for the three folders below that say otherwise
 extern crate alloc;
 
 mod axes;
@@ -55,12 +56,15 @@ pub mod block;
 mod element;
 mod error;
 mod geometry;
+#[allow(unsafe_code)]
 pub mod kernel;
 mod layout;
 pub mod parallel;
 pub mod pointwise;
 mod shape;
+#[allow(unsafe_code)]
 pub mod simd;
+#[allow(unsafe_code)]
 pub mod storage;
 mod tensor;
 mod view;

@@ -10,7 +10,8 @@ pub fn threads() -> usize {
 
 /// Runs `work` with `threads` threads (at least one) for all that it calls.
 ///
-/// With one thread, or without the `rayon` feature, everything runs on the calling thread.
+/// Where the system has no such threads to give, or without the `rayon` feature, the work is done with those there are:
+/// the results are the same.
 pub fn with_threads<R: Send>(threads: usize, work: impl FnOnce() -> R + Send) -> R {
     workers::with_threads(threads.max(1), work)
 }

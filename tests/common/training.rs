@@ -56,7 +56,9 @@ impl Learner {
         let network = lenet(&mut params, &[("left", classes), ("right", classes)]).unwrap();
         let dropout = Dropout::new(&mut params.scope("dropout"), 0.3).unwrap();
         let balance = method.build(2, seed, 0.01).unwrap();
-        Self { params, network, dropout, adam: Adam::new(2e-3), tape: Tape::new(), balance, seed, steps: 0 }
+        let mut adam = Adam::new(2e-3);
+        adam.prepare(&params).unwrap();
+        Self { params, network, dropout, adam, tape: Tape::new(), balance, seed, steps: 0 }
     }
 
     /// One step of training.

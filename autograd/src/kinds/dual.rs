@@ -1,5 +1,6 @@
 //! The value that carries a tangent: forward mode.
 
+use crate::Mistake;
 use crate::op::Op;
 use crate::rule;
 use crate::value::{Value, operators};
@@ -44,7 +45,8 @@ impl<V: Value> Value for Dual<V> {
         let primals: Vec<&V> = xs.iter().map(|x| &x.primal).collect();
         let tangents: Vec<Option<&V>> = xs.iter().map(|x| x.tangent.as_ref()).collect();
         let primal = V::apply(op.clone(), &primals);
-        let moves = tangents.iter().any(Option::is_some);
+        // After a mistake there are no shapes to go by, and nothing to differentiate.
+        let moves = tangents.iter().any(Option::is_some) && primal.mistake().is_none();
         let tangent = if moves { rule::jvp(&op, &primals, &primal, &tangents) } else { None };
         Self { primal, tangent }
     }
@@ -55,6 +57,10 @@ impl<V: Value> Value for Dual<V> {
 
     fn lift(&self, constant: Tensor<V::Elem>) -> Self {
         Self::constant(self.primal.lift(constant))
+    }
+
+    fn mistake(&self) -> Option<Mistake> {
+        self.primal.mistake()
     }
 
     #[track_caller]

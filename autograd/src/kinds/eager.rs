@@ -73,6 +73,10 @@ impl<T: Float> Value for Eager<T> {
         Self(self.0.as_ref().map(|_| constant).map_err(|mistake| *mistake))
     }
 
+    fn mistake(&self) -> Option<Mistake> {
+        self.tensor().err()
+    }
+
     #[track_caller]
     fn fail(&self, error: Error) -> Self {
         match &self.0 {

@@ -52,6 +52,10 @@ impl<T: Float> Value for Outline<T> {
         Self(self.0.map(|_| *constant.shape()), PhantomData)
     }
 
+    fn mistake(&self) -> Option<Mistake> {
+        self.0.err()
+    }
+
     #[track_caller]
     fn fail(&self, error: Error) -> Self {
         match self.0 {

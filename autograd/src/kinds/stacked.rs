@@ -1,5 +1,6 @@
 //! The value that is K values at once: K cotangents in one sweep.
 
+use crate::Mistake;
 use crate::op::{Conv, ConvRole, Epilogue, Op, Product, Slice};
 use crate::value::{Arrange, Value, operators};
 use alloc::vec::Vec;
@@ -64,6 +65,14 @@ impl<V: Value> Value for Stacked<V> {
 
     #[track_caller]
     fn apply(op: Op, xs: &[&Self]) -> Self {
+        if let Some(failed) = xs.iter().find(|x| x.mistake().is_some()) {
+            return Shared(failed.inside().clone());
+        }
+        // The gate, for one of the K: past it nothing fails, and a mistake names the operation that was asked for.
+        let shapes: Vec<Shape> = xs.iter().map(|x| x.shape()).collect();
+        if let Err(error) = op.infer(&shapes) {
+            return xs[0].fail(error);
+        }
         let Some(k) = xs.iter().find_map(|x| x.count()) else {
             return Shared(V::apply(op, &xs.iter().map(|x| x.inside()).collect::<Vec<_>>()));
         };
@@ -79,6 +88,10 @@ impl<V: Value> Value for Stacked<V> {
 
     fn lift(&self, constant: Tensor<V::Elem>) -> Self {
         Shared(self.inside().lift(constant))
+    }
+
+    fn mistake(&self) -> Option<Mistake> {
+        self.inside().mistake()
     }
 
     #[track_caller]

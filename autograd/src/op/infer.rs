@@ -243,7 +243,7 @@ fn index_fits(op: &'static str, axis: usize, largest: Option<u32>, len: usize) -
     match largest {
         Some(largest) if largest as usize >= len => {
             let start = largest as usize;
-            Err(Error::Range { op, axis, start, end: start + 1, len })
+            Err(Error::Range { op, axis, start, end: start.saturating_add(1), len })
         }
         _ => Ok(()),
     }

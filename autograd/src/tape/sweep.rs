@@ -14,8 +14,11 @@ impl<V: Value> Tape<V> {
     /// Pulls cotangents of `seeds` back to the entries `wanted`.
     ///
     /// The cotangents are of any kind `C` that the recorded values can be raised to: the same kind for one gradient,
-    /// [`Stacked`] for K at once. Entries that no wanted one depends on are not visited, so to sweep a part of a program
-    /// name what bounds it. A wanted entry that no seed depends on gets `None`.
+    /// [`Stacked`] for K at once. Entries that no wanted one depends on are not visited. A wanted entry that no seed
+    /// depends on gets `None`.
+    ///
+    /// Cotangents arrive at the entries of `cut`, and do not pass through them: to sweep a part of a program, name what
+    /// bounds it there and among the wanted ones.
     ///
     /// # Errors
     /// The first mistake on the tape; a variable of another tape; a cotangent that is not of the shape of its seed.
@@ -24,12 +27,13 @@ impl<V: Value> Tape<V> {
         &self,
         seeds: &[(Var<'_, V>, C)],
         wanted: &[Var<'_, V>],
+        cut: &[Var<'_, V>],
         raise: impl Fn(&V) -> C,
     ) -> Result<Vec<Option<C>>, Mistake> {
         self.checked()?;
         let record = self.record.borrow();
         let here = |error| Mistake::here(error);
-        for var in seeds.iter().map(|(var, _)| var).chain(wanted) {
+        for var in seeds.iter().map(|(var, _)| var).chain(wanted).chain(cut) {
             if !var.is_on(self) {
                 return Err(here(Error::Setting { op: "sweep", why: "a variable of another tape" }));
             }
@@ -44,7 +48,7 @@ impl<V: Value> Tape<V> {
         let (Some(first), Some(last)) =
             (wanted.iter().map(|var| var.index).min(), seeds.iter().map(|(var, _)| var.index).max())
         else {
-            return Ok(Vec::new());
+            return Ok(wanted.iter().map(|_| None).collect());
         };
         let (first, last) = (first as usize, last as usize);
         if first > last {
@@ -58,7 +62,10 @@ impl<V: Value> Tape<V> {
             leads[var.index as usize - first] = true;
             is_wanted[var.index as usize - first] = true;
         }
-        for index in first..=last {
+        let mut is_cut = alloc::vec![false; last + 1 - first];
+        let inside = |var: &&Var<'_, V>| (first..=last).contains(&(var.index as usize));
+        cut.iter().filter(inside).for_each(|var| is_cut[var.index as usize - first] = true);
+        for index in (first..=last).filter(|index| !is_cut[index - first]) {
             let through =
                 record.operands(index).iter().any(|&x| x as usize >= first && leads[x as usize - first]);
             leads[index - first] |= through;
@@ -74,9 +81,8 @@ impl<V: Value> Tape<V> {
             let node = &record.nodes[index];
             let operands = record.operands(index);
             let leads_on = |x: u32| x as usize >= first && leads[x as usize - first];
-            let Some(op) = node.op.as_ref().filter(|_| operands.iter().any(|&x| leads_on(x))) else {
-                continue;
-            };
+            let goes_on = !is_cut[index - first] && operands.iter().any(|&x| leads_on(x));
+            let Some(op) = node.op.as_ref().filter(|_| goes_on) else { continue };
             let g = match is_wanted[index - first] {
                 true => cotangents[index - first].clone(),
                 false => cotangents[index - first].take(), // its memory is free as soon as the rules are done
@@ -126,7 +132,7 @@ impl<'t, V: Value> Var<'t, V> {
     /// The first mistake on the tape; `g` has another shape; a variable of another tape.
     #[track_caller]
     pub fn pull(&self, g: V, wanted: &[Var<'t, V>]) -> Result<Vec<V>, Mistake> {
-        let found = self.tape.sweep(&[(*self, g)], wanted, V::clone)?;
+        let found = self.tape.sweep(&[(*self, g)], wanted, &[], V::clone)?;
         wanted.iter().zip(found).map(|(var, found)| Ok(found.unwrap_or(var.value()?.constant(0.0)))).collect()
     }
 
@@ -138,7 +144,7 @@ impl<'t, V: Value> Var<'t, V> {
     pub fn pull_stacked(&self, g: V, wanted: &[Var<'t, V>]) -> Result<Vec<V>, Mistake> {
         let k = g.shape().first().copied().unwrap_or(0);
         let raise = |v: &V| Stacked::Shared(v.clone());
-        let found = self.tape.sweep(&[(*self, Stacked::Each(g))], wanted, raise)?;
+        let found = self.tape.sweep(&[(*self, Stacked::Each(g))], wanted, &[], raise)?;
         let zeros = |var: &Var<'t, V>| Ok(Stacked::Shared(var.value()?.constant(0.0)));
         let all = wanted.iter().zip(found);
         all.map(|(var, found)| Ok(found.map_or_else(|| zeros(var), Ok)?.each(k))).collect()

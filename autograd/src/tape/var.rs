@@ -143,6 +143,13 @@ impl<V: Value> Value for Var<'_, V> {
         self.tape.leaf(inside.lift(constant))
     }
 
+    fn mistake(&self) -> Option<Mistake> {
+        match self.index {
+            Self::NOWHERE => self.tape.mistake(),
+            _ => None,
+        }
+    }
+
     #[track_caller]
     fn fail(&self, error: Error) -> Self {
         self.tape.wrong(Mistake::here(error))

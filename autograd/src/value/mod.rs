@@ -12,6 +12,7 @@ pub(crate) use operators::operators;
 pub use pointwise::Pointwise;
 pub use reduce::Reduce;
 
+use crate::Mistake;
 use crate::op::Op;
 use core::ops::{Add, Div, Mul, Neg, Sub};
 use tress_tensor::{Error, Float, Shape, Tensor};
@@ -40,6 +41,9 @@ pub trait Value:
 
     /// A constant of the same kind, in the same place, as `self`.
     fn lift(&self, constant: Tensor<Self::Elem>) -> Self;
+
+    /// The first mistake that was made on the way to this value, if there was one.
+    fn mistake(&self) -> Option<Mistake>;
 
     /// A value of the same kind, in the same place, that stands for a mistake.
     #[track_caller]

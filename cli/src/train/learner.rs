@@ -66,6 +66,7 @@ impl<'s> Learner<'s> {
         let schedule =
             Schedule::cosine(settings.lr, 0.0, (settings.epochs * batches) as u64).map_err(training)?;
         let mut adam = Adam::new(settings.lr);
+        adam.prepare(&self.params).map_err(training)?;
         let mut tape = Tape::new();
         let mut history = History {
             model: self.model.clone(),

@@ -1,5 +1,7 @@
 //! From a Jacobian of K task gradients to one direction.
 
+use tress_tensor::Float;
+
 use super::{Needs, Weighting, Weights};
 use crate::error::{Result, check_length, check_tasks};
 use crate::solve::Gramian;
@@ -37,12 +39,12 @@ impl<W: Weighting + ?Sized> Aggregator for W {
 ///
 /// # Errors
 /// When the lengths do not agree.
-pub fn combine(weights: &[f64], jacobian: &[f32], direction: &mut [f32]) -> Result<()> {
+pub fn combine<T: Float>(weights: &[f64], jacobian: &[T], direction: &mut [T]) -> Result<()> {
     let width = direction.len();
     check_length("Jacobian", weights.len() * width, jacobian.len())?;
     for (p, element) in direction.iter_mut().enumerate() {
         let rows = jacobian.iter().skip(p).step_by(width);
-        *element = weights.iter().zip(rows).map(|(w, &g)| w * f64::from(g)).sum::<f64>() as f32;
+        *element = T::from_f64(weights.iter().zip(rows).map(|(w, &g)| w * g.to_f64()).sum());
     }
     Ok(())
 }

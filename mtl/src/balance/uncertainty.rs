@@ -166,7 +166,7 @@ impl Weighting for Uncertainty {
         let (steps, rest) = (state[0], &state[1..]);
         let (log_variances, rest) = rest.split_at(self.tasks);
         let (means, squares) = rest.split_at(self.tasks);
-        if (steps as u64) as f64 != steps {
+        if (steps as u64) as f64 != steps || steps > (1u64 << 53) as f64 {
             return Err(Error::State { what: "the number of steps is not a whole number from 0 up" });
         }
         if !log_variances.iter().all(|s| s.abs() <= LARGEST) || squares.iter().any(|&q| q < 0.0) {

@@ -111,7 +111,9 @@ impl<Head: Layer> Task<Head> {
             (Objective::Classes(classes), Targets::Classes(labels)) if labels.classes() != classes => {
                 "the labels are of another number of classes"
             }
-            (Objective::Numbers(numbers), Targets::Numbers(truth)) if truth.shape()[1..] != [numbers] => {
+            (Objective::Numbers(numbers), Targets::Numbers(truth))
+                if truth.shape().get(1..) != Some(&[numbers][..]) =>
+            {
                 "the targets must be [samples, numbers]"
             }
             (Objective::Classes(_), Targets::Numbers(_)) => "its targets must be classes",
@@ -137,7 +139,10 @@ impl<T: Float> Targets<T> {
                 Ok(Targets::Classes(Labels::new(chosen, labels.classes())?))
             }
             Targets::Numbers(truth) => {
-                let places: alloc::vec::Vec<u32> = samples.iter().map(|&i| i as u32).collect();
+                let places: alloc::vec::Vec<u32> = samples
+                    .iter()
+                    .map(|&i| u32::try_from(i).map_err(|_| missing()))
+                    .collect::<Result<_>>()?;
                 let index = tress_autograd::op::Index::new(&Tensor::vector(&places));
                 let rows =
                     tress_autograd::Fused::gather(&tress_autograd::Eager::new(truth.clone()), 0, &index);

@@ -86,9 +86,26 @@ impl<T: Float> Adam<T> {
     }
 }
 
+impl<T: Float> Adam<T> {
+    /// Settings with which a step would make the parameters NaN, or climb, are refused before anything is changed.
+    fn check(&self) -> Result<(), Error> {
+        let in_unit = |beta: &f64| (0.0..1.0).contains(beta);
+        let sound = |x: f64| x.is_finite() && x >= 0.0;
+        let why = match self {
+            _ if !sound(self.rate) => "the rate must be finite and not negative",
+            _ if !self.betas.iter().all(in_unit) => "both betas must be at least 0 and below 1",
+            _ if !sound(self.epsilon) => "epsilon must be finite and not negative",
+            _ if !sound(self.decay) => "the decay must be finite and not negative",
+            _ => return Ok(()),
+        };
+        Err(Error::Setting { of: "Adam", why })
+    }
+}
+
 impl<T: Float> Optimiser<T> for Adam<T> {
     fn step(&mut self, params: &mut Params<T>, gradient: &Tensor<T>) -> Result<(), Error> {
         params.expect_block("gradient", gradient)?;
+        self.check()?;
         let first = moment(&mut self.first, params, "first moment of Adam")?;
         let second = moment(&mut self.second, params, "second moment of Adam")?;
         self.steps = self.steps.saturating_add(1);
@@ -107,6 +124,12 @@ impl<T: Float> Optimiser<T> for Adam<T> {
             let r = || range.clone();
             block::adam(&settings, self.steps, &mut p[r()], &g[r()], &mut m[r()], &mut v[r()]);
         }
+        Ok(())
+    }
+
+    fn prepare(&mut self, params: &Params<T>) -> Result<(), Error> {
+        moment(&mut self.first, params, "first moment of Adam")?;
+        moment(&mut self.second, params, "second moment of Adam")?;
         Ok(())
     }
 

@@ -14,8 +14,9 @@ pub fn norm<T: Float>(gradient: &Tensor<T>) -> f64 {
 /// it had.
 ///
 /// # Errors
-/// The norm is infinite or NaN: the gradient is left as it is.
+/// The norm is infinite or NaN, or `largest` is not above 0: the gradient is left as it is.
 pub fn by_norm<T: Float>(gradient: &mut Tensor<T>, largest: f64) -> Result<f64, Error> {
+    check(largest)?;
     let norm = norm(gradient);
     if !norm.is_finite() {
         return Err(Error::NotFinite { what: "the norm of the gradient" });
@@ -28,8 +29,17 @@ pub fn by_norm<T: Float>(gradient: &mut Tensor<T>, largest: f64) -> Result<f64, 
     Ok(norm)
 }
 
+fn check(largest: f64) -> Result<(), Error> {
+    let why = "what a gradient is clipped to must be above 0";
+    if largest > 0.0 { Ok(()) } else { Err(Error::Setting { of: "clipping", why }) }
+}
+
 /// Holds each number of the gradient between `-largest` and `largest`; NaN stays NaN.
-pub fn by_value<T: Float>(gradient: &mut Tensor<T>, largest: f64) {
+///
+/// # Errors
+/// `largest` is not above 0: the gradient is left as it is.
+pub fn by_value<T: Float>(gradient: &mut Tensor<T>, largest: f64) -> Result<(), Error> {
+    check(largest)?;
     let (low, high) = (T::from_f64(-largest), T::from_f64(largest));
     for g in gradient.make_mut() {
         if *g > high {
@@ -38,4 +48,5 @@ pub fn by_value<T: Float>(gradient: &mut Tensor<T>, largest: f64) {
             *g = low;
         }
     }
+    Ok(())
 }

@@ -23,6 +23,13 @@ pub trait Optimiser<T: Float = f32> {
     /// nothing is changed.
     fn step(&mut self, params: &mut Params<T>, gradient: &Tensor<T>) -> Result<(), Error>;
 
+    /// Sets aside the state of the optimiser now rather than in the first step, so that already the second step of a
+    /// training run finds all the memory that it needs.
+    ///
+    /// # Errors
+    /// Earlier steps were taken with another number of parameters.
+    fn prepare(&mut self, params: &Params<T>) -> Result<(), Error>;
+
     /// The learning rate.
     fn rate(&self) -> f64;
 

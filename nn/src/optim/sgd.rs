@@ -61,9 +61,24 @@ impl<T: Float> Sgd<T> {
     }
 }
 
+impl<T: Float> Sgd<T> {
+    /// Settings with which a step would make the parameters NaN, or climb, are refused before anything is changed.
+    fn check(&self) -> Result<(), Error> {
+        let sound = |x: f64| x.is_finite() && x >= 0.0;
+        match [self.rate, self.momentum, self.decay].into_iter().all(sound) {
+            true => Ok(()),
+            false => {
+                let why = "rate, momentum and decay must be finite and not negative";
+                Err(Error::Setting { of: "gradient descent", why })
+            }
+        }
+    }
+}
+
 impl<T: Float> Optimiser<T> for Sgd<T> {
     fn step(&mut self, params: &mut Params<T>, gradient: &Tensor<T>) -> Result<(), Error> {
         params.expect_block("gradient", gradient)?;
+        self.check()?;
         let velocity = match self.momentum == 0.0 {
             true => &mut [][..],
             false => moment(&mut self.velocity, params, "velocity of gradient descent")?.make_mut(),
@@ -81,6 +96,13 @@ impl<T: Float> Optimiser<T> for Sgd<T> {
             };
             let b = velocity.get_mut(range.clone()).unwrap_or_default(); // empty without momentum
             block::sgd(&settings, &mut p[range.clone()], &g[range], b);
+        }
+        Ok(())
+    }
+
+    fn prepare(&mut self, params: &Params<T>) -> Result<(), Error> {
+        if self.momentum != 0.0 {
+            moment(&mut self.velocity, params, "velocity of gradient descent")?;
         }
         Ok(())
     }

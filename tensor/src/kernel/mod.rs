@@ -1,6 +1,6 @@
 //! The kernels: one source for every instruction set, parallel over fixed boundaries.
 //!
-//! A kernel writes a fresh dense row-major `&mut [T]` and reads [`View`](crate::view::View)s or dense slices. Shapes are
+//! A kernel writes a fresh dense row-major `&mut [T]` and reads `View`s or dense slices. Shapes are
 //! checked before it is called; past that nothing fails. No result depends on the number of threads: work is cut at
 //! boundaries that depend on its size alone, and what is summed is summed in a fixed order.
 

@@ -60,8 +60,9 @@ pub fn level() -> Level {
         Some(level) => level,
         None => {
             let level = best();
-            IN_FORCE.store(level as u8, Ordering::Relaxed);
-            level
+            // Unless another thread has set a cap meanwhile, which stands.
+            let kept = IN_FORCE.compare_exchange(UNKNOWN, level as u8, Ordering::Relaxed, Ordering::Relaxed);
+            kept.err().and_then(Level::from_code).unwrap_or(level)
         }
     }
 }

@@ -37,6 +37,10 @@ pub struct Stats {
 
 /// Rounds a size up to its class: powers of two below 4 KiB, then four steps to each doubling (at most 25 % unused).
 fn class(bytes: usize) -> usize {
+    if bytes > isize::MAX as usize {
+        // No allocator can serve it, and rounding it up would overflow.
+        handle_alloc_error(Layout::new::<Block>());
+    }
     let bytes = bytes.max(64);
     if bytes <= 4096 {
         return bytes.next_power_of_two();

@@ -5,7 +5,7 @@ use super::input_grad::InputGrad;
 use super::stage::SLACK;
 use super::weight_grad::WeightGrad;
 use crate::kernel::product::Activation;
-use crate::{Error, Float, Window};
+use crate::{Error, Float, Shape, Window};
 
 /// The sizes of one convolution; what holds for them has been checked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -38,6 +38,14 @@ impl Conv {
         // Offsets on a stage are kept in 32 bits.
         if conv.stage_len().is_none_or(|len| u32::try_from(len).is_err()) {
             return Err(Error::Setting { op, why: "the padded image is too large" });
+        }
+        // The numbers of all three operands can be counted, so that no product of sizes below overflows.
+        for (outer, [high, wide]) in [
+            ([samples, channels], window.input),
+            ([outputs, channels], window.kernel),
+            ([samples, outputs], output),
+        ] {
+            Shape::named(op, &[outer[0], outer[1], high, wide])?;
         }
         Ok(conv)
     }

@@ -51,7 +51,7 @@ pub fn product<T: Float>(
     if m == 0 || n == 0 {
         return;
     }
-    assert!((m == 1 || row_stride >= n) && (m - 1) * row_stride + n <= c.len(), "C leaves its slice");
+    assert!((m == 1 || row_stride >= n) && reach(m, row_stride, n) <= c.len(), "C leaves its slice");
     T::one(One { a, b, c: Disjoint(c.as_mut_ptr()), row_stride, k, epilogue });
 }
 
@@ -73,9 +73,9 @@ pub fn product_batched<T: Float>(
     if m == 0 || n == 0 || count == 0 {
         return;
     }
-    let one = (m - 1) * row_stride + n;
+    let one = reach(m, row_stride, n);
     assert!(
-        (m == 1 || row_stride >= n) && (count == 1 || stride >= one) && (count - 1) * stride + one <= c.len(),
+        (m == 1 || row_stride >= n) && (count == 1 || stride >= one) && reach(count, stride, one) <= c.len(),
         "C leaves its slice or overlaps itself"
     );
     let rows_follow = a.stride == a.first.strides()[0].saturating_mul(m as isize) && stride == m * row_stride;
@@ -85,6 +85,11 @@ pub fn product_batched<T: Float>(
     } else {
         T::many(Many { a, b, c: Disjoint(c.as_mut_ptr()), stride, row_stride, k, epilogue });
     }
+}
+
+/// Where `count` pieces of `len` numbers end that begin `stride` apart; more than any slice has where that overflows.
+fn reach(count: usize, stride: usize, len: usize) -> usize {
+    (count - 1).saturating_mul(stride).saturating_add(len)
 }
 
 fn sizes<T: Float>(

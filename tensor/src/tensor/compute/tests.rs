@@ -79,3 +79,22 @@ fn wrong_sizes_are_errors_that_say_which() {
         text(image.conv2d(&w, None, Window::new([4, 4], [3, 3]), 1, None)).contains("sizes 1 and 2 differ")
     );
 }
+
+#[test]
+fn parts_of_nothing_are_nothing() {
+    for shape in [[0, 10], [4, 0]] {
+        let empty = Tensor::<f32>::zeros(shape).unwrap();
+        let axis = shape.iter().position(|&length| length > 0).unwrap();
+        let part = empty.slice(axis, shape[axis] / 2, shape[axis], 1).unwrap();
+        assert_eq!(
+            part.map(Map::Exp).len() + part.to_vec().len() + part.flip(axis).unwrap().to_vec().len(),
+            0
+        );
+        let both = Tensor::concat(&[&part, &empty], axis).unwrap();
+        assert_eq!(both.shape()[axis], shape[axis] - shape[axis] / 2 + shape[axis]);
+        assert_eq!(
+            part.unslice(axis, shape[axis] / 2, shape[axis], 1, shape[axis]).unwrap().shape(),
+            empty.shape()
+        );
+    }
+}
