@@ -1,4 +1,5 @@
-//! Ctrl-C: the first asks the training to stop at the next batch, the second ends the program at once.
+//! Ctrl-C: the first asks the training to stop at the next batch, the second ends the program at once, except while
+//! files are being written.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -7,7 +8,14 @@ use crate::error::Error;
 
 /// Whether a stop was asked for; clones share one answer.
 #[derive(Debug, Clone, Default)]
-pub struct Interrupt(Arc<AtomicBool>);
+pub struct Interrupt(Arc<Flags>);
+
+#[derive(Debug, Default)]
+struct Flags {
+    requested: AtomicBool,
+    /// While files are written, which takes milliseconds, no Ctrl-C cuts that short.
+    writing: AtomicBool,
+}
 
 impl Interrupt {
     /// Listens to Ctrl-C from now on. To be called once in a process.
@@ -19,7 +27,8 @@ impl Interrupt {
         let interrupt = Interrupt::default();
         let flag = interrupt.clone();
         ctrlc::set_handler(move || {
-            if flag.0.swap(true, Ordering::SeqCst) {
+            let again = flag.0.requested.swap(true, Ordering::SeqCst);
+            if again && !flag.0.writing.load(Ordering::SeqCst) {
                 std::process::exit(130);
             }
         })
@@ -29,12 +38,24 @@ impl Interrupt {
 
     /// Asks for a stop, as Ctrl-C does.
     pub fn request(&self) {
-        self.0.store(true, Ordering::SeqCst);
+        self.0.requested.store(true, Ordering::SeqCst);
+    }
+
+    /// Does `write`, which no Ctrl-C cuts short.
+    ///
+    /// # Errors
+    ///
+    /// Those of `write`.
+    pub fn writing<T>(&self, write: impl FnOnce() -> Result<T, Error>) -> Result<T, Error> {
+        self.0.writing.store(true, Ordering::SeqCst);
+        let written = write();
+        self.0.writing.store(false, Ordering::SeqCst);
+        written
     }
 
     /// Whether a stop was asked for.
     pub fn requested(&self) -> bool {
-        self.0.load(Ordering::SeqCst)
+        self.0.requested.load(Ordering::SeqCst)
     }
 
     /// Passes while no stop was asked for; meant to be called between two batches.

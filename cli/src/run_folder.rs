@@ -44,7 +44,7 @@ impl RunFolder {
         let mut text = serde_json::to_string_pretty(settings)
             .map_err(|e| Error::write(&path.join(SETTINGS), format!("cannot be written as JSON: {e}")))?;
         text.push('\n');
-        write_whole(&path.join(SETTINGS), text.as_bytes())?;
+        // Results of an earlier run go first: there is never a moment at which they lie beside other settings.
         for stale in [WEIGHTS, REPORT] {
             let stale = path.join(stale);
             match fs::remove_file(&stale) {
@@ -54,6 +54,7 @@ impl RunFolder {
                 _ => {}
             }
         }
+        write_whole(&path.join(SETTINGS), text.as_bytes())?;
         let metrics = path.join(METRICS);
         let metrics = File::create(&metrics).map_err(|e| Error::io(&metrics, "make this file", &e))?;
         Ok(RunFolder { path, metrics })

@@ -112,7 +112,7 @@ struct TrainArgs {
     /// Replace the run that lies in the folder given by --out
     #[arg(long)]
     overwrite: bool,
-    /// Print the final table only
+    /// Print the final table and the place of the report only
     #[arg(long, short)]
     quiet: bool,
 }

@@ -99,6 +99,21 @@ impl Error {
             | Error::Setting { op, .. } => op,
         }
     }
+
+    /// The same error, of the operation that the user asked for: what it is made of may have found it.
+    pub fn named(mut self, name: &'static str) -> Self {
+        match &mut self {
+            Error::Rank { op, .. }
+            | Error::TooLarge { op, .. }
+            | Error::Length { op, .. }
+            | Error::Unfit { op, .. }
+            | Error::Mismatch { op, .. }
+            | Error::Axis { op, .. }
+            | Error::Range { op, .. }
+            | Error::Setting { op, .. } => *op = name,
+        }
+        self
+    }
 }
 
 impl fmt::Display for Error {

@@ -64,6 +64,24 @@ impl Window {
         }
         Ok(output)
     }
+
+    /// As [`output`](Window::output), for windows that something is to be found in: a window wholly in the padding would
+    /// have no maximum, and the mean of nothing.
+    ///
+    /// # Errors
+    /// As there, or a window wholly in the padding.
+    pub fn pooling(&self, op: &'static str) -> Result<[usize; 2], Error> {
+        let output = self.output(op)?;
+        for axis in 0..2 {
+            let image = self.pad[axis][0]..self.pad[axis][0] + self.input[axis];
+            let tap = |window: usize, r: usize| window * self.stride[axis] + r * self.dilation[axis];
+            let inside = |window: usize| (0..self.kernel[axis]).any(|r| image.contains(&tap(window, r)));
+            if !(0..output[axis]).all(inside) {
+                return Err(Error::Setting { op, why: "a window lies wholly in the padding; pad less" });
+            }
+        }
+        Ok(output)
+    }
 }
 
 #[cfg(test)]
@@ -78,6 +96,10 @@ mod tests {
         assert_eq!(same.stride([2, 2]).output("conv"), Ok([4, 5]));
         assert_eq!(same.dilation([2, 3]).output("conv"), Ok([5, 5]));
         assert!(Window::new([4, 4], [5, 5]).output("conv").is_err());
+        let padded = Window::new([4, 4], [2, 2]).pad([[1, 1], [0, 0]]);
+        assert_eq!(padded.pooling("pool"), Ok([5, 3]));
+        assert!(padded.dilation([5, 1]).pooling("pool").is_err(), "taps before and after the image");
+        assert!(padded.pad([[2, 0], [0, 0]]).pooling("pool").is_err());
         assert!(Window::new([4, 4], [0, 1]).output("conv").is_err());
         assert!(Window::new([4, 4], [usize::MAX, 1]).dilation([2, 1]).output("conv").is_err());
     }

@@ -140,7 +140,8 @@ impl Layout {
             return Err(Error::Setting { op, why: "the step must be at least 1" });
         }
         let mut layout = *self;
-        layout.shape = self.shape.with(axis, (end - start).div_ceil(step))?;
+        layout.shape =
+            self.shape.with(axis, (end - start).div_ceil(step)).map_err(|error| error.named(op))?;
         if start < end && self.len() > 0 {
             // (Of nothing there is no first element to move on to.)
             layout.offset = (self.offset as isize + start as isize * self.strides[axis]) as usize;
@@ -213,7 +214,7 @@ impl Layout {
     /// # Errors
     /// No such place, or too many axes.
     pub fn unsqueeze(&self, axis: usize) -> Result<Self, Error> {
-        let shape = self.shape.insert(axis, 1)?;
+        let shape = self.shape.insert(axis, 1).map_err(|error| error.named("unsqueeze"))?;
         let mut strides = [0; Shape::MAX_RANK];
         strides[..axis].copy_from_slice(&self.strides[..axis]);
         strides[axis + 1..shape.rank()].copy_from_slice(&self.strides[axis..self.rank()]);

@@ -12,6 +12,10 @@ impl Op {
     /// does not fail later.
     pub fn infer(&self, xs: &[Shape]) -> Result<Shape, Error> {
         let op = self.name();
+        self.result(op, xs).map_err(|error| error.named(op))
+    }
+
+    fn result(&self, op: &'static str, xs: &[Shape]) -> Result<Shape, Error> {
         let operands = match self {
             Op::Zip(_) | Op::MapGrad(_) | Op::SoftmaxGrad | Op::LogSoftmaxGrad => 2,
             Op::Select => 3,
@@ -189,13 +193,7 @@ fn pooled(op: &'static str, window: &Window, x: &Shape) -> Result<Shape, Error> 
         let why = "the image is not of the size that the window was made for";
         return Err(Error::Mismatch { op, left, right, why, lengths: None });
     }
-    for axis in 0..2 {
-        // A window wholly in the padding would have no maximum, and the mean of nothing.
-        if window.pad[axis].iter().any(|&pad| pad >= window.kernel[axis].max(1)) {
-            return Err(Error::Setting { op, why: "the padding must be smaller than the window" });
-        }
-    }
-    let [h, w] = window.output(op)?;
+    let [h, w] = window.pooling(op)?;
     x.with(2, h)?.with(3, w)
 }
 

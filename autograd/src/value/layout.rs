@@ -55,7 +55,7 @@ pub trait Arrange: Value {
     /// A new axis of length 1 before `axis`.
     #[track_caller]
     fn unsqueeze(&self, axis: usize) -> Self {
-        self.reshape(settle!(self, self.shape().insert(axis, 1)))
+        self.reshape(settle!(self, self.shape().insert(axis, 1).map_err(|error| error.named("unsqueeze"))))
     }
 
     /// An axis of length 1 taken away.
@@ -66,7 +66,7 @@ pub trait Arrange: Value {
             let why = "only an axis of length 1 can be squeezed away";
             return self.fail(Error::Unfit { op: "squeeze", shape, why });
         }
-        self.reshape(settle!(self, shape.remove(axis)))
+        self.reshape(settle!(self, shape.remove(axis).map_err(|error| error.named("squeeze"))))
     }
 
     /// The indices `range` of an axis.

@@ -1,8 +1,9 @@
 //! Reading IDX files of unsigned bytes, plain or gzip-compressed, trusting nothing in them.
 //!
 //! The format (LeCun): `00 00 08 d`, then `d` big-endian `u32` lengths, then the bytes in row-major order. The header is
-//! checked against the size of the file before anything is set aside for the data, and no more than one byte past the
-//! declared size is ever inflated, so neither a lying header nor a gzip bomb can exhaust the memory.
+//! checked against the size of the file before anything is set aside for the data, no more than one byte past the
+//! declared size is ever inflated, and no more than a gigabyte may be declared: neither a lying header nor a gzip bomb can
+//! exhaust the memory.
 
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, Read};
@@ -14,6 +15,9 @@ use crate::error::{Error, plain};
 
 /// Deflate cannot squeeze more than this many bytes into one (its own limit is 1032).
 const MOST_INFLATION: u64 = 1032;
+
+/// More bytes of data than any set of small pictures has: full MNIST has 47 million.
+const MOST_DATA: u64 = 1 << 30;
 
 /// Memory set aside on the word of a compressed file; what lies beyond is grown into as bytes really arrive.
 const FIRST_ROOM: u64 = 64 << 20;
@@ -116,6 +120,14 @@ fn body(name: &str, file: &mut impl Read, most: u64, zipped: bool, axes: usize) 
     }
     let room = most.saturating_sub(4 + 4 * axes as u64);
     let declared = match declared {
+        Some(declared) if declared <= room && declared > MOST_DATA => {
+            return Err(Error::data(
+                name,
+                format!(
+                    "holds {declared} bytes of data, more than {MOST_DATA}; give a set of 28x28 pictures"
+                ),
+            ));
+        }
         Some(declared) if declared <= room => declared,
         Some(declared) if !zipped => {
             return Err(Error::data(

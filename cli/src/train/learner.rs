@@ -118,7 +118,7 @@ impl<'s> Learner<'s> {
             folder.append(&metrics)?;
             progress.epoch(&metrics);
             history.epochs.push(metrics);
-            fixed = Some(samples);
+            fixed = (settings.pairs == Pairs::Fixed).then_some(samples);
         }
         history.seconds = began.elapsed().as_secs_f64();
         progress.end(history.seconds);

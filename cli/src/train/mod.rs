@@ -60,8 +60,10 @@ pub fn run(settings: &Settings) -> Result<(), Error> {
     let (result, weights) = outcome?;
     // A stop that came too late for the last batch still is one: weights and report belong to a run that was let finish.
     interrupt.check(|| format!("after the last batch; {} keeps the metrics", folder.path().display()))?;
-    folder.write(WEIGHTS, &weights)?;
-    folder.write(REPORT, report::page(&result, settings, now).as_bytes())?;
+    interrupt.writing(|| {
+        folder.write(WEIGHTS, &weights)?;
+        folder.write(REPORT, report::page(&result, settings, now).as_bytes())
+    })?;
     say(&report::table(&result));
     say(&format!("report: {}", folder.path().join(REPORT).display()));
     Ok(())

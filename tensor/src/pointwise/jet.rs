@@ -135,7 +135,8 @@ impl<R: Real> Real for Jet<R> {
 
     fn powf(self, p: f64) -> Self {
         let x = self.value.clone();
-        let df = x.clone().powf(p - 1.0) * x.of(p);
+        // Structurally zero for a constant: at 0 the other way would multiply infinity by 0.
+        let df = if p == 0.0 { x.of(0.0) } else { x.clone().powf(p - 1.0) * x.of(p) };
         self.chain(x.powf(p), df)
     }
 

@@ -88,7 +88,8 @@ functions! {
     /// `1 / x`.
     Recip, "recip", Output, x => x.of(1.0) / x, y => -(y.clone() * y);
     /// `x^p` for a constant `p`; NaN for negative `x` unless `p` is whole.
-    Power(p), "power", Input, x => x.powf(p), x => x.clone().powf(p - 1.0) * x.of(p);
+    Power(p), "power", Input, x => x.powf(p),
+        x => if p == 0.0 { x.of(0.0) } else { x.clone().powf(p - 1.0) * x.of(p) };
     /// The exponential.
     Exp, "exp", Output, x => x.exp(), y => y;
     /// `exp(x) - 1`.

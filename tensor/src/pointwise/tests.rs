@@ -39,6 +39,13 @@ fn jets_agree_with_finite_differences() {
 }
 
 #[test]
+fn whole_powers_have_derivatives_at_zero() {
+    assert_eq!(Map::Power(0.0).df(0.0), 0.0);
+    assert_eq!(Map::Power(1.0).df(Jet::variable(0.0)).slope, 0.0);
+    assert_eq!(Map::Power(2.0).df(Jet::variable(0.0)).slope, 2.0);
+}
+
+#[test]
 fn nan_stays_nan_through_kinked_functions() {
     for map in [Map::Relu, Map::Clamp(-1.0, 1.0), Map::LeakyRelu(0.1), Map::Sign, Map::Abs, Map::Elu(1.0)] {
         assert!(map.f(f64::NAN).is_nan(), "{}", map.name());

@@ -52,7 +52,7 @@ impl<T: Float> Tensor<T> {
     /// `self` does not have one number for each window.
     pub fn mean_pool_transpose(&self, window: Window) -> Result<Self, Error> {
         let op = "mean_pool_transpose";
-        let output = checked(op, &window)?;
+        let output = window.pooling(op)?;
         let [n, c, h, w] = planes(op, self)?;
         let image = Shape::named(op, &[n, c, window.input[0], window.input[1]])?;
         if [h, w] != output {
@@ -66,7 +66,7 @@ impl<T: Float> Tensor<T> {
 
     /// The image, dense; the shape of the result; its height and width.
     fn pooled(&self, op: &'static str, window: &Window) -> Result<(Self, Shape, [usize; 2]), Error> {
-        let output = checked(op, window)?;
+        let output = window.pooling(op)?;
         let [n, c, h, w] = planes(op, self)?;
         if [h, w] != window.input {
             let (left, right) = (*self.shape(), Shape::named(op, &window.input)?);
@@ -74,15 +74,6 @@ impl<T: Float> Tensor<T> {
             return Err(Error::Mismatch { op, left, right, why, lengths: None });
         }
         Ok((self.contiguous(), Shape::named(op, &[n, c, output[0], output[1]])?, output))
-    }
-}
-
-/// A window wholly in the padding would have no maximum, and the mean of nothing.
-fn checked(op: &'static str, window: &Window) -> Result<[usize; 2], Error> {
-    let output = window.output(op)?;
-    match (0..2).any(|axis| window.pad[axis].iter().any(|&pad| pad >= window.kernel[axis])) {
-        true => Err(Error::Setting { op, why: "the padding must be smaller than the window" }),
-        false => Ok(output),
     }
 }
 
