@@ -1,7 +1,8 @@
 //! The functions of one number that the engine knows: each is one line here, `f` and then `df`.
 //!
-//! At kinks the derivative is the one-sided value that PyTorch takes as well: `relu`, `leaky_relu` and `step` take the
-//! slope of the left side at zero, `abs` and `sign` take 0, `clamp` takes 1 on its bounds.
+//! At kinks the derivative is a value between those of the two sides, mostly the one that PyTorch takes: `relu`,
+//! `leaky_relu` and `step` take the slope of the left side at zero, `abs` and `sign` take 0. `clamp` takes 1 on its bounds,
+//! where newer versions of PyTorch take 0: a value that was not changed keeps its gradient.
 
 use super::{Function, Keep, Real, Visit};
 
