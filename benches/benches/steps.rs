@@ -29,6 +29,18 @@ fn labels(count: usize) -> Labels {
     Labels::new((0..count as u32).map(|i| i * 7 % 10), 10).expect("labels below ten")
 }
 
+/// What the machine gives at most in practice: one large product, in floating-point operations a second.
+fn limit(c: &mut Criterion) {
+    let mut group = c.benchmark_group("limit");
+    let n = 768;
+    let (a, b) = (numbers(&[n, n]), numbers(&[n, n]));
+    group.throughput(Throughput::Elements(2 * (n * n * n) as u64));
+    group.bench_function(format!("product {n}^3"), |bench| {
+        bench.iter(|| black_box(a.matmul(&b).expect("a product")));
+    });
+    group.finish();
+}
+
 /// Recording and sweeping a chain of operations on single numbers: what an operation costs beside its arithmetic.
 fn overhead(c: &mut Criterion) {
     let mut group = c.benchmark_group("overhead");
@@ -153,6 +165,6 @@ fn multi_task(c: &mut Criterion) {
 criterion_group! {
     name = benches;
     config = Criterion::default().sample_size(20);
-    targets = overhead, stacked, perceptron, multi_task
+    targets = limit, overhead, stacked, perceptron, multi_task
 }
 criterion_main!(benches);

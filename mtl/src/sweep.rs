@@ -13,7 +13,7 @@ use alloc::vec::Vec;
 use tress_autograd::{Eager, Mistake, Pointwise, Stacked, Tape, Value, Var};
 use tress_nn::{Bound, Leaves, Params};
 use tress_tensor::pointwise::Zip;
-use tress_tensor::{Float, Shape, Tensor, block};
+use tress_tensor::{Float, Shape, Tensor};
 
 use crate::balance::{Heads, Needs, Weighting, Weights, combine};
 use crate::error::{Error, Result, check_tasks};
@@ -67,9 +67,7 @@ pub fn balanced<'t, T: Float>(
         Needs::Gramian => {
             let jacobian = jacobian(tape, &heads, features, &leaves, &shared)?;
             let rows = jacobian.contiguous();
-            let mut products = alloc::vec![0.0; losses.len() * losses.len()];
-            block::gram(rows.as_slice().unwrap_or_default(), losses.len(), &mut products);
-            let gramian = Gramian::new(losses.len(), &products)?;
+            let gramian = Gramian::from_rows(losses.len(), rows.as_slice().unwrap_or_default())?;
             let weights = method.weights(&values, Some(&gramian))?;
             (weights, Some(gramian), along(&rows, &weights)?)
         }

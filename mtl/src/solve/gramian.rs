@@ -2,6 +2,8 @@
 
 use core::fmt;
 
+use tress_tensor::{Float, block};
+
 use super::MAX_TASKS;
 use crate::error::{Error, Result, check_length, check_tasks};
 
@@ -67,19 +69,11 @@ impl Gramian {
     ///
     /// # Errors
     /// When `tasks` is not in `1..=32`, the length is not a multiple of it, or a product is not finite.
-    pub fn from_rows<T: Copy + Into<f64>>(tasks: usize, jacobian: &[T]) -> Result<Self> {
+    pub fn from_rows<T: Float>(tasks: usize, jacobian: &[T]) -> Result<Self> {
         check_tasks(tasks)?;
-        let width = jacobian.len() / tasks;
-        check_length("Jacobian", tasks * width, jacobian.len())?;
-        let row = |i: usize| &jacobian[i * width..(i + 1) * width];
+        check_length("Jacobian", jacobian.len() / tasks * tasks, jacobian.len())?;
         let mut products = [0.0; MAX_TASKS * MAX_TASKS];
-        for i in 0..tasks {
-            for j in 0..=i {
-                let product = inner_product(row(i), row(j));
-                products[i * tasks + j] = product;
-                products[j * tasks + i] = product;
-            }
-        }
+        block::gram(jacobian, tasks, &mut products[..tasks * tasks]);
         Self::new(tasks, &products[..tasks * tasks])
     }
 
@@ -191,25 +185,6 @@ impl fmt::Debug for Gramian {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_list().entries((0..self.tasks).map(|i| self.row(i))).finish()
     }
-}
-
-/// The inner product of two rows of the same length. Eight running sums, added in a fixed order: the compiler may put
-/// them in vector registers, and the bits do not depend on whether it does.
-fn inner_product<T: Copy + Into<f64>>(x: &[T], y: &[T]) -> f64 {
-    const LANES: usize = 8;
-    let mut sums = [0.0; LANES];
-    let (blocks_x, rest_x) = x.as_chunks::<LANES>();
-    let (blocks_y, rest_y) = y.as_chunks::<LANES>();
-    for (block_x, block_y) in blocks_x.iter().zip(blocks_y) {
-        for lane in 0..LANES {
-            sums[lane] += block_x[lane].into() * block_y[lane].into();
-        }
-    }
-    let mut sum = 0.0;
-    for (&a, &b) in rest_x.iter().zip(rest_y) {
-        sum += a.into() * b.into();
-    }
-    sum + ((sums[0] + sums[4]) + (sums[2] + sums[6])) + ((sums[1] + sums[5]) + (sums[3] + sums[7]))
 }
 
 #[cfg(test)]

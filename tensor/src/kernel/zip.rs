@@ -33,7 +33,7 @@ pub(crate) fn zip<T: Float>(zip: Zip, a: View<'_, T>, b: View<'_, T>, out: &mut 
     });
 }
 
-/// `a = f(a, b)`, where the caller owns the only copy of `a`: how cotangents are added up.
+/// `a = f(a, b)`, where the caller owns the only copy of `a`.
 pub(crate) fn zip_in_place<T: Float>(zip: Zip, a: &mut [T], b: View<'_, T>) {
     debug_assert_eq!(a.len(), b.layout().len());
     let plan = Plan::new([b.layout()]);

@@ -1,0 +1,148 @@
+//! Dropout, inner products and optimiser steps against their definitions.
+
+use super::super::*;
+use super::*;
+
+#[test]
+fn dropout_drops_the_stated_share_and_nothing_else() {
+    let len = 3 * PIECE + 5;
+    let x = numbers::<f32>(len, 20);
+    let layout = Layout::contiguous(shape(&[len]));
+    let turned = Case {
+        name: "turned",
+        data: numbers::<f32>(300 * 200, 21),
+        layout: Layout::contiguous(shape(&[300, 200])).transpose(0, 1).unwrap(),
+    };
+    for rate in [0.0, 0.1, 0.5, 0.9, 1.0] {
+        let mut first: Option<Vec<f32>> = None;
+        everywhere(|| {
+            let mut out = unwritten(len);
+            dropout::dropout(View::new(&x, &layout), rate, 42, &mut out);
+            let scale = (1.0 / (1.0 - rate)) as f32;
+            let kept = out.iter().zip(&x).filter(|(y, x)| **y == **x * scale && **x != 0.0).count();
+            let dropped = out.iter().filter(|y| **y == 0.0).count();
+            assert!(
+                kept + dropped >= len && (rate > 0.0 || kept + 20 >= len),
+                "rate {rate}: {kept} and {dropped}"
+            );
+            // Six standard deviations of a binomial.
+            let width = 6.0 * (len as f64 * rate * (1.0 - rate)).sqrt() + 60.0;
+            assert!(
+                (dropped as f64 - rate * len as f64).abs() <= width,
+                "rate {rate}: {dropped} of {len} dropped"
+            );
+            assert_eq!(*first.get_or_insert_with(|| out.clone()), out, "the same at every level");
+
+            let mut other = unwritten(len);
+            dropout::dropout(View::new(&x, &layout), rate, 43, &mut other);
+            assert!(rate == 0.0 || rate == 1.0 || other != out, "the seed matters");
+
+            let (mut strided, mut dense) = (unwritten(turned.len()), unwritten(turned.len()));
+            dropout::dropout(turned.view(), rate, 1, &mut strided);
+            let (elements, dense_layout) = (turned.elements(), Layout::contiguous(*turned.layout.shape()));
+            dropout::dropout(View::new(&elements, &dense_layout), rate, 1, &mut dense);
+            assert_eq!(strided, dense);
+        });
+    }
+}
+
+#[test]
+fn neighbours_and_seeds_drop_independently() {
+    let len = 1 << 16;
+    let ones = [1.0f32].repeat(len);
+    let layout = Layout::contiguous(shape(&[len]));
+    let mask = |seed| {
+        let mut out = unwritten::<f32>(len);
+        dropout::dropout(View::new(&ones, &layout), 0.5, seed, &mut out);
+        out.iter().map(|&y| if y > 0.0 { 1.0 } else { -1.0 }).collect::<Vec<f64>>()
+    };
+    let a = mask(7);
+    let correlation =
+        |a: &[f64], b: &[f64]| a.iter().zip(b).map(|(a, b)| a * b).sum::<f64>() / a.len() as f64;
+    for lag in [1, 2, 3, 16, 100, 4096] {
+        assert!(correlation(&a[lag..], &a).abs() < 0.025, "lag {lag}");
+    }
+    for seed in [8, 6, 7 ^ 1 << 32, 7 << 1, 1007] {
+        assert!(correlation(&a, &mask(seed)).abs() < 0.025, "seeds 7 and {seed}");
+    }
+}
+
+#[test]
+fn inner_products_are_accurate_and_do_not_see_threads() {
+    let (count, len) = (3, 100_003);
+    let rows = numbers::<f32>(count * len, 22);
+    let row = |i: usize| &rows[i * len..(i + 1) * len];
+    let exact =
+        |i: usize, j: usize| row(i).iter().zip(row(j)).map(|(&a, &b)| a as f64 * b as f64).sum::<f64>();
+    at_each_level(|_| {
+        let run = |threads| {
+            parallel::with_threads(threads, || {
+                let mut out = [9.0; 9];
+                gram::gram(&rows, count, &mut out);
+                (out, gram::dot(row(0), row(1)), crate::block::norm(row(2)))
+            })
+        };
+        let (out, dot, norm) = run(1);
+        assert_eq!((out, dot, norm), run(4));
+        for i in 0..count {
+            for j in 0..count {
+                assert!((out[i * count + j] - exact(i, j)).abs() < 1e-9 * exact(i, i).max(1.0), "{i}, {j}");
+            }
+        }
+        assert!((dot - exact(0, 1)).abs() < 1e-9 * exact(0, 0));
+        assert!((norm - exact(2, 2).sqrt()).abs() < 1e-9 * norm);
+    });
+    let mut none: [f64; 0] = [];
+    gram::gram::<f32>(&[], 0, &mut none);
+    let mut empty_rows = [9.0; 4];
+    gram::gram::<f32>(&[], 2, &mut empty_rows);
+    assert_eq!(empty_rows, [0.0; 4]);
+    assert_eq!(gram::dot::<f64>(&[], &[]), 0.0);
+}
+
+#[test]
+fn optimisers_follow_their_definitions() {
+    use crate::block::{Adam, Sgd, adam, sgd};
+    let len = PIECE + 37;
+    let start = numbers::<f64>(len, 23);
+    let gradient = |step: u64| numbers::<f64>(len, 100 + step as usize);
+    for (momentum, nesterov) in [(0.0, false), (0.9, false), (0.9, true)] {
+        let settings = Sgd { rate: 0.1, momentum, decay: 0.01, nesterov };
+        everywhere(|| {
+            let (mut p, mut v) = (start.clone(), [0.0].repeat(len));
+            let (mut expected, mut velocity) = (start.clone(), [0.0].repeat(len));
+            for step in 1..4 {
+                sgd(&settings, &mut p, &gradient(step), &mut v);
+                for (i, g) in gradient(step).into_iter().enumerate() {
+                    let g = g + 0.01 * expected[i];
+                    velocity[i] = momentum * velocity[i] + g;
+                    expected[i] -= 0.1 * if nesterov { g + momentum * velocity[i] } else { velocity[i] };
+                }
+            }
+            close(&p, &expected, 1e-14, "sgd");
+        });
+    }
+    for decoupled in [false, true] {
+        let settings = Adam { rate: 0.01, betas: [0.9, 0.999], epsilon: 1e-8, decay: 0.1, decoupled };
+        everywhere(|| {
+            let (mut p, mut m, mut v) = (start.clone(), [0.0].repeat(len), [0.0].repeat(len));
+            let (mut expected, mut first, mut second) = (start.clone(), [0.0].repeat(len), [0.0].repeat(len));
+            for step in 1..4u64 {
+                adam(&settings, step, &mut p, &gradient(step), &mut m, &mut v);
+                for (i, mut g) in gradient(step).into_iter().enumerate() {
+                    if decoupled {
+                        expected[i] *= 1.0 - 0.01 * 0.1;
+                    } else {
+                        g += 0.1 * expected[i];
+                    }
+                    first[i] = 0.9 * first[i] + 0.1 * g;
+                    second[i] = 0.999 * second[i] + 0.001 * g * g;
+                    let m = first[i] / (1.0 - 0.9f64.powi(step as i32));
+                    let v: f64 = second[i] / (1.0 - 0.999f64.powi(step as i32));
+                    expected[i] -= 0.01 * m / (v.sqrt() + 1e-8);
+                }
+            }
+            close(&p, &expected, 1e-12, "adam");
+        });
+    }
+}

@@ -1,0 +1,129 @@
+//! Pooling, gathering and scattering against their definitions.
+
+use super::super::*;
+use super::*;
+use crate::Window;
+
+/// The windows that the tests of pooling run over.
+fn windows() -> Vec<Window> {
+    let mut windows = Vec::new();
+    for input in [[2, 2], [4, 6], [5, 7], [24, 24], [9, 33]] {
+        windows.push(Window::new(input, [2, 2]).stride([2, 2]));
+        windows.push(Window::new(input, [2, 1]).stride([1, 2]));
+    }
+    windows.push(Window::new([7, 9], [3, 3]).stride([2, 2]).pad([[1, 1], [1, 1]]));
+    windows.push(Window::new([7, 9], [3, 2]).stride([1, 3]).dilation([2, 3]).pad([[2, 0], [0, 2]]));
+    windows.push(Window::new([5, 5], [2, 2]).stride([2, 2]).pad([[0, 1], [0, 1]]));
+    windows.push(Window::new([6, 4], [2, 2]).stride([2, 2]).pad([[0, 1], [0, 1]]));
+    windows.push(Window::new([3, 3], [5, 5]).stride([2, 1]).pad([[3, 3], [4, 2]]));
+    windows
+}
+
+/// For each window of one plane, the places in the image that it covers.
+fn covered(window: &Window) -> Vec<Vec<usize>> {
+    let output = window.output("pool").unwrap();
+    let mut all = Vec::new();
+    for p in 0..output[0] {
+        for q in 0..output[1] {
+            let mut places = Vec::new();
+            for r in 0..window.kernel[0] {
+                for s in 0..window.kernel[1] {
+                    let h = (p * window.stride[0] + r * window.dilation[0]).checked_sub(window.pad[0][0]);
+                    let w = (q * window.stride[1] + s * window.dilation[1]).checked_sub(window.pad[1][0]);
+                    if let (Some(h), Some(w)) = (h, w)
+                        && h < window.input[0]
+                        && w < window.input[1]
+                    {
+                        places.push(h * window.input[1] + w);
+                    }
+                }
+            }
+            all.push(places);
+        }
+    }
+    all
+}
+
+#[test]
+fn pooling_is_its_definition() {
+    for window in windows() {
+        let output = window.output("pool").unwrap();
+        let (input_len, output_len) = (window.input[0] * window.input[1], output[0] * output[1]);
+        let planes = 1 + 40_000 / input_len; // more than one task
+        // Few different values, so that windows have ties; and a NaN here and there.
+        let mut x: Vec<f32> = (0..planes * input_len).map(|i| ((i * 7919) % 5) as f32).collect();
+        x.iter_mut().step_by(97).for_each(|x| *x = f32::NAN);
+        let tangent = numbers::<f32>(x.len(), 16);
+        let g = numbers::<f32>(planes * output_len, 17);
+        let covered = covered(&window);
+        let (mut gathered, mut maxima, mut scattered) = (Vec::new(), Vec::new(), [0.0f32].repeat(x.len()));
+        let (mut means, mut spread) = (Vec::new(), [0.0f32].repeat(x.len()));
+        let size = (window.kernel[0] * window.kernel[1]) as f32;
+        for plane in 0..planes {
+            for (n, places) in covered.iter().enumerate() {
+                let at = |place: usize| plane * input_len + place;
+                let mut best: Option<usize> = None;
+                for &place in places {
+                    let better = best.is_none_or(|best| {
+                        x[at(place)] > x[at(best)] || (x[at(place)].is_nan() && !x[at(best)].is_nan())
+                    });
+                    best = if better { Some(place) } else { best };
+                }
+                maxima.push(best.map_or(f32::NEG_INFINITY, |best| x[at(best)]));
+                gathered.push(best.map_or(f32::NEG_INFINITY, |best| tangent[at(best)]));
+                if let Some(best) = best {
+                    scattered[at(best)] += g[plane * output_len + n];
+                }
+                means.push(places.iter().map(|&place| tangent[at(place)]).sum::<f32>() / size);
+                for &place in places {
+                    spread[at(place)] += g[plane * output_len + n] / size;
+                }
+            }
+        }
+        everywhere(|| {
+            let what = alloc::format!("{window:?}");
+            let mut out = unwritten(planes * output_len);
+            pool::max_pool_gather(&x, &x, &window, output, &mut out);
+            close(&out, &maxima, 0.0, &what);
+            pool::max_pool_gather(&x, &tangent, &window, output, &mut out);
+            close(&out, &gathered, 0.0, &what);
+            pool::mean_pool(&tangent, &window, output, &mut out);
+            close(&out, &means, 1e-6, &what);
+            let mut out = unwritten(x.len());
+            pool::max_pool_scatter(&x, &g, &window, output, &mut out);
+            close(&out, &scattered, 0.0, &what);
+            pool::mean_pool_transpose(&g, &window, output, &mut out);
+            close(&out, &spread, 1e-6, &what);
+        });
+    }
+}
+
+#[test]
+fn gathering_and_scattering_are_transposes() {
+    let (outer, len, inner) = (3, 50, 21);
+    let index: Vec<u32> = (0..700).map(|i| (i * i % 47) as u32).collect(); // 47..50 get nothing
+    let x = numbers::<f32>(outer * len * inner, 18);
+    let g = numbers::<f32>(outer * index.len() * inner, 19);
+    let mut rows = Vec::new();
+    let mut sums = [0.0f32].repeat(x.len());
+    for o in 0..outer {
+        for (k, &at) in index.iter().enumerate() {
+            for i in 0..inner {
+                let place = (o * len + at as usize) * inner + i;
+                rows.push(x[place]);
+                sums[place] += g[(o * index.len() + k) * inner + i];
+            }
+        }
+    }
+    everywhere(|| {
+        let mut out = unwritten(rows.len());
+        index::gather(&x, &index, len, inner, &mut out);
+        assert_eq!(out, rows);
+        let mut out = unwritten(x.len());
+        index::scatter_add(&g, &index, len, inner, &mut out);
+        assert_eq!(out, sums);
+    });
+    let mut out = [9.0f32; 3];
+    index::scatter_add(&[], &[], 3, 1, &mut out);
+    assert_eq!(out, [0.0; 3]);
+}

@@ -1,0 +1,167 @@
+//! Maps, zips, selection and copies against their definitions.
+
+use super::super::*;
+use super::*;
+use crate::pointwise::{Keep, Map, Zip};
+
+fn maps_are_their_definitions<T: Float>(tolerance: f64) {
+    let (cases, others) = (cases::<T>(1), cases::<T>(2));
+    everywhere(|| {
+        for &map in Map::ALL {
+            for (x, g) in cases.iter().zip(&others).filter(|(x, _)| x.len() < 1000 || map == Map::Exp) {
+                let what = alloc::format!("{} of {}", map.name(), x.name);
+                let elements = x.elements();
+                let expected: Vec<T> = elements.iter().map(|&x| map.f(x)).collect();
+                let mut out = unwritten(x.len());
+                map::map(map, x.view(), &mut out);
+                close(&out, &expected, tolerance, &what);
+
+                let mut in_place = elements.clone();
+                map::map_in_place(map, &mut in_place);
+                assert_eq!(bits(&in_place), bits(&out), "{what} in place");
+
+                let kept = if map.keep() == Keep::Output { &expected } else { &elements };
+                let layout = Layout::contiguous(*x.layout.shape());
+                let df: Vec<T> = g.elements().iter().zip(kept).map(|(&g, &kept)| g * map.df(kept)).collect();
+                let mut out = unwritten(x.len());
+                map::map_grad(map, View::new(kept, &layout), g.view(), &mut out);
+                close(&out, &df, tolerance, &alloc::format!("gradient of {what}"));
+            }
+        }
+    });
+}
+
+#[test]
+fn maps_of_singles_are_their_definitions() {
+    maps_are_their_definitions::<f32>(2e-6);
+}
+
+#[test]
+fn maps_of_doubles_are_their_definitions() {
+    maps_are_their_definitions::<f64>(1e-14);
+}
+
+#[test]
+fn nan_and_infinities_pass_through_maps() {
+    let x: Vec<f32> =
+        [f32::NAN, f32::INFINITY, f32::NEG_INFINITY, 0.0, -0.0, 1.0].repeat(7).into_iter().skip(1).collect();
+    let layout = Layout::contiguous(shape(&[x.len()]));
+    everywhere(|| {
+        for map in [
+            Map::Relu,
+            Map::Tanh,
+            Map::Sigmoid,
+            Map::Abs,
+            Map::Clamp(-2.0, 2.0),
+            Map::Exp,
+            Map::Ln,
+            Map::Gelu,
+        ] {
+            let mut out = unwritten(x.len());
+            map::map(map, View::new(&x, &layout), &mut out);
+            let expected: Vec<f32> = x.iter().map(|&x| map.f(x as f64) as f32).collect();
+            close(&out, &expected, 2e-6, map.name());
+        }
+    });
+}
+
+#[test]
+fn zips_are_their_definitions() {
+    fn check<T: Float>() {
+        let (left, right, other) = (cases::<T>(3), cases::<T>(4), cases::<T>(5));
+        everywhere(|| {
+            for &zip in Zip::ALL {
+                for ((a, b), c) in left.iter().zip(&right).zip(&other) {
+                    let what = alloc::format!("{} of {}", zip.name(), a.name);
+                    // The second operand is dense in one round and laid out as the first in the other.
+                    let layout = Layout::contiguous(*a.layout.shape());
+                    let dense: Vec<T> = c.elements();
+                    for second in [b.view(), View::new(&dense, &layout)] {
+                        let b: Vec<T> = indices(a.layout.shape())
+                            .map(|i| second.data()[second.layout().place(&i).unwrap()])
+                            .collect();
+                        let expected: Vec<T> =
+                            a.elements().iter().zip(&b).map(|(&a, &b)| zip.f(a, b)).collect();
+                        let mut out = unwritten(a.len());
+                        zip::zip(zip, a.view(), second, &mut out);
+                        assert_eq!(bits(&out), bits(&expected), "{what}");
+                        let mut onto = a.elements();
+                        zip::zip_in_place(zip, &mut onto, second);
+                        assert_eq!(bits(&onto), bits(&expected), "{what} in place");
+                    }
+                }
+            }
+        });
+    }
+    check::<f32>();
+    check::<f64>();
+}
+
+#[test]
+fn selection_keeps_the_other_branch_out() {
+    let (a, b) = (cases::<f32>(6), cases::<f32>(7));
+    everywhere(|| {
+        for (a, b) in a.iter().zip(&b) {
+            let layout = Layout::contiguous(*a.layout.shape());
+            let mask: Vec<f32> = (0..a.len()).map(|i| [0.0, 1.0, -0.0, f32::NAN, -3.0][i % 5]).collect();
+            let poisoned: Vec<f32> = b
+                .elements()
+                .iter()
+                .zip(&mask)
+                .map(|(&b, &mask)| if mask == 0.0 { b } else { f32::NAN })
+                .collect();
+            let mut out = unwritten(a.len());
+            let view = View::new(&mask, &layout);
+            select::select(view, a.view(), View::new(&poisoned, &layout), &mut out);
+            let expected: Vec<f32> = (a.elements().iter().zip(&poisoned).zip(&mask))
+                .map(|((&a, &b), &mask)| if mask != 0.0 { a } else { b })
+                .collect();
+            assert_eq!(bits(&out), bits(&expected), "{}", a.name);
+        }
+    });
+}
+
+#[test]
+fn copies_keep_every_element() {
+    let cases = cases::<f32>(8);
+    everywhere(|| {
+        for x in &cases {
+            let mut out = unwritten(x.len());
+            copy::copy(x.view(), &mut out);
+            assert_eq!(bits(&out), bits(&x.elements()), "{}", x.name);
+
+            let mut wide = unwritten::<f64>(x.len());
+            copy::cast(x.view(), &mut wide);
+            let expected: Vec<f64> = x.elements().iter().map(|&x| x as f64).collect();
+            assert_eq!(wide, expected, "{}", x.name);
+        }
+    });
+    let mixed = [-1.5f32, 0.0, 3.7, 300.0, f32::NAN, -0.0];
+    let layout = Layout::contiguous(shape(&[6]));
+    let view = View::new(&mixed, &layout);
+    let (mut bytes, mut truths, mut whole) = ([9u8; 6], [false; 6], [9i32; 6]);
+    copy::cast(view, &mut bytes);
+    copy::cast(view, &mut truths);
+    copy::cast(view, &mut whole);
+    assert_eq!(bytes, [0, 0, 3, 255, 0, 0]);
+    assert_eq!(truths, [true, false, true, true, true, false]);
+    assert_eq!(whole, [-1, 0, 3, 300, 0, 0]);
+}
+
+#[test]
+fn placing_puts_each_element_where_it_belongs() {
+    let target = Layout::contiguous(shape(&[4, 6, 5]));
+    let to = target.slice(1, 1, 6, 2).unwrap().flip(2).unwrap();
+    let x = Case {
+        name: "transposed",
+        data: numbers::<f32>(4 * 3 * 5, 9),
+        layout: Layout::contiguous(shape(&[5, 3, 4])).transpose(0, 2).unwrap(),
+    };
+    let mut out = unwritten::<f32>(target.len());
+    copy::place(x.view(), &mut out, &to);
+    let mut expected = unwritten::<f32>(target.len());
+    for index in indices(to.shape()) {
+        expected[to.place(&index).unwrap()] = x.data[x.layout.place(&index).unwrap()];
+    }
+    assert_eq!(out, expected);
+}
