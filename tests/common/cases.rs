@@ -1,4 +1,4 @@
-//! The table of operations and shapes that `tests/table.rs` runs over, empty and large ones among them.
+//! The table of operations and shapes that `tests/all/table.rs` runs over, empty and large ones among them.
 
 use tress::autograd::Op;
 use tress::autograd::op::*;

@@ -1,0 +1,12 @@
+//! All tests of autodiff in one program: one is built and linked in a fraction of the time that many take.
+
+mod common;
+mod composites;
+mod locate;
+mod loud;
+mod orders;
+mod procedures;
+mod rules;
+mod show;
+mod tape;
+mod transforms;

@@ -1,0 +1,580 @@
+//! Methods that look at gradients, against their papers word for word on vectors, and the identities that join them.
+
+use crate::rows::{Draw, along, apart, assert_close, direction, dot, gramian, norm, times, weights};
+use tress_mtl::Error;
+use tress_mtl::balance::gradient::Level;
+use tress_mtl::balance::{
+    AlignedMtl, CaGrad, ConFig, DbMtl, DualProj, Equal, ExcessMtl, FairGrad, Geometric, GradDrop, GradNorm,
+    GradVac, ImtlG, Mgda, MoCo, MoDo, NashMtl, Observation, ParetoMtl, PcGrad, PerGroup, Rescaled, Scale,
+    ScaleInvariant, SdmGrad, UpGrad, Weighting,
+};
+use tress_mtl::solve::CrossGramian;
+
+const LOSSES: [f64; 8] = [0.3, 2.0, 1.0, 0.5, 5.0, 0.7, 1.1, 4.0];
+
+fn conflict() -> Vec<Vec<f64>> {
+    vec![vec![-4.0, 1.0, 1.0], vec![6.0, 1.0, 1.0]]
+}
+
+fn of(method: &mut dyn Weighting, rows: &[Vec<f64>]) -> Vec<f64> {
+    direction(method, &LOSSES[..rows.len()], rows).unwrap().0
+}
+
+/// The nearest point of the simplex by bisection: another way than that of the crate.
+fn simplex(x: &[f64]) -> Vec<f64> {
+    let (mut low, mut high) = (-1e9, 1e9);
+    for _ in 0..300 {
+        let t = 0.5 * (low + high);
+        if x.iter().map(|x| (x - t).max(0.0)).sum::<f64>() > 1.0 { low = t } else { high = t }
+    }
+    x.iter().map(|x| (x - low).max(0.0)).collect()
+}
+
+#[test]
+fn known_directions_of_two_rows() {
+    let rows = conflict();
+    let check = |name: &str, method: &mut dyn Weighting, expected: &[f64], tolerance: f64| {
+        assert_close(&of(method, &rows), expected, tolerance, name);
+    };
+    // UPGrad and DualProj are fractions.
+    assert_close(&weights(&mut UpGrad, &LOSSES[..2], &rows), &[10.0 / 9.0, 15.0 / 19.0], 1e-15, "UPGrad");
+    check("UPGrad", &mut UpGrad, &[50.0 / 171.0, 325.0 / 171.0, 325.0 / 171.0], 1e-14);
+    check("DualProj", &mut DualProj, &[5.0 / 9.0, 10.0 / 9.0, 10.0 / 9.0], 1e-14);
+    check("MGDA", &mut Mgda, &[0.0, 1.0, 1.0], 1e-14);
+    check("IMTL-G", &mut ImtlG, &[0.0767, 1.0, 1.0], 5e-5);
+    check("Aligned-MTL", &mut AlignedMtl::mean(), &[0.2133, 0.9673, 0.9673], 5e-5);
+    check("ConFIG", &mut ConFig, &[0.1588, 2.0706, 2.0706], 5e-5);
+    check("GradVac", &mut GradVac::new(2, 0.5, 1).unwrap(), &[0.5848, 3.8012, 3.8012], 5e-5);
+    check("CAGrad", &mut CaGrad::new(0.5).unwrap(), &[0.1835, 1.2041, 1.2041], 5e-5);
+    check("FairGrad", &mut FairGrad::new(1.0).unwrap(), &[0.0766, 0.9985, 0.9985], 5e-5);
+    assert_close(&weights(&mut NashMtl, &LOSSES[..2], &rows), &[0.591461, 0.407071], 5e-7, "Nash-MTL");
+}
+
+#[test]
+fn identities_between_methods() {
+    let mut draw = Draw::new(301);
+    for case in 0..100 {
+        let tasks = 2 + case % 6;
+        let rows = draw.rows(tasks, 20);
+        let losses = draw.losses(tasks);
+        let at = |method: &mut dyn Weighting, rows: &[Vec<f64>]| direction(method, &losses, rows).unwrap().0;
+        let mean = at(&mut Equal::mean(), &rows);
+
+        // The gradient of Σ log l is K times that of the logarithm of the geometric mean.
+        let geometric = Geometric::objective(&losses).unwrap();
+        let factor = tasks as f64 / geometric;
+        let scaled: Vec<f64> = at(&mut Geometric, &rows).iter().map(|d| d * factor).collect();
+        assert!(apart(&at(&mut ScaleInvariant, &rows), &scaled) < 1e-13, "case {case}: SI");
+        // FairGrad with a = 1 is Nash-MTL.
+        let fair = at(&mut FairGrad::new(1.0).unwrap(), &rows);
+        assert!(apart(&fair, &at(&mut NashMtl, &rows)) < 1e-14, "case {case}: Nash");
+        // CAGrad from the mean to MGDA.
+        assert!(apart(&at(&mut CaGrad::new(0.0).unwrap(), &rows), &mean) < 1e-15, "case {case}: c = 0");
+        assert!(apart(&at(&mut CaGrad::new(1e-7).unwrap(), &rows), &mean) < 2e-7, "case {case}: c small");
+        let unit = |d: Vec<f64>| -> Vec<f64> { d.iter().map(|x| x / norm(&d)).collect() };
+        let far = unit(at(&mut CaGrad::new(1e6).unwrap(), &rows));
+        assert!(apart(&far, &unit(at(&mut Mgda, &rows))) < 1e-5, "case {case}: c large");
+        // GradVac whose targets stay zero is PCGrad, draw for draw.
+        let vaccine = at(&mut GradVac::new(tasks, 0.0, 7).unwrap(), &rows);
+        assert!(apart(&vaccine, &at(&mut PcGrad::new(7), &rows)) < 1e-12, "case {case}: GradVac");
+        // FairGrad with large a serves the worst-off task nearly as well as MGDA, which serves it best.
+        let d = at(&mut FairGrad::new(100.0).unwrap(), &rows);
+        let worst = rows.iter().map(|row| dot(row, &d) / norm(&d)).fold(f64::INFINITY, f64::min);
+        let best = norm(&at(&mut Mgda, &rows));
+        assert!(worst > 0.95 * best && worst <= best * (1.0 + 1e-9), "case {case}: {worst} of {best}");
+
+        let pair = &rows[..2];
+        let pc = direction(&mut PcGrad::new(1), &losses[..2], pair).unwrap().0;
+        let up: Vec<f64> =
+            direction(&mut UpGrad, &losses[..2], pair).unwrap().0.iter().map(|d| 2.0 * d).collect();
+        assert!(apart(&pc, &up) < 1e-13, "case {case}: PCGrad of two is twice UPGrad");
+    }
+}
+
+#[test]
+fn closed_forms_on_orthogonal_rows() {
+    let lengths = [2.0, 5.0, 0.1, 1.0];
+    let rows: Vec<Vec<f64>> =
+        (0..4).map(|k| (0..6).map(|p| if p == k { lengths[k] } else { 0.0 }).collect()).collect();
+    let at = |method: &mut dyn Weighting| weights(method, &LOSSES[..4], &rows);
+    let total: f64 = lengths.iter().map(|l| 1.0 / (l * l)).sum();
+    assert_close(&at(&mut Mgda), &lengths.map(|l| 1.0 / (l * l) / total), 1e-14, "MGDA: 1 / |g|²");
+    assert_close(&at(&mut NashMtl), &lengths.map(|l| 1.0 / l), 1e-12, "Nash: 1 / |g|");
+    // |g|² w = w^(-1/a): w = |g|^(-2a / (1 + a)).
+    for a in [0.5, 2.0, 7.0] {
+        let expected = lengths.map(|l: f64| l.powf(-2.0 * a / (1.0 + a)));
+        assert_close(&at(&mut FairGrad::new(a).unwrap()), &expected, 1e-11, "FairGrad");
+    }
+    let inverse: f64 = lengths.iter().map(|l| 1.0 / l).sum();
+    assert_close(&at(&mut ImtlG), &lengths.map(|l| 1.0 / l / inverse), 1e-14, "IMTL-G");
+    assert_close(&at(&mut AlignedMtl::mean()), &lengths.map(|l| 0.1 / l / 4.0), 1e-15, "Aligned-MTL");
+    assert_close(&at(&mut AlignedMtl::sum()), &lengths.map(|l| 0.1 / l), 1e-15, "Aligned-MTL, sum");
+    let median = at(&mut AlignedMtl::mean().level(Level::Median));
+    assert_close(&median, &lengths.map(|l| 1.0 / l / 4.0), 1e-14, "Aligned-MTL, median");
+    let rms = lengths.map(|l| l * l / 4.0).iter().sum::<f64>().sqrt();
+    let square = at(&mut AlignedMtl::sum().level(Level::MeanSquare));
+    assert_close(&square, &lengths.map(|l| rms / l), 1e-13, "Aligned-MTL, mean square");
+    // û = (1, 1, 1, 1) / 2, and the falls along it sum to half of the lengths.
+    let fall = lengths.iter().sum::<f64>() / 2.0;
+    assert_close(&at(&mut ConFig), &lengths.map(|l| fall / 2.0 / l), 1e-12, "ConFIG");
+    for (name, method) in [("UPGrad", &mut UpGrad as &mut dyn Weighting), ("DualProj", &mut DualProj)] {
+        assert_close(&at(method), &[0.25; 4], 0.0, name);
+    }
+}
+
+#[test]
+fn imtl_g_and_config_meet_all_gradients_at_one_angle() {
+    let mut draw = Draw::new(302);
+    for case in 0..100 {
+        let tasks = 2 + case % 7;
+        let mut rows = draw.rows(tasks, 24);
+        draw.spread(&mut rows, 8);
+        for method in [&mut ImtlG as &mut dyn Weighting, &mut ConFig] {
+            let d = of(method, &rows);
+            let cosines: Vec<f64> = rows.iter().map(|row| dot(row, &d) / norm(row) / norm(&d)).collect();
+            assert!(cosines.iter().all(|c| (c - cosines[0]).abs() < 1e-11), "case {case}: {cosines:?}");
+            assert!(method.name() != "config" || cosines[0] > 0.0);
+        }
+        assert!((weights(&mut ImtlG, &LOSSES[..tasks], &rows).iter().sum::<f64>() - 1.0).abs() < 1e-10);
+        let d = of(&mut ConFig, &rows);
+        let falls: f64 = rows.iter().map(|row| dot(row, &d) / norm(&d)).sum();
+        assert!((falls / norm(&d) - 1.0).abs() < 1e-11, "the length is the sum of the falls");
+    }
+}
+
+#[test]
+fn aligned_gradients_have_singular_values_of_one_size() {
+    let mut draw = Draw::new(303);
+    for case in 0..50 {
+        let tasks = 2 + case % 5;
+        let rows = draw.rows(tasks, 12);
+        // The method is linear in the preferences, so its answers to rows that are orthogonal combinations tell B: here
+        // |d| is checked on the mean preference, for which B p has |Jᵀ B p| = σ |p|.
+        let d = of(&mut AlignedMtl::sum(), &rows);
+        let eigen = tress_mtl::solve::Eigen::of_products(&gramian(&rows));
+        let sigma = eigen.values()[tasks - 1].sqrt();
+        assert!((norm(&d) / (sigma * (tasks as f64).sqrt()) - 1.0).abs() < 1e-10, "case {case}");
+        // Of all directions of that length d falls most on the sum of the aligned gradients, so it falls on every
+        // principal component: d = σ Uᵀ 1 with U orthonormal, hence G^(-1/2) J d = σ 1.
+        let falls: Vec<f64> = rows.iter().map(|row| dot(row, &d)).collect();
+        let back = eigen.apply(&falls, |value| 1.0 / value.sqrt());
+        assert_close(&back[..tasks], &vec![sigma; tasks], 1e-10 * sigma, &format!("case {case}"));
+    }
+}
+
+#[test]
+fn gradvac_is_algorithm_1_on_vectors() {
+    let mut draw = Draw::new(304);
+    for beta in [0.1, 0.5, 1.0] {
+        let mut method = GradVac::new(2, beta, 3).unwrap();
+        let mut targets = [0f64; 2];
+        for step in 0..12 {
+            let rows = draw.rows(2, 6);
+            let mut expected = [0.0; 6];
+            for i in 0..2 {
+                let (own, other) = (&rows[i], &rows[1 - i]);
+                let cosine = dot(own, other) / norm(own) / norm(other);
+                let target = targets[i].min(0.99);
+                let mut turned = own.clone();
+                if cosine < target {
+                    let (s, t) = ((1.0 - cosine * cosine).sqrt(), (1.0 - target * target).sqrt());
+                    let factor = norm(own) * (target * s - cosine * t) / (norm(other) * t);
+                    turned.iter_mut().zip(other).for_each(|(x, g)| *x += factor * g);
+                    let now = dot(&turned, other) / norm(&turned) / norm(other);
+                    assert!((now - target).abs() < 1e-9, "the angle is the target's");
+                }
+                targets[i] = (1.0 - beta) * targets[i] + beta * cosine;
+                expected.iter_mut().zip(&turned).for_each(|(sum, x)| *sum += x);
+            }
+            let found = of(&mut method, &rows);
+            assert!(apart(&found, &expected) < 1e-11, "beta {beta}, step {step}");
+            assert!(
+                (method.target(0, 1) - targets[0]).abs() < 1e-12
+                    && (method.target(1, 0) - targets[1]).abs() < 1e-12
+            );
+        }
+    }
+    // A target of one does not blow up.
+    let mut method = GradVac::new(2, 1.0, 3).unwrap();
+    of(&mut method, &[vec![1.0, 0.0], vec![2.0, 0.0]]);
+    let d = of(&mut method, &[vec![1.0, 0.0], vec![-1.0, 1e-3]]);
+    assert!(norm(&d) < 20.0, "{d:?}");
+}
+
+#[test]
+fn graddrop_picks_one_sign_for_each_element() {
+    let rows = vec![vec![3.0, -1.0, 1.0, 0.0], vec![-1.0, -2.0, 2.0, 0.0]];
+    let mut method = GradDrop::new(11);
+    let mut positive = 0;
+    const STEPS: usize = 20_000;
+    for _ in 0..STEPS {
+        let (d, w) = direction(&mut method, &LOSSES[..2], &rows).unwrap();
+        assert_eq!((d[1], d[2], d[3]), (-3.0, 3.0, 0.0), "where all agree all is kept");
+        assert!(d[0] == 3.0 || d[0] == -1.0);
+        positive += i32::from(d[0] > 0.0);
+        assert_eq!(w[..], [1.0, 1.0]);
+    }
+    // P = ½ (1 + 2 / 4).
+    assert!((f64::from(positive) / STEPS as f64 - 0.75).abs() < 0.015, "{positive}");
+    let mut leaking = GradDrop::new(11).leaks(&[1.0, 0.25]).unwrap();
+    for _ in 0..50 {
+        let d = of(&mut leaking, &rows);
+        assert!(d[0] == 3.0 - 0.25 || d[0] == 3.0 - 1.0, "{d:?}");
+    }
+    assert!(GradDrop::new(1).leaks(&[1.5]).is_err());
+    // More elements than fit into one block.
+    let long = vec![(0..200).map(|p| 1.0 + f64::from(p)).collect::<Vec<_>>(); 2];
+    let doubled: Vec<f64> = long[0].iter().map(|g| 2.0 * g).collect();
+    assert_eq!(of(&mut GradDrop::new(1), &long), doubled);
+}
+
+#[test]
+fn gradnorm_descends_on_the_distance_of_the_lengths() {
+    let mut draw = Draw::new(305);
+    let rows = draw.rows(3, 8);
+    let (first, second) = ([1.0, 2.0, 0.5], [0.8, 0.5, 0.6]);
+    let mut method = GradNorm::new(3, 0.02).unwrap().alpha(0.7).unwrap();
+    let w = |method: &mut GradNorm, losses: &[f64]| weights(method, losses, &rows);
+    assert_eq!(w(&mut method, &first), [1.0; 3]);
+    let before = w(&mut method, &second);
+    assert!((before.iter().sum::<f64>() - 3.0).abs() < 1e-14);
+    // The first step: all rates are one, so the targets are the mean length, and Adam's step is the rate.
+    let lengths: Vec<f64> = rows.iter().map(|row| norm(row)).collect();
+    let mean = lengths.iter().sum::<f64>() / 3.0;
+    let moved: Vec<f64> = lengths.iter().map(|l| 1.0 - 0.02 * (l - mean).signum()).collect();
+    let expected: Vec<f64> = moved.iter().map(|w| w * 3.0 / moved.iter().sum::<f64>()).collect();
+    assert_close(&before, &expected, 1e-7, "the first step");
+    // The second: slopes by differences of the objective with the targets held fixed, then Adam by hand.
+    let rates: Vec<f64> = second.iter().zip(first).map(|(l, l0)| l / l0).collect();
+    let rate_mean = rates.iter().sum::<f64>() / 3.0;
+    let length = (0..3).map(|k| before[k] * lengths[k]).sum::<f64>() / 3.0;
+    let targets: Vec<f64> = rates.iter().map(|r| length * (r / rate_mean).powf(0.7)).collect();
+    let objective = |w: &[f64], k: usize| (w[k] * lengths[k] - targets[k]).abs();
+    let next = w(&mut method, &second);
+    let mut by_hand = [0.0; 3];
+    for k in 0..3 {
+        let at = |change: f64| {
+            let mut moved = before.clone();
+            moved[k] += change;
+            objective(&moved, k)
+        };
+        let slopes = [lengths[k] * (lengths[k] - mean).signum(), (at(1e-6) - at(-1e-6)) / 2e-6];
+        let (m, v) =
+            (0.09 * slopes[0] + 0.1 * slopes[1], 0.000999 * slopes[0].powi(2) + 0.001 * slopes[1].powi(2));
+        by_hand[k] = before[k] - 0.02 * (m / (1.0 - 0.81)) / ((v / (1.0 - 0.998001)).sqrt() + 1e-8);
+    }
+    let total: f64 = by_hand.iter().sum();
+    assert_close(&next, &by_hand.map(|w| w * 3.0 / total), 1e-6, "the second step");
+    // With α = 0 the weighted gradients end equally long.
+    let mut even = GradNorm::new(3, 0.01).unwrap().alpha(0.0).unwrap();
+    for _ in 0..3000 {
+        w(&mut even, &second);
+    }
+    let ends: Vec<f64> = w(&mut even, &second).iter().zip(&lengths).map(|(w, l)| w * l).collect();
+    assert!(ends.iter().all(|n| (n / ends[0] - 1.0).abs() < 0.1), "{ends:?}");
+}
+
+#[test]
+fn moco_is_algorithm_1_on_vectors() {
+    let mut draw = Draw::new(306);
+    for normalised in [false, true] {
+        let mut method = MoCo::new(3).unwrap().rates([0.6, 0.3], [0.2, 0.4], 0.05).unwrap();
+        if normalised {
+            method = method.normalised();
+        }
+        let (mut y, mut lambda) = (vec![vec![0.0; 150]; 3], vec![1.0 / 3.0; 3]);
+        for t in 1..=8 {
+            let rows = draw.rows(3, 150);
+            let losses = draw.losses(3);
+            let (beta, gamma) = (0.6 / f64::from(t).powf(0.3), 0.2 / f64::from(t).powf(0.4));
+            for k in 0..3 {
+                let factor = if normalised { losses[k] / norm(&rows[k]) } else { 1.0 };
+                y[k].iter_mut().zip(&rows[k]).for_each(|(y, g)| *y -= beta * (*y - factor * g));
+            }
+            let d = along(&y, &lambda);
+            let moved: Vec<f64> =
+                (0..3).map(|k| lambda[k] - gamma * (dot(&y[k], &d) + 0.05 * lambda[k])).collect();
+            lambda = simplex(&moved);
+            let (found, w) = direction(&mut method, &losses, &rows).unwrap();
+            assert_close(&w, &lambda, 1e-12, &format!("weights at step {t}"));
+            assert!(apart(&found, &along(&y, &lambda)) < 1e-12, "step {t}");
+        }
+        // The shape is that of the first step from then on, and a refusal changes nothing.
+        let before = method.clone();
+        assert!(matches!(
+            direction(&mut method, &LOSSES[..3], &draw.rows(3, 149)),
+            Err(Error::Length { .. })
+        ));
+        let mut bad = draw.rows(3, 150);
+        bad[1][149] = f64::NAN;
+        assert!(direction(&mut method, &LOSSES[..3], &bad).is_err());
+        assert_eq!(method, before);
+    }
+}
+
+#[test]
+fn modo_and_sdmgrad_are_their_recursions() {
+    let mut draw = Draw::new(307);
+    let mut modo = MoDo::new(3).unwrap().rate(0.1, 0.2).unwrap();
+    let mut sdm = SdmGrad::new(3).unwrap().lambda(0.4).unwrap().descent(7, 0.3, 0.6).unwrap();
+    let (mut lambda, mut w) = (vec![1.0 / 3.0; 3], vec![1.0 / 3.0; 3]);
+    for step in 0..10 {
+        let (a, c) = (draw.rows(3, 9), draw.rows(3, 9));
+        // Two batches of one problem: alike, and not the same.
+        let noise = draw.rows(3, 9);
+        let b: Vec<Vec<f64>> =
+            (0..3).map(|k| (0..9).map(|p| a[k][p] + 0.5 * noise[k][p]).collect()).collect();
+        let cross = CrossGramian::between(3, &a.concat(), &b.concat()).unwrap();
+        modo.observe(Observation::Products(&cross)).unwrap();
+        sdm.observe(Observation::Products(&cross)).unwrap();
+        // λ - γ (A (Bᵀ λ) + ρ λ), through the vector itself.
+        let pull = along(&b, &lambda);
+        let moved: Vec<f64> =
+            (0..3).map(|k| lambda[k] - 0.1 * (dot(&a[k], &pull) + 0.2 * lambda[k])).collect();
+        lambda = simplex(&moved);
+        let (d, found) = direction(&mut modo, &LOSSES[..3], &c).unwrap();
+        assert_close(&found, &lambda, 1e-12, &format!("MoDo at step {step}"));
+        assert!(apart(&d, &along(&c, &lambda)) < 1e-12);
+
+        let scale = (0..3).map(|k| dot(&a[k], &b[k]).max(0.0).sqrt()).sum::<f64>() / 3.0;
+        let mut velocity = [0.0; 3];
+        for _ in 0..7 {
+            let pulled: Vec<f64> = w.iter().map(|w| w + 0.4 / 3.0).collect();
+            let pull = along(&b, &pulled);
+            for k in 0..3 {
+                velocity[k] = 0.6 * velocity[k] + dot(&a[k], &pull) / (scale * scale);
+                w[k] -= 0.3 * velocity[k];
+            }
+            w = simplex(&w);
+        }
+        let (d, found) = direction(&mut sdm, &LOSSES[..3], &c).unwrap();
+        let pulled: Vec<f64> = w.iter().map(|w| w + 0.4 / 3.0).collect();
+        assert_close(&found, &pulled, 1e-10, &format!("SDMGrad at step {step}"));
+        assert!(apart(&d, &along(&c, &pulled)) < 1e-10);
+    }
+    // Told the same batch twice again and again, MoDo comes to MGDA's point (ρ = 0) and SDMGrad's to that of λ.
+    let rows = draw.rows(3, 9);
+    let same = CrossGramian::between(3, &rows.concat(), &rows.concat()).unwrap();
+    let mut modo = MoDo::new(3).unwrap().rate(0.05, 0.0).unwrap();
+    let mut sdm = SdmGrad::new(3).unwrap().lambda(0.0).unwrap().descent(20, 0.3, 0.5).unwrap();
+    for _ in 0..4000 {
+        modo.observe(Observation::Products(&same)).unwrap();
+        sdm.observe(Observation::Products(&same)).unwrap();
+    }
+    let nearest = of(&mut Mgda, &rows);
+    assert!(apart(&of(&mut modo, &rows), &nearest) < 1e-6 && apart(&of(&mut sdm, &rows), &nearest) < 1e-6);
+    let before = modo.clone();
+    let two = CrossGramian::new(2, &[1.0; 4]).unwrap();
+    assert!(
+        modo.observe(Observation::Products(&two)).is_err()
+            && sdm.observe(Observation::Products(&two)).is_err()
+    );
+    assert_eq!(modo, before);
+}
+
+#[test]
+fn excess_mtl_is_algorithm_1_on_vectors() {
+    let mut draw = Draw::new(308);
+    let mut method = ExcessMtl::new(3, 0.3).unwrap();
+    let (mut h, mut w, mut base) = (vec![vec![0.0; 130]; 3], [1.0 / 3.0; 3], [0f64; 3]);
+    for t in 0..8 {
+        let mut rows = draw.rows(3, 130);
+        rows[1][0] = 0.0;
+        rows[1].iter_mut().for_each(|g| *g *= 1.0 + 0.3 * f64::from(t));
+        for k in 0..3 {
+            h[k].iter_mut().zip(&rows[k]).for_each(|(h, g)| *h += g * g);
+            let terms = rows[k].iter().zip(&h[k]).filter(|(_, h)| **h > 0.0);
+            let excess: f64 = terms.map(|(g, h)| g * g / h.sqrt()).sum();
+            if t == 0 {
+                base[k] = excess;
+            }
+            w[k] *= (0.3 * excess / base[k]).exp();
+        }
+        let total: f64 = w.iter().sum();
+        w = w.map(|w| w / total);
+        let (d, found) = direction(&mut method, &LOSSES[..3], &rows).unwrap();
+        assert_close(&found, &w, 1e-12, &format!("weights at step {t}"));
+        assert!(apart(&d, &along(&rows, &w)) < 1e-12);
+    }
+    assert!(w[1] > w[0], "the task whose gradients do not shrink gains: {w:?}");
+    // A task without gradient at first: its first excess is the first that is there.
+    let mut late = ExcessMtl::new(2, 1.0).unwrap();
+    let (_, w) = direction(&mut late, &LOSSES[..2], &[vec![0.0, 0.0], vec![1.0, 1.0]]).unwrap();
+    assert_close(&w, &[1.0 / (1.0 + 1f64.exp()), 1f64.exp() / (1.0 + 1f64.exp())], 1e-14, "weights");
+    let (d, _) = direction(&mut late, &LOSSES[..2], &[vec![1.0, 0.0], vec![1.0, 1.0]]).unwrap();
+    assert!(d.iter().all(|d| d.is_finite()));
+    // A thousand steps with a large rate: nothing overflows, nothing is lost for ever.
+    let mut long = ExcessMtl::new(2, 50.0).unwrap();
+    for t in 0..1000 {
+        let size = if t < 500 { 10.0 } else { 1e-3 };
+        let rows = vec![vec![size, 0.0], vec![0.0, 1.0]];
+        assert!(direction(&mut long, &LOSSES[..2], &rows).unwrap().1.iter().all(|w| w.is_finite()));
+    }
+}
+
+#[test]
+fn db_mtl_is_algorithm_1_on_vectors() {
+    let mut draw = Draw::new(309);
+    let mut method = DbMtl::new(3).unwrap().average(0.7, 0.4).unwrap();
+    let mut y = vec![vec![0.0; 100]; 3];
+    for t in 1..=8 {
+        let (rows, losses) = (draw.rows(3, 100), draw.losses(3));
+        let beta = 0.7 / f64::from(t).powf(0.4);
+        for k in 0..3 {
+            let slope = 1.0 / (losses[k] + 1e-8);
+            y[k].iter_mut().zip(&rows[k]).for_each(|(y, g)| *y = beta * *y + (1.0 - beta) * slope * g);
+        }
+        let longest = y.iter().map(|y| norm(y)).fold(0.0, f64::max);
+        let expected = along(&y, &y.iter().map(|y| longest / norm(y)).collect::<Vec<_>>());
+        let (d, w) = direction(&mut method, &losses, &rows).unwrap();
+        assert!(apart(&d, &expected) < 1e-12, "step {t}");
+        assert_close(
+            &w,
+            &losses.iter().map(|l| 1.0 / (l + 1e-8)).collect::<Vec<_>>(),
+            1e-12,
+            "weights of the heads",
+        );
+    }
+    assert!(matches!(
+        direction(&mut method, &[1.0, -1.0, 1.0], &draw.rows(3, 100)),
+        Err(Error::LossRange { task: 1, .. })
+    ));
+}
+
+#[test]
+fn pareto_mtl_enters_its_sector_and_stays() {
+    // Losses ½ (θ - a)² of one parameter each for two tasks; the rays lean to one task or the other.
+    let rays = [[1.0, 3.0], [1.0, 1.0], [3.0, 1.0]];
+    for chosen in 0..3 {
+        let mut method = ParetoMtl::new(&rays, chosen).unwrap();
+        let mut theta = [1.4f64, 0.9];
+        let mut entered = false;
+        for _ in 0..20_000 {
+            let centres = [[1.0, 0.0], [-1.0, 0.0]];
+            let part = |k: usize, p: usize| theta[p] - centres[k][p];
+            let losses = [0, 1].map(|k| 0.5 * (part(k, 0).powi(2) + part(k, 1).powi(2)));
+            let rows: Vec<Vec<f64>> = (0..2).map(|k| vec![part(k, 0), part(k, 1)]).collect();
+            let (d, w) = direction(&mut method, &losses, &rows).unwrap();
+            if !method.has_entered() {
+                assert!(w.iter().any(|&w| w < 0.0), "a constraint takes from one task");
+            }
+            entered |= method.has_entered();
+            theta = [theta[0] - 1e-2 * d[0], theta[1] - 1e-2 * d[1]];
+        }
+        assert!(entered && theta[1].abs() < 1e-2, "ray {chosen}: {theta:?}");
+        let losses = [0.5 * (theta[0] - 1.0).powi(2), 0.5 * (theta[0] + 1.0).powi(2)];
+        let cosine = |ray: [f64; 2]| dot(&ray, &losses) / norm(&ray) / norm(&losses);
+        let best = (0..3).max_by(|&a, &b| cosine(rays[a]).total_cmp(&cosine(rays[b]))).unwrap();
+        // On the border of two sectors the other may be ahead by a step.
+        assert!(
+            best == chosen || cosine(rays[best]) - cosine(rays[chosen]) < 1e-2,
+            "ray {chosen}: {losses:?}"
+        );
+    }
+    // One ray has no constraint: MGDA.
+    let rows = conflict();
+    assert_eq!(of(&mut ParetoMtl::new(&[[1.0, 1.0]], 0).unwrap(), &rows), of(&mut Mgda, &rows));
+    // Inside of the sector and off its border too; at its border a row more is in the hull.
+    let mut method = ParetoMtl::new(&rays, 1).unwrap();
+    let inside = method.weights(&[1.0, 1.1], Some(&gramian(&rows))).unwrap();
+    assert_close(&inside, &[0.6, 0.4], 1e-13, "inside");
+    let outside = method.weights(&[0.1, 5.0], Some(&gramian(&rows))).unwrap();
+    let d = along(&rows, &outside);
+    let unit = |ray: [f64; 2]| [ray[0] / norm(&ray), ray[1] / norm(&ray)];
+    let a = [unit(rays[0])[0] - unit(rays[1])[0], unit(rays[0])[1] - unit(rays[1])[1]];
+    let constraint = along(&rows, &a);
+    for row in [&rows[0], &rows[1], &constraint] {
+        assert!(
+            dot(row, &d) >= dot(&d, &d) - 1e-12 * dot(row, row),
+            "the conditions of the least-norm point"
+        );
+    }
+    for bad in [vec![vec![1.0, 1.0], vec![2.0, 2.0]], vec![vec![0.0, 0.0]], vec![vec![-1.0, 2.0]], vec![]] {
+        assert!(ParetoMtl::new(&bad, 0).is_err());
+    }
+    assert!(ParetoMtl::new(&rays, 3).is_err());
+}
+
+#[test]
+fn groups_are_balanced_each_by_itself() {
+    let mut draw = Draw::new(310);
+    let rows = draw.rows(3, 10);
+    let mut method = PerGroup::new(&[4, 10], |_| Mgda).unwrap();
+    let (d, w) = direction(&mut method, &LOSSES[..3], &rows).unwrap();
+    let part = |from: usize, to: usize| rows.iter().map(|row| row[from..to].to_vec()).collect::<Vec<_>>();
+    let (left, right) = (of(&mut Mgda, &part(0, 4)), of(&mut Mgda, &part(4, 10)));
+    assert_close(&d, &[left, right].concat(), 1e-14, "direction");
+    assert!((w.iter().sum::<f64>() - 1.0).abs() < 1e-14);
+    // Each group has its own targets.
+    let mut vaccines = PerGroup::new(&[4, 10], |group| GradVac::new(3, 0.5, group as u64).unwrap()).unwrap();
+    of(&mut vaccines, &rows);
+    assert_ne!(vaccines.methods()[0].target(0, 1), vaccines.methods()[1].target(0, 1));
+    assert!(PerGroup::new(&[4, 4], |_| Mgda).is_err() && PerGroup::new(&[], |_| Mgda).is_err());
+    assert!(PerGroup::new(&[4], |_| Equal::sum()).is_err());
+    assert!(direction(&mut method, &LOSSES[..3], &draw.rows(3, 11)).is_err());
+    let mut averages = PerGroup::new(&[4, 10], |_| MoCo::new(3).unwrap()).unwrap();
+    let (before, mut bad) = (averages.clone(), rows.clone());
+    bad[0][9] = f64::NAN;
+    assert!(direction(&mut averages, &LOSSES[..3], &bad).is_err());
+    assert_eq!(averages, before, "the second group refused, so the first has not moved");
+}
+
+#[test]
+fn rescaled_directions_are_as_long_as_the_mean_gradient() {
+    let mut draw = Draw::new(311);
+    let rows = times(&draw.rows(4, 70), &[1.0, 3.0, 0.2, 5.0]);
+    let mean = norm(&of(&mut Equal::mean(), &rows));
+    let methods: Vec<Box<dyn Fn() -> Box<dyn Weighting>>> = vec![
+        Box::new(|| Box::new(Equal::sum())),
+        Box::new(|| Box::new(NashMtl)),
+        Box::new(|| Box::new(GradDrop::new(3))),
+        Box::new(|| Box::new(MoCo::new(4).unwrap())),
+    ];
+    for make in &methods {
+        let plain = of(&mut *make(), &rows);
+        let mut scaled = Rescaled::new(Boxed(make()), Scale::Mean).unwrap();
+        let (d, w) = direction(&mut scaled, &LOSSES[..4], &rows).unwrap();
+        assert!((norm(&d) / mean - 1.0).abs() < 1e-12, "{}", scaled.name());
+        let factor = mean / norm(&plain);
+        let expected: Vec<f64> = plain.iter().map(|x| x * factor).collect();
+        assert!(apart(&d, &expected) < 1e-12 && w.len() == 4, "{}", scaled.name());
+    }
+    let mut summed = Rescaled::new(Equal::sum(), Scale::Sum(1.0)).unwrap();
+    assert_close(&summed.weights(&LOSSES[..4], None).unwrap(), &[0.25; 4], 1e-15, "sum");
+    // A direction of zero stays zero.
+    let opposed = [vec![1.0, 0.0], vec![-1.0, 0.0]];
+    assert_eq!(of(&mut Rescaled::new(Mgda, Scale::Mean).unwrap(), &opposed), [0.0, 0.0]);
+    assert!(
+        Rescaled::new(Mgda, Scale::Sum(0.0)).is_err()
+            && Rescaled::new(GradDrop::new(1), Scale::Sum(1.0)).is_err()
+    );
+}
+
+/// A boxed method as a method.
+struct Boxed(Box<dyn Weighting>);
+
+impl Weighting for Boxed {
+    fn name(&self) -> &'static str {
+        self.0.name()
+    }
+    fn needs(&self) -> tress_mtl::balance::Needs {
+        self.0.needs()
+    }
+    fn heads(&self) -> tress_mtl::balance::Heads {
+        self.0.heads()
+    }
+    fn weights(
+        &mut self,
+        losses: &[f64],
+        gramian: Option<&tress_mtl::solve::Gramian>,
+    ) -> tress_mtl::Result<tress_mtl::balance::Weights> {
+        self.0.weights(losses, gramian)
+    }
+    fn direction(
+        &mut self,
+        losses: &[f64],
+        panel: &mut dyn tress_mtl::balance::Panel,
+    ) -> tress_mtl::Result<tress_mtl::balance::Weights> {
+        self.0.direction(losses, panel)
+    }
+}

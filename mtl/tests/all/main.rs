@@ -1,0 +1,28 @@
+//! All tests of multi-task learning in one program: one is built and linked in a fraction of the time that many take.
+
+mod absence;
+mod architecture;
+mod balance;
+mod columns;
+mod common;
+mod data;
+mod experts;
+mod gradient_methods;
+mod known;
+mod loss_methods;
+mod measure;
+mod min_norm;
+mod network;
+mod oracle;
+mod places;
+mod properties;
+mod related_tasks;
+mod rows;
+mod solvers;
+mod sweep;
+mod torchjd;
+mod toy;
+mod trunks;
+
+#[path = "../../../tests/common/fixture.rs"]
+mod fixture;

@@ -1,0 +1,16 @@
+//! All tests of layers, losses, optimisers and files in one program: one is built and linked in a fraction of the time that many take.
+
+mod checkpoints;
+mod files;
+mod layers;
+mod losses;
+mod metrics;
+mod more_losses;
+mod more_optimisers;
+mod networks;
+mod numpy_files;
+mod optimisers;
+mod params;
+
+#[path = "../../../tests/common/fixture.rs"]
+mod fixture;

@@ -1,0 +1,30 @@
+//! Every example runs, and what it asserts holds.
+
+#[path = "../../examples/hessian.rs"]
+pub mod hessian;
+#[path = "../../examples/see_tape.rs"]
+pub mod see_tape;
+#[path = "../../examples/tape.rs"]
+pub mod tape;
+#[path = "../../examples/two_tasks.rs"]
+pub mod two_tasks;
+
+#[test]
+fn tape_agrees_with_the_chain_rule_by_hand() {
+    tape::main().unwrap();
+}
+
+#[test]
+fn hessian_agrees_with_its_formula() {
+    hessian::main().unwrap();
+}
+
+#[test]
+fn a_tape_is_seen() {
+    see_tape::main().unwrap();
+}
+
+#[test]
+fn two_tasks_are_learned() {
+    two_tasks::main().unwrap();
+}
