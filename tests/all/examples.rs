@@ -1,13 +1,17 @@
 //! Every example runs, and what it asserts holds.
 
 #[path = "../../examples/hessian.rs"]
-pub mod hessian;
+#[allow(unreachable_pub)] // a program's own main
+mod hessian;
 #[path = "../../examples/see_tape.rs"]
-pub mod see_tape;
+#[allow(unreachable_pub)] // a program's own main
+mod see_tape;
 #[path = "../../examples/tape.rs"]
-pub mod tape;
+#[allow(unreachable_pub)] // a program's own main
+mod tape;
 #[path = "../../examples/two_tasks.rs"]
-pub mod two_tasks;
+#[allow(unreachable_pub)] // a program's own main
+mod two_tasks;
 
 #[test]
 fn tape_agrees_with_the_chain_rule_by_hand() {

@@ -8,16 +8,16 @@ use tress_tensor::{Tensor, Window};
 type Number = Eager<f64>;
 
 /// xorshift64* (Vigna 2016).
-pub struct Random(pub u64);
+pub(crate) struct Random(pub(crate) u64);
 
 impl Random {
-    pub fn new(seed: u64) -> Self {
+    pub(crate) fn new(seed: u64) -> Self {
         let mut random = Self(seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1);
         random.below(2); // the first number of neighbouring seeds is much alike
         random
     }
 
-    pub fn below(&mut self, n: usize) -> usize {
+    pub(crate) fn below(&mut self, n: usize) -> usize {
         self.0 ^= self.0 >> 12;
         self.0 ^= self.0 << 25;
         self.0 ^= self.0 >> 27;
@@ -30,7 +30,7 @@ impl Random {
     }
 
     /// Numbers between -1 and 1; now and then multiples of a half, so that there are zeros and equals.
-    pub fn tensor(&mut self, shape: &[usize]) -> Tensor<f64> {
+    pub(crate) fn tensor(&mut self, shape: &[usize]) -> Tensor<f64> {
         let coarse = self.below(5) == 0;
         let draw = |number: f64| if coarse { (2.0 * number).round() / 2.0 } else { number };
         Tensor::from_fn(shape, |_| draw(self.number())).unwrap()
@@ -38,10 +38,10 @@ impl Random {
 }
 
 /// The number of kinds of step.
-pub const STEPS: usize = 34;
+pub(crate) const STEPS: usize = 34;
 
 /// A tape of about `length` steps from matrices to matrices, with step `must` among them.
-pub fn random_tape(seed: u64, length: usize, must: usize) -> Tape<Number> {
+pub(crate) fn random_tape(seed: u64, length: usize, must: usize) -> Tape<Number> {
     let random = &mut Random::new(seed);
     let tape = Tape::new();
     {

@@ -398,7 +398,7 @@ fn kinks_edges_and_large_operands() {
 
     // A hundred thousand numbers, many next to a kink; sizes far from one.
     let tape = Tape::new();
-    let random = &mut common::Random::new(3);
+    let random = &mut crate::common::Random::new(3);
     let large = tape.var(random.tensor(&[100, 1000]));
     let y = large.relu().scale(1e-9).exp_m1().scale(1e15).square().offset(1e9).ln();
     y.sum(&[0]).softmax();
