@@ -20,6 +20,8 @@
 //!   named inputs, heads, losses and metrics.
 //! * [`sharing`] reads off the tape which parameters are shared, and [`sweep`] takes the balanced step.
 //! * [`data`] and [`presence`] take data as it comes: missing labels, absent tasks, data sets of their own.
+//! * [`merge`] makes one task of several and takes it apart; [`ensemble`] makes one answer of several models.
+//! * [`meta`] learns to learn: MAML and its kin, prototypical networks.
 //! * [`measure`] holds the figures by which a multi-task model is judged against its single-task baselines, over seeds.
 //!
 //! Two gradients at an obtuse angle, `(-4, 1, 1)` and `(6, 1, 1)`, balanced by MGDA:
@@ -49,8 +51,11 @@ extern crate alloc;
 pub mod architecture;
 pub mod balance;
 pub mod data;
+pub mod ensemble;
 mod error;
 pub mod measure;
+pub mod merge;
+pub mod meta;
 pub mod network;
 pub mod presence;
 pub mod sharing;

@@ -9,6 +9,7 @@
 //! | [`Mean`] | losses, shares |
 //! | [`Confusion`] | accuracy; precision, recall and F1 by class, macro, micro and weighted |
 //! | [`TopK`], [`LogLoss`] | rankings and probabilities of classes |
+//! | [`Calibration`] | whether probabilities mean what they say |
 //! | [`Ranking`] | area under the ROC curve and average precision of yes-or-no scores |
 //! | [`Regression`] | MAE, RMSE, R2 |
 //! | [`BoxPrecision`] | mean average precision of boxes |
@@ -18,12 +19,14 @@
 //! of each.
 
 mod boxes;
+mod calibration;
 mod classes;
 mod clusters;
 mod ranking;
 mod regression;
 
 pub use boxes::{BoxPrecision, Detected};
+pub use calibration::{Bin, Calibration};
 pub use classes::{Confusion, LogLoss, Scores, TopK};
 pub use clusters::Clusters;
 pub use ranking::Ranking;
