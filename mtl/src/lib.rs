@@ -22,6 +22,7 @@
 //! * [`data`] and [`presence`] take data as it comes: missing labels, absent tasks, data sets of their own.
 //! * [`merge`] makes one task of several and takes it apart; [`ensemble`] makes one answer of several models.
 //! * [`meta`] learns to learn: MAML and its kin, prototypical networks.
+//! * [`detect`] finds objects on a grid; [`cluster`] finds groups that nobody has labelled.
 //! * [`measure`] holds the figures by which a multi-task model is judged against its single-task baselines, over seeds.
 //!
 //! Two gradients at an obtuse angle, `(-4, 1, 1)` and `(6, 1, 1)`, balanced by MGDA:
@@ -50,7 +51,9 @@ extern crate alloc;
 
 pub mod architecture;
 pub mod balance;
+pub mod cluster;
 pub mod data;
+pub mod detect;
 pub mod ensemble;
 mod error;
 pub mod measure;

@@ -3,9 +3,11 @@
 mod absence;
 mod architecture;
 mod balance;
+mod cluster;
 mod columns;
 mod common;
 mod data;
+mod detect;
 mod ensemble;
 mod experts;
 mod gradient_methods;

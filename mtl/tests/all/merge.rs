@@ -2,7 +2,7 @@
 
 use tress_autograd::{Arrange, Eager, Tape, Value};
 use tress_mtl::merge::{Chain, Powerset, RandomSets, Rare};
-use tress_nn::{Adam, Bound, Dense, Gradient, Labels, Layer, Optimiser, Params, Random, cross_entropy};
+use tress_nn::{Adam, Bound, Dense, Gradient, Labels, Optimiser, Params, Random, cross_entropy};
 use tress_tensor::Tensor;
 
 /// Answers of three tasks of 2, 3 and 2 classes, some combinations frequent and some rare.
