@@ -82,10 +82,14 @@ pub use batch::{Batches, shuffle};
 pub use error::Error;
 pub use init::Init;
 pub use layer::{
-    Conv2d, Dense, Dropout, Flatten, GlobalMeanPool, Layer, LayerNorm, MaxPool2d, MeanPool2d, Sequential,
-    SpatialDropout,
+    Activation, AdaptiveMaxPool1d, AdaptiveMaxPool2d, AdaptiveMeanPool1d, AdaptiveMeanPool2d, AttentionMask,
+    BatchNorm, Bilinear, Conv1d, Conv2d, ConvTranspose1d, ConvTranspose2d, Dense, Dropout, Embedding,
+    EncoderBlock, Flatten, GlobalMaxPool, GlobalMeanPool, GroupNorm, InstanceNorm, LastStep, Layer,
+    LayerNorm, Lengths, MaxPool1d, MaxPool2d, MeanPool1d, MeanPool2d, MultiHeadAttention, Prelu, Recurrent,
+    Residual, RmsNorm, Rotary, SeparableConv1d, SeparableConv2d, Sequential, Sinusoidal, SpatialDropout,
+    Upsample,
 };
 pub use loss::{CrossEntropy, Labels, Loss, Over, cross_entropy, mse};
 pub use optim::{Adam, Lion, Optimiser, RmsProp, Schedule, Sgd};
-pub use params::{Bound, Covered, Entry, Gradient, Handle, Leaves, Mode, Params, Scope};
+pub use params::{Bound, Covered, Entry, Gradient, Handle, Leaves, Mode, Params, Renewed, Scope};
 pub use random::{Random, mix};

@@ -3,8 +3,8 @@
 use super::Layer;
 use crate::{Bound, Error, Handle, Init, Scope};
 use tress_autograd::{Arrange, Fused, Value};
-use tress_tensor::Float;
 use tress_tensor::pointwise::Map;
+use tress_tensor::{Error as Wrong, Float, Shape};
 
 /// `activation(x w + b)` on the last axis: `[.., inputs]` to `[.., outputs]`, in one pass.
 ///
@@ -45,14 +45,22 @@ impl Dense {
     pub fn bias(&self) -> Option<Handle> {
         self.bias
     }
+
+    /// The function after it.
+    pub fn activation_map(&self) -> Option<Map> {
+        self.activation
+    }
 }
 
 impl Layer for Dense {
     #[track_caller]
     fn apply<V: Value>(&self, bound: &Bound<V>, x: &V) -> V {
+        let shape = x.shape();
+        if let Err(error) = ends("dense", &shape, self.weight.shape(), self.weight.shape()[0]) {
+            return x.fail(error);
+        }
         let weight = bound.fetch(&self.weight, x);
         let bias = bound.fetch_some(self.bias.as_ref(), x);
-        let shape = x.shape();
         let Some(last) = shape.rank().checked_sub(1).filter(|&last| last > 1) else {
             return x.affine(weight, bias.as_ref(), self.activation);
         };
@@ -63,6 +71,22 @@ impl Layer for Dense {
             Ok(shape) => y.reshape(shape),
             Err(error) => y.fail(error),
         }
+    }
+}
+
+/// That `x` is `[.., inputs]`, with at least one axis before the last.
+pub(super) fn ends(op: &'static str, x: &Shape, own: &Shape, inputs: usize) -> Result<(), Wrong> {
+    match x[..] {
+        [_, .., last] if last == inputs => Ok(()),
+        [_, .., last] => {
+            let why = "give the layer as many inputs as the last axis of its input has numbers;";
+            Err(Wrong::Mismatch { op, left: *x, right: *own, why, lengths: Some((last, inputs)) })
+        }
+        _ => Err(Wrong::Unfit {
+            op,
+            shape: *x,
+            why: "at least two axes are wanted: rows, and numbers in each",
+        }),
     }
 }
 

@@ -1,10 +1,9 @@
 //! Dropout, of numbers and of whole channels.
 
 use super::Layer;
-use super::conv::over;
 use crate::{Bound, Error, Mode, Scope, mix};
 use tress_autograd::{Fused, Value};
-use tress_tensor::{Float, Tensor, Window};
+use tress_tensor::{Error as Wrong, Float, Shape, Tensor};
 
 /// In training, zero with probability `rate`, else `x / (1 - rate)`; in evaluation, `x` (Srivastava et al. 2014,
 /// "Dropout: a simple way to prevent neural networks from overfitting", section 10: the inverted form).
@@ -26,6 +25,11 @@ impl Dropout {
     pub fn new<T: Float>(scope: &mut Scope<'_, T>, rate: f64) -> Result<Self, Error> {
         Ok(Self { rate: checked(rate)?, stream: scope.stream() })
     }
+
+    /// The probability of a zero.
+    pub fn rate(&self) -> f64 {
+        self.rate
+    }
 }
 
 impl Layer for Dropout {
@@ -38,8 +42,8 @@ impl Layer for Dropout {
     }
 }
 
-/// Dropout of whole channels of `[N, C, H, W]`, whose pixels are too alike to be dropped one by one (Tompson et al.
-/// 2015, "Efficient object localization using convolutional networks", section 3.2).
+/// Dropout of whole channels of `[N, C, L]` or `[N, C, H, W]`, whose places are too alike to be dropped one by one (Tompson
+/// et al. 2015, "Efficient object localization using convolutional networks", section 3.2).
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct SpatialDropout {
     rate: f64,
@@ -54,16 +58,24 @@ impl SpatialDropout {
     pub fn new<T: Float>(scope: &mut Scope<'_, T>, rate: f64) -> Result<Self, Error> {
         Ok(Self { rate: checked(rate)?, stream: scope.stream() })
     }
+
+    /// The probability of a zero.
+    pub fn rate(&self) -> f64 {
+        self.rate
+    }
 }
 
 impl Layer for SpatialDropout {
     #[track_caller]
     fn apply<V: Value>(&self, bound: &Bound<V>, x: &V) -> V {
         let shape = x.shape();
-        if let Err(error) = over(Window::new([0, 0], [1, 1]), "spatial_dropout", &shape) {
-            return x.fail(error);
+        if shape.rank() < 3 {
+            let why = "at least three axes are wanted: N, C, and those to drop together";
+            return x.fail(Wrong::Unfit { op: "spatial_dropout", shape, why });
         }
-        match (bound.mode(), Tensor::full([shape[0], shape[1], 1, 1], <V::Elem as Float>::ONE)) {
+        let mut channels = [1; Shape::MAX_RANK];
+        channels[..2].copy_from_slice(&shape[..2]);
+        match (bound.mode(), Tensor::full(&channels[..shape.rank()], <V::Elem as Float>::ONE)) {
             (Mode::Training { seed }, Ok(ones)) if self.rate > 0.0 => {
                 x.clone() * x.lift(ones).dropout(self.rate, mix(seed, self.stream))
             }

@@ -1,19 +1,46 @@
 //! Layers: what they compute, and the handles of their parameters.
 
+mod activation;
+mod attention;
+mod bilinear;
 mod conv;
 mod dense;
 mod dropout;
+mod embedding;
+mod lengths;
 mod norm;
 mod plain;
 mod pool;
+mod position;
+mod recurrent;
+mod resample;
+mod residual;
 mod sequential;
 
-pub use conv::{Conv2d, Conv2dBuilder};
+pub use activation::{Activation, Prelu};
+pub use attention::{
+    AttentionMask, EncoderBlock, EncoderBlockBuilder, MultiHeadAttention, MultiHeadAttentionBuilder,
+};
+pub use bilinear::Bilinear;
+pub use conv::{
+    Conv, Conv1d, Conv2d, ConvBuilder, ConvTranspose, ConvTranspose1d, ConvTranspose2d, ConvTransposeBuilder,
+    SeparableConv, SeparableConv1d, SeparableConv2d, SeparableConvBuilder,
+};
 pub use dense::{Dense, DenseBuilder};
 pub use dropout::{Dropout, SpatialDropout};
-pub use norm::LayerNorm;
-pub use plain::Flatten;
-pub use pool::{GlobalMeanPool, MaxPool2d, MeanPool2d};
+pub use embedding::Embedding;
+pub use lengths::Lengths;
+pub use norm::{BatchNorm, GroupNorm, InstanceNorm, LayerNorm, RmsNorm};
+pub use plain::{Flatten, LastStep};
+pub use pool::{
+    AdaptiveMaxPool, AdaptiveMaxPool1d, AdaptiveMaxPool2d, AdaptiveMeanPool, AdaptiveMeanPool1d,
+    AdaptiveMeanPool2d, GlobalMaxPool, GlobalMeanPool, MaxPool, MaxPool1d, MaxPool2d, MeanPool, MeanPool1d,
+    MeanPool2d,
+};
+pub use position::{Rotary, Sinusoidal};
+pub use recurrent::{Carried, Cell, CellKind, Recurrent, RecurrentBuilder};
+pub use resample::{Manner, Upsample};
+pub use residual::Residual;
 pub use sequential::{Sequential, Step};
 
 use crate::Bound;

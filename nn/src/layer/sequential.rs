@@ -1,9 +1,14 @@
 //! Layers one behind the other.
 
 use super::{
-    Conv2d, Dense, Dropout, Flatten, GlobalMeanPool, Layer, LayerNorm, MaxPool2d, MeanPool2d, SpatialDropout,
+    Activation, AdaptiveMaxPool1d, AdaptiveMaxPool2d, AdaptiveMeanPool1d, AdaptiveMeanPool2d, BatchNorm,
+    Conv1d, Conv2d, ConvTranspose1d, ConvTranspose2d, Dense, Dropout, EncoderBlock, Flatten, GlobalMaxPool,
+    GlobalMeanPool, GroupNorm, InstanceNorm, LastStep, Layer, LayerNorm, MaxPool1d, MaxPool2d, MeanPool1d,
+    MeanPool2d, MultiHeadAttention, Prelu, Recurrent, Residual, RmsNorm, Rotary, SeparableConv1d,
+    SeparableConv2d, Sinusoidal, SpatialDropout, Upsample,
 };
 use crate::Bound;
+use alloc::boxed::Box;
 use alloc::vec::Vec;
 use tress_autograd::Value;
 use tress_tensor::pointwise::Map;
@@ -61,12 +66,13 @@ impl Layer for Sequential {
 }
 
 macro_rules! steps {
-    ($($layer:ident),*) => {
-        /// One layer of a [`Sequential`].
+    ($($layer:ident),*; boxed $($large:ident),*) => {
+        /// One layer of a [`Sequential`]; those with many parameters behind a pointer.
         #[derive(Clone, Debug, PartialEq)]
         #[non_exhaustive]
         pub enum Step {
             $(#[doc = concat!("[`", stringify!($layer), "`].")] $layer($layer),)*
+            $(#[doc = concat!("[`", stringify!($large), "`].")] $large(Box<$large>),)*
         }
 
         impl Layer for Step {
@@ -74,6 +80,7 @@ macro_rules! steps {
             fn apply<V: Value>(&self, bound: &Bound<V>, x: &V) -> V {
                 match self {
                     $(Step::$layer(layer) => layer.apply(bound, x),)*
+                    $(Step::$large(layer) => layer.apply(bound, x),)*
                 }
             }
         }
@@ -83,9 +90,19 @@ macro_rules! steps {
                 Step::$layer(layer)
             }
         })*
+
+        $(impl From<$large> for Step {
+            fn from(layer: $large) -> Self {
+                Step::$large(Box::new(layer))
+            }
+        })*
     };
 }
 
 steps! {
-    Dense, Conv2d, MaxPool2d, MeanPool2d, GlobalMeanPool, Dropout, SpatialDropout, LayerNorm, Flatten, Map, Sequential
+    Dense, Conv1d, Conv2d, ConvTranspose1d, ConvTranspose2d, MaxPool1d, MaxPool2d, MeanPool1d, MeanPool2d, GlobalMaxPool,
+    GlobalMeanPool, AdaptiveMaxPool1d, AdaptiveMaxPool2d, AdaptiveMeanPool1d, AdaptiveMeanPool2d, LayerNorm, GroupNorm,
+    InstanceNorm, RmsNorm, Dropout, SpatialDropout, Flatten, LastStep, Residual, Upsample, Recurrent, Sinusoidal, Rotary,
+    Activation, Prelu, Map, Sequential;
+    boxed SeparableConv1d, SeparableConv2d, BatchNorm, MultiHeadAttention, EncoderBlock
 }

@@ -2,6 +2,7 @@
 
 use super::{Entry, Handle, copy};
 use alloc::vec::Vec;
+use core::cell::RefCell;
 use core::ops::{Index, Range};
 use tress_autograd::{Mistake, Value};
 use tress_tensor::{Error, Float, Tensor};
@@ -25,6 +26,8 @@ pub struct Bound<V> {
     slots: Vec<Slot<V>>,
     len: usize,
     mode: Mode,
+    /// New values of state, in the order in which layers have set them aside.
+    pub(super) renewed: RefCell<Vec<(Handle, V)>>,
 }
 
 #[derive(Clone, Debug)]
@@ -37,7 +40,7 @@ struct Slot<V> {
 impl<V> Bound<V> {
     pub(super) fn new<'e>(values: impl Iterator<Item = (&'e Entry, V)>, len: usize) -> Self {
         let slot = |(entry, value): (&Entry, V)| Slot { value, handle: entry.handle, trained: entry.trained };
-        Self { slots: values.map(slot).collect(), len, mode: Mode::Evaluation }
+        Self { slots: values.map(slot).collect(), len, mode: Mode::Evaluation, renewed: RefCell::default() }
     }
 
     /// In training mode, with the seed of this step: dropout acts.
@@ -73,14 +76,16 @@ impl<V> Bound<V> {
     }
 
     /// The same parameters with what `change` makes of each value: a step inside of a step (as meta-learning takes it),
-    /// or another kind of value. It is told whether the value is trained.
+    /// or another kind of value. It is told whether the value is trained. What layers have [renewed](Bound::renew) stays
+    /// behind.
     pub fn map<W>(&self, mut change: impl FnMut(&V, bool) -> W) -> Bound<W> {
         let slot = |slot: &Slot<V>| Slot {
             value: change(&slot.value, slot.trained),
             handle: slot.handle,
             trained: slot.trained,
         };
-        Bound { slots: self.slots.iter().map(slot).collect(), len: self.len, mode: self.mode }
+        let slots = self.slots.iter().map(slot).collect();
+        Bound { slots, len: self.len, mode: self.mode, renewed: RefCell::default() }
     }
 }
 
@@ -100,6 +105,24 @@ impl<V: Value> Bound<V> {
         match handle {
             Some(handle) => Some(self.fetch(handle, x)), // not `map`: a closure would lose the caller's place
             None => None,
+        }
+    }
+
+    /// Sets a new value of state aside, as batch norm does with its running mean in training: the parameters themselves
+    /// are not changed by running a model. [`renewed`](Bound::renewed) hands it out after the step. Of several values for
+    /// one handle the last one counts.
+    pub fn renew(&self, handle: &Handle, value: V) {
+        self.renewed.borrow_mut().push((*handle, value));
+    }
+
+    /// The value of state as it is by now: what was set aside last, or what it is bound to. A layer that is applied twice
+    /// in a step goes on from its first time.
+    #[track_caller]
+    pub fn latest(&self, handle: &Handle, x: &V) -> V {
+        let renewed = self.renewed.borrow();
+        match renewed.iter().rfind(|(other, _)| other == handle) {
+            Some((_, value)) => value.clone(),
+            None => self.fetch(handle, x),
         }
     }
 

@@ -3,12 +3,14 @@
 mod bound;
 mod entry;
 mod gradient;
+mod renewed;
 mod scope;
 mod tree;
 
 pub use bound::{Bound, Leaves, Mode};
 pub use entry::{Entry, Handle};
 pub use gradient::{Covered, Gradient};
+pub use renewed::Renewed;
 pub use scope::Scope;
 
 use crate::random::{Random, mix, stream_of};

@@ -2,7 +2,7 @@
 
 use crate::fixture::{Fixture, assert_near};
 use tress_autograd::{Eager, Outline, Tape, Value, check};
-use tress_nn::layer::{Conv2dBuilder, Step};
+use tress_nn::layer::{ConvBuilder, Step};
 use tress_nn::{
     Bound, Conv2d, Dense, Dropout, Flatten, GlobalMeanPool, Gradient, Init, Layer, LayerNorm, MaxPool2d,
     MeanPool2d, Params, Scope, Sequential, SpatialDropout,
@@ -133,7 +133,7 @@ fn check_layer<L: Layer, const N: usize>(
 
 #[test]
 fn derivatives_agree_with_differences_to_the_second_order() {
-    let conv = |builder: Conv2dBuilder| move |scope: &mut Scope<'_, f64>| builder.build(scope).unwrap();
+    let conv = |builder: ConvBuilder<2>| move |scope: &mut Scope<'_, f64>| builder.build(scope).unwrap();
     check_layer([3, 4], |s| Dense::builder(4, 5).activation(Map::Tanh).build(s).unwrap()).unwrap();
     check_layer([3, 4], |s| Dense::builder(4, 5).activation(Map::Gelu).without_bias().build(s).unwrap())
         .unwrap();
@@ -222,7 +222,11 @@ fn a_wrong_shape_names_both_shapes_the_operation_and_the_line_of_the_model() {
         first: Dense::new(&mut params.scope("first"), 4, 3).unwrap(),
         second: Dense::new(&mut params.scope("second"), 5, 2).unwrap(),
     };
-    let expected = format!("matmul: [7, 3] x [5, 2]: inner lengths 3 and 5 differ ({}:{BAD_LINE})", file!());
+    let expected = format!(
+        "dense: [7, 3] x [5, 2]: give the layer as many inputs as the last axis of its input has numbers; \
+         3 and 5 differ ({}:{BAD_LINE})",
+        file!()
+    );
     let x = Tensor::<f32>::zeros([7, 4]).unwrap();
 
     let tape = Tape::new();

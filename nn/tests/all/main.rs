@@ -2,9 +2,11 @@
 
 mod checkpoints;
 mod files;
+mod layer_cases;
 mod layers;
 mod losses;
 mod metrics;
+mod more_layers;
 mod more_losses;
 mod more_optimisers;
 mod networks;

@@ -1,0 +1,165 @@
+//! One step of a recurrent network.
+
+use crate::{Bound, Error, Handle, Init, Scope};
+use tress_autograd::{Arrange, Fused, Pointwise, Value};
+use tress_tensor::pointwise::Map;
+use tress_tensor::{Element, Float, Tensor};
+
+/// How a recurrent network goes from step to step: from the input `x` and what it carries, `h` (and `c`), to what it
+/// carries on.
+///
+/// Each letter with two weights has a row of parts of `weight_input` (`W`) and `weight_hidden` (`U`), in this order, with
+/// their biases; they are laid out as PyTorch's, transposed.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum CellKind {
+    /// `h' = f(W x + b + U h + d)` (Elman 1990, "Finding structure in time").
+    Simple(Map),
+    /// `r, z = sigmoid(W x + b + U h + d)`, `n = tanh(W x + b + r (U h + d))`, `h' = (1 - z) n + z h` (Cho et al. 2014,
+    /// "Learning phrase representations using RNN encoder-decoder", section 2.3, with the reset after the product, as cuDNN
+    /// and PyTorch have it). Parts: `r`, `z`, `n`.
+    Gru,
+    /// `i, f, o = sigmoid(..)`, `g = tanh(..)` of `W x + b + U h + d`, `c' = f c + i g`, `h' = o tanh(c')` (Hochreiter &
+    /// Schmidhuber 1997, "Long short-term memory", with the forget gate of Gers et al. 2000). Parts: `i`, `f`, `g`, `o`.
+    Lstm,
+}
+
+impl CellKind {
+    /// The name as messages print it.
+    pub fn name(self) -> &'static str {
+        match self {
+            CellKind::Simple(_) => "rnn",
+            CellKind::Gru => "gru",
+            CellKind::Lstm => "lstm",
+        }
+    }
+
+    /// How many parts the weights have.
+    pub fn parts(self) -> usize {
+        match self {
+            CellKind::Simple(_) => 1,
+            CellKind::Gru => 3,
+            CellKind::Lstm => 4,
+        }
+    }
+}
+
+/// One step of a recurrent network, in one direction: its parameters.
+///
+/// They are `weight_input [inputs, parts hidden]`, `weight_hidden [hidden, parts hidden]`, and `bias_input` and
+/// `bias_hidden [parts hidden]`, all uniform in `±1 / sqrt(hidden)`.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Cell {
+    kind: CellKind,
+    weight_input: Handle,
+    weight_hidden: Handle,
+    bias_input: Handle,
+    bias_hidden: Handle,
+}
+
+/// What is carried from step to step, `[N, hidden]` each.
+#[derive(Clone, Debug)]
+pub(super) struct State<V> {
+    pub(super) hidden: V,
+    pub(super) memory: Option<V>,
+}
+
+/// The parameters of a cell, fetched once for all steps.
+pub(super) struct Weights<V> {
+    input: V,
+    hidden: V,
+    bias_input: V,
+    bias_hidden: V,
+}
+
+impl Cell {
+    /// Declares the parameters of a step.
+    ///
+    /// # Errors
+    /// Their names exist in this scope, or a shape is too large.
+    pub(super) fn new<T: Float>(
+        scope: &mut Scope<'_, T>,
+        kind: CellKind,
+        inputs: usize,
+        hidden: usize,
+    ) -> Result<Self, Error> {
+        let wide = hidden.saturating_mul(kind.parts());
+        let init = Init::FanIn.for_fans(hidden, hidden);
+        Ok(Self {
+            kind,
+            weight_input: scope.parameter("weight_input", [inputs, wide], init)?,
+            weight_hidden: scope.parameter("weight_hidden", [hidden, wide], init)?,
+            bias_input: scope.parameter("bias_input", [wide], init)?,
+            bias_hidden: scope.parameter("bias_hidden", [wide], init)?,
+        })
+    }
+
+    /// What it does.
+    pub fn kind(&self) -> CellKind {
+        self.kind
+    }
+
+    /// The weights of the input, `[inputs, parts hidden]`.
+    pub fn weight_input(&self) -> Handle {
+        self.weight_input
+    }
+
+    /// The weights of what is carried, `[hidden, parts hidden]`.
+    pub fn weight_hidden(&self) -> Handle {
+        self.weight_hidden
+    }
+
+    /// The biases beside the two, `[parts hidden]` each.
+    pub fn biases(&self) -> [Handle; 2] {
+        [self.bias_input, self.bias_hidden]
+    }
+
+    /// Zeros to begin with, for `samples` sequences.
+    #[track_caller]
+    pub(super) fn zeros<V: Value>(&self, like: &V, samples: usize) -> State<V> {
+        let hidden = match Tensor::full([samples, self.weight_hidden.shape()[0]], V::Elem::from_f64(0.0)) {
+            Ok(zeros) => like.lift(zeros),
+            Err(error) => like.fail(error),
+        };
+        State { memory: (self.kind == CellKind::Lstm).then(|| hidden.clone()), hidden }
+    }
+
+    #[track_caller]
+    pub(super) fn weights<V: Value>(&self, bound: &Bound<V>, like: &V) -> Weights<V> {
+        Weights {
+            input: bound.fetch(&self.weight_input, like),
+            hidden: bound.fetch(&self.weight_hidden, like),
+            bias_input: bound.fetch(&self.bias_input, like),
+            bias_hidden: bound.fetch(&self.bias_hidden, like),
+        }
+    }
+
+    /// From `x [N, inputs]` and a state to the next.
+    #[track_caller]
+    pub(super) fn step<V: Value>(&self, weights: &Weights<V>, x: &V, state: &State<V>) -> State<V> {
+        let size = self.weight_hidden.shape()[0];
+        let from_input = x.affine(&weights.input, Some(&weights.bias_input), None);
+        let from_hidden = state.hidden.affine(&weights.hidden, Some(&weights.bias_hidden), None);
+        let part =
+            |all: &V, parts: core::ops::Range<usize>| all.slice(1, parts.start * size..parts.end * size);
+        match self.kind {
+            CellKind::Simple(map) => State { hidden: (from_input + from_hidden).map(map), memory: None },
+            CellKind::Gru => {
+                let gates = (part(&from_input, 0..2) + part(&from_hidden, 0..2)).sigmoid();
+                let (reset, keep) = (part(&gates, 0..1), part(&gates, 1..2));
+                let new = (part(&from_input, 2..3) + reset * part(&from_hidden, 2..3)).tanh();
+                State { hidden: keep * (state.hidden.clone() - new.clone()) + new, memory: None }
+            }
+            CellKind::Lstm => {
+                let all = from_input + from_hidden;
+                let gates = part(&all, 0..2).sigmoid();
+                let (take, keep) = (part(&gates, 0..1), part(&gates, 1..2));
+                let new = take * part(&all, 2..3).tanh();
+                let memory = match &state.memory {
+                    Some(memory) => keep * memory.clone() + new,
+                    None => new,
+                };
+                State { hidden: part(&all, 3..4).sigmoid() * memory.tanh(), memory: Some(memory) }
+            }
+        }
+    }
+}

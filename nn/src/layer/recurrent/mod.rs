@@ -1,0 +1,317 @@
+//! Recurrent layers: simple, gated, long short-term memory; several layers, both directions, sequences of several lengths.
+
+mod cell;
+
+pub use cell::{Cell, CellKind};
+
+use super::{Dropout, Layer, Lengths};
+use crate::{Bound, Error, Scope};
+use alloc::format;
+use alloc::vec::Vec;
+use tress_autograd::{Arrange, Pointwise, Value};
+use tress_tensor::pointwise::Map;
+use tress_tensor::{Error as Wrong, Float, Shape};
+
+/// A recurrent network over sequences: `[N, T, inputs]` to `[N, T, hidden]`, or to `[N, T, 2 hidden]` in both directions.
+///
+/// [`Recurrent::simple`], [`Recurrent::gru`] and [`Recurrent::lstm`] start the settings of one. The equations are those of
+/// [`CellKind`], and the parameters those of a [`Cell`] in `layer0.forward`, and for more layers and the other direction
+/// in `layer0.backward`, `layer1.forward` and so on.
+///
+/// As a [`Layer`] it begins with zeros and gives the outputs of all steps. [`run`](Recurrent::run) takes a beginning and
+/// lengths, and also gives what each layer ends with.
+///
+/// ```
+/// use tress_autograd::Eager;
+/// use tress_nn::{Layer, Lengths, Params, Recurrent};
+/// use tress_tensor::Tensor;
+///
+/// let mut params = Params::<f32>::new(0);
+/// let gru = Recurrent::gru(3, 8).layers(2).both_ways().build(&mut params.root())?;
+/// let x = Eager::new(Tensor::full([5, 7, 3], 0.5)?);
+/// assert_eq!(**gru.apply(&params.eager(), &x).tensor()?.shape(), [5, 7, 16]);
+///
+/// let lengths = Lengths::new([7, 2, 5, 7, 1], 7)?;
+/// let (outputs, end) = gru.run(&params.eager(), &x, None, Some(&lengths));
+/// assert_eq!(**outputs.tensor()?.shape(), [5, 7, 16]); // zeros beyond the lengths
+/// assert_eq!(**end.hidden.tensor()?.shape(), [4, 5, 8]); // layers times directions, samples, hidden
+/// # Ok::<(), tress_nn::Error>(())
+/// ```
+#[derive(Clone, Debug, PartialEq)]
+pub struct Recurrent {
+    /// Forward and, where it goes both ways, backward, layer by layer.
+    cells: Vec<Cell>,
+    ways: usize,
+    inputs: usize,
+    hidden: usize,
+    dropout: Vec<Dropout>,
+}
+
+/// What a recurrent network carries from step to step, for all its layers and directions.
+///
+/// Their order is forward and then backward, layer by layer.
+#[derive(Clone, Debug)]
+pub struct Carried<V> {
+    /// The outputs, `[layers directions, N, hidden]`.
+    pub hidden: V,
+    /// The memories of an LSTM, of the same shape.
+    pub memory: Option<V>,
+}
+
+impl Recurrent {
+    /// The settings of a simple recurrent network with the hyperbolic tangent (Elman 1990).
+    pub fn simple(inputs: usize, hidden: usize) -> RecurrentBuilder {
+        RecurrentBuilder::new(CellKind::Simple(Map::Tanh), inputs, hidden)
+    }
+
+    /// The settings of a network of gated recurrent units (Cho et al. 2014).
+    #[doc(alias = "Gru")]
+    pub fn gru(inputs: usize, hidden: usize) -> RecurrentBuilder {
+        RecurrentBuilder::new(CellKind::Gru, inputs, hidden)
+    }
+
+    /// The settings of a network with long short-term memory (Hochreiter & Schmidhuber 1997).
+    #[doc(alias = "Lstm")]
+    pub fn lstm(inputs: usize, hidden: usize) -> RecurrentBuilder {
+        RecurrentBuilder::new(CellKind::Lstm, inputs, hidden)
+    }
+
+    /// The cells: forward and, where it goes both ways, backward, layer by layer.
+    pub fn cells(&self) -> &[Cell] {
+        &self.cells
+    }
+
+    /// The number of directions, 1 or 2.
+    pub fn directions(&self) -> usize {
+        self.ways
+    }
+
+    /// The number of layers.
+    pub fn layers(&self) -> usize {
+        self.cells.len() / self.ways
+    }
+
+    /// The outputs of all steps, `[N, T, directions hidden]`, and what each layer and direction ends with.
+    ///
+    /// It begins with `start`, or with zeros. With `lengths`, a sequence ends after as many steps: beyond them outputs are
+    /// zeros, the end is that of its own last step, and the other direction begins there.
+    #[track_caller]
+    pub fn run<V: Value>(
+        &self,
+        bound: &Bound<V>,
+        x: &V,
+        start: Option<&Carried<V>>,
+        lengths: Option<&Lengths>,
+    ) -> (V, Carried<V>) {
+        let shape = x.shape();
+        if let Err(error) = self.fit(&shape, start, lengths) {
+            let wrong = x.fail(error);
+            return (wrong.clone(), Carried { hidden: wrong, memory: None });
+        }
+        let mut steps = Vec::with_capacity(shape[1]);
+        in_steps(x, &mut steps);
+        let mut ends = Vec::with_capacity(self.cells.len());
+        for layer in 0..self.layers() {
+            if layer > 0
+                && let Some(dropout) = self.dropout.get(layer - 1)
+            {
+                for step in &mut steps {
+                    *step = dropout.apply(bound, step);
+                }
+            }
+            let mut outputs: Vec<V> = Vec::with_capacity(steps.len());
+            for way in 0..self.ways {
+                let index = layer * self.ways + way;
+                let cell = &self.cells[index];
+                let begin = match start {
+                    Some(start) => cell::State {
+                        hidden: start.hidden.at(0, index),
+                        memory: start.memory.as_ref().map(|memory| memory.at(0, index)),
+                    },
+                    None => cell.zeros(x, shape[0]),
+                };
+                let (found, end) = pass(cell, bound, &steps, way == 1, begin, lengths);
+                ends.push(end);
+                if way == 0 {
+                    outputs = found;
+                    continue;
+                }
+                for (output, other) in outputs.iter_mut().zip(&found) {
+                    *output = output.concat(1, core::slice::from_ref(other));
+                }
+            }
+            steps = outputs;
+        }
+        let hidden: Vec<V> = ends.iter().map(|end| end.hidden.clone()).collect();
+        let memory: Option<Vec<V>> = ends.iter().map(|end| end.memory.clone()).collect();
+        let memory = match memory.as_deref() {
+            Some([first, others @ ..]) => Some(first.stack(0, others)),
+            _ => None,
+        };
+        (steps[0].stack(1, &steps[1..]), Carried { hidden: hidden[0].stack(0, &hidden[1..]), memory })
+    }
+
+    fn fit<V: Value>(
+        &self,
+        x: &Shape,
+        start: Option<&Carried<V>>,
+        lengths: Option<&Lengths>,
+    ) -> Result<(), Wrong> {
+        let kind = self.cells[0].kind();
+        let op = kind.name();
+        let why = "sequences are [N, T, inputs], of at least one step";
+        let (n, inputs) = match x[..] {
+            [n, steps, inputs] if steps > 0 => (n, inputs),
+            _ => return Err(Wrong::Unfit { op, shape: *x, why }),
+        };
+        if inputs != self.inputs {
+            let right = *self.cells[0].weight_input().shape();
+            let why = "give the layer as many inputs as each step has numbers;";
+            return Err(Wrong::Mismatch { op, left: *x, right, why, lengths: Some((inputs, self.inputs)) });
+        }
+        if let Some(start) = start {
+            let right = Shape::named(op, &[self.cells.len(), n, self.hidden])?;
+            if start.memory.is_some() != (kind == CellKind::Lstm) {
+                let why = "an LSTM begins with hidden numbers and memories, others with hidden numbers alone";
+                return Err(Wrong::Setting { op, why });
+            }
+            for left in core::iter::once(&start.hidden).chain(&start.memory).map(Value::shape) {
+                if left != right {
+                    let why = "a beginning is [layers directions, N, hidden]";
+                    return Err(Wrong::Mismatch { op, left, right, why, lengths: None });
+                }
+            }
+        }
+        match lengths {
+            Some(lengths) => lengths.fit(op, x),
+            None => Ok(()),
+        }
+    }
+}
+
+impl Layer for Recurrent {
+    #[track_caller]
+    fn apply<V: Value>(&self, bound: &Bound<V>, x: &V) -> V {
+        self.run(bound, x, None, None).0
+    }
+}
+
+/// One cell along all steps, each `[N, ..]`: the outputs in the order of the steps, and the end.
+#[track_caller]
+fn pass<V: Value>(
+    cell: &Cell,
+    bound: &Bound<V>,
+    steps: &[V],
+    backward: bool,
+    mut state: cell::State<V>,
+    lengths: Option<&Lengths>,
+) -> (Vec<V>, cell::State<V>) {
+    let weights = cell.weights(bound, &steps[0]);
+    let mut outputs: Vec<V> = Vec::with_capacity(steps.len());
+    for i in 0..steps.len() {
+        let step = if backward { steps.len() - 1 - i } else { i };
+        let new = cell.step(&weights, &steps[step], &state);
+        let going = match lengths {
+            Some(lengths) => lengths.at(step, &steps[step]),
+            None => None,
+        };
+        let Some(going) = going else {
+            outputs.push(new.hidden.clone());
+            state = new;
+            continue;
+        };
+        // A sequence that is over keeps its state, and its output is nothing.
+        outputs.push(going.select(&new.hidden, new.hidden.constant(0.0)));
+        let memory = match (&new.memory, &state.memory) {
+            (Some(new), Some(old)) => Some(going.select(new, old)),
+            _ => None,
+        };
+        state = cell::State { hidden: going.select(&new.hidden, &state.hidden), memory };
+    }
+    if backward {
+        outputs.reverse();
+    }
+    (outputs, state)
+}
+
+/// The steps of `x [N, T, ..]`, each `[N, ..]`, by halves: so the gradient of x is put together in `T log T` and not in
+/// `T T` operations on numbers.
+#[track_caller]
+fn in_steps<V: Value>(x: &V, steps: &mut Vec<V>) {
+    // Halves that still have to be cut, the next one last.
+    let mut parts = alloc::vec![x.clone()];
+    while let Some(part) = parts.pop() {
+        match part.shape().get(1) {
+            Some(&length) if length > 1 => {
+                parts.push(part.slice(1, length / 2..length));
+                parts.push(part.slice(1, 0..length / 2));
+            }
+            _ => steps.push(part.squeeze(1)),
+        }
+    }
+}
+
+/// The settings of a [`Recurrent`] network.
+#[derive(Clone, Copy, Debug)]
+pub struct RecurrentBuilder {
+    kind: CellKind,
+    inputs: usize,
+    hidden: usize,
+    layers: usize,
+    ways: usize,
+    dropout: f64,
+}
+
+impl RecurrentBuilder {
+    fn new(kind: CellKind, inputs: usize, hidden: usize) -> Self {
+        Self { kind, inputs, hidden, layers: 1, ways: 1, dropout: 0.0 }
+    }
+
+    /// With another function than the hyperbolic tangent, in a simple network.
+    pub fn activation(self, map: Map) -> Self {
+        match self.kind {
+            CellKind::Simple(_) => Self { kind: CellKind::Simple(map), ..self },
+            _ => self,
+        }
+    }
+
+    /// So many layers, each over the outputs of the one before.
+    pub fn layers(self, layers: usize) -> Self {
+        Self { layers, ..self }
+    }
+
+    /// In both directions, with parameters for each.
+    pub fn both_ways(self) -> Self {
+        Self { ways: 2, ..self }
+    }
+
+    /// Dropout of the outputs between layers, in training.
+    pub fn dropout(self, rate: f64) -> Self {
+        Self { dropout: rate, ..self }
+    }
+
+    /// Declares the parameters.
+    ///
+    /// # Errors
+    /// No hidden numbers or no layers, a rate that is not in `0.0..1.0`, names that exist in this scope, or a shape that is
+    /// too large.
+    pub fn build<T: Float>(self, scope: &mut Scope<'_, T>) -> Result<Recurrent, Error> {
+        let Self { kind, inputs, hidden, layers, ways, dropout: rate } = self;
+        if hidden == 0 || layers == 0 {
+            let why = "at least one hidden number and one layer are wanted";
+            return Err(Error::Setting { of: kind.name(), why });
+        }
+        let (mut cells, mut dropout) = (Vec::new(), Vec::new());
+        for layer in 0..layers {
+            let scope = &mut scope.scope(&format!("layer{layer}"));
+            if layer > 0 && rate != 0.0 {
+                dropout.push(Dropout::new(scope, rate)?);
+            }
+            let below = if layer == 0 { inputs } else { hidden * ways };
+            for way in ["forward", "backward"].into_iter().take(ways) {
+                cells.push(Cell::new(&mut scope.scope(way), kind, below, hidden)?);
+            }
+        }
+        Ok(Recurrent { cells, ways, inputs, hidden, dropout })
+    }
+}
