@@ -18,9 +18,11 @@ pub use crate::autograd::{
 };
 
 pub use crate::nn::{
-    Adam, Batches, Bound, Conv2d, CrossEntropy, Dense, Dropout, Flatten, GlobalMeanPool, Gradient, Init,
-    Labels, Layer, LayerNorm, Loss, MaxPool2d, MeanPool2d, Optimiser, Over, Params, Schedule, Scope,
-    Sequential, Sgd, SpatialDropout, cross_entropy, mse,
+    Activation, Adam, AttentionMask, BatchNorm, Batches, Bound, Conv1d, Conv2d, ConvTranspose2d,
+    CrossEntropy, Dense, Dropout, Embedding, EncoderBlock, Flatten, GlobalMeanPool, Gradient, Init, Labels,
+    Layer, LayerNorm, Lengths, Loss, MaxPool2d, MeanPool2d, MultiHeadAttention, Optimiser, Over, Params,
+    Recurrent, Residual, RmsNorm, Schedule, Scope, Sequential, Sgd, SpatialDropout, Upsample, cross_entropy,
+    mse,
 };
 
 pub use crate::mtl::architecture::{Architecture, Features};

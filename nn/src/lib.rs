@@ -14,9 +14,24 @@
 //! A [`gradient`](Gradient::gradient) is a block of the same layout, so an [`Optimiser`] takes one pass over two blocks,
 //! [`mod@file`] writes one, and weights in flash are used [where they lie](Params::from_static).
 //!
-//! A wrong shape in a model is neither a panic nor a `?`: the call that asks for a result reports the operation, both
-//! shapes and the line of the model. Everything random (first numbers, dropout, shuffles) follows from seeds and is the
-//! same on every target.
+//! A wrong shape in a model is neither a panic nor a `?`: the call that asks for a result reports the layer, both shapes,
+//! what to do, and the line of the model. Everything random (first numbers, dropout, shuffles) follows from seeds and is
+//! the same on every target.
+//!
+//! | family | layers |
+//! |---|---|
+//! | dense | [`Dense`], [`Bilinear`], [`Embedding`] |
+//! | convolution | [`Conv1d`], [`Conv2d`], [`ConvTranspose1d`], [`ConvTranspose2d`], [`SeparableConv1d`], [`SeparableConv2d`] |
+//! | pooling | [`MaxPool1d`], [`MaxPool2d`], [`MeanPool1d`], [`MeanPool2d`], [`GlobalMaxPool`], [`GlobalMeanPool`]; to a size: [`AdaptiveMaxPool2d`], [`AdaptiveMeanPool2d`] and their forms for sequences |
+//! | norms | [`BatchNorm`], [`LayerNorm`], [`RmsNorm`], [`GroupNorm`], [`InstanceNorm`] |
+//! | dropout | [`Dropout`], [`SpatialDropout`] |
+//! | sequences | [`Recurrent`] (simple, GRU, LSTM), [`MultiHeadAttention`], [`EncoderBlock`], [`Sinusoidal`], [`Rotary`], with [`Lengths`] and [`AttentionMask`] |
+//! | shapes | [`Flatten`], [`LastStep`], [`Upsample`] |
+//! | composition | [`Sequential`], [`Residual`], or a struct of your own that is a [`Layer`] |
+//! | activations | every function by name ([`Map`](tress_tensor::pointwise::Map)), [`Activation`], [`Prelu`] |
+//!
+//! Running a model changes nothing. What moves in training beside the trained parameters, such as the running statistics of
+//! batch norm, comes out of the bound parameters as [`Renewed`] state.
 //!
 //! The crate builds without `std`; then the features of the crates below choose where mathematics comes from.
 //!

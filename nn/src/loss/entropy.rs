@@ -2,7 +2,7 @@
 
 use super::over::vector;
 use super::rowless;
-use super::{Labels, Loss, Terms, as_rows, at_labels, refuse, sound_weights, unfit, unlabelled, unweighted};
+use super::{Labels, Loss, Terms, as_rows, refuse, sound_weights, unfit, unlabelled, unweighted};
 use crate::Error;
 use alloc::vec::Vec;
 use tress_autograd::{Arrange, Fused, Pointwise, Reduce, Value};
@@ -60,26 +60,25 @@ impl<V: Value> Loss<V, Labels> for CrossEntropy {
         let (name, weights) = (<Self as Loss<V>>::NAME, self.weights.as_deref());
         refuse!(unlabelled(name, logits, labels), unweighted(name, logits, weights));
         let (rows, classes) = (labels.len(), labels.classes());
-        let logs = logits.log_softmax();
-        // The logarithm of the probability of each label, [rows].
-        let mut likelihood = at_labels(&logs, labels);
+        let table = logits.reshape([rows, classes]);
         let mut share = None;
+        // Each label's own loss in one pass, [rows].
+        let mut losses = table.cross_entropy(labels.rows());
         if let Some(weights) = weights {
             let of = labels.iter().map(|label| label.map_or(0.0, |label| weights[label]));
             let each = vector(logits, of);
-            likelihood = likelihood * each.clone();
+            losses = losses * each.clone();
             share = Some(as_rows(each, logits));
         }
         if self.smoothing > 0.0 {
-            let table = logs.reshape([rows, classes]);
+            let logs = table.log_softmax();
             let spread = match weights {
-                Some(weights) => (table * vector(logits, weights.iter().copied())).sum(&[1]),
-                None => table.sum(&[1]),
+                Some(weights) => (logs * vector(logits, weights.iter().copied())).sum(&[1]),
+                None => logs.sum(&[1]),
             };
-            likelihood =
-                likelihood.scale(1.0 - self.smoothing) + spread.scale(self.smoothing / classes as f64);
+            losses = losses.scale(1.0 - self.smoothing) - spread.scale(self.smoothing / classes as f64);
         }
-        let terms = Terms::new(as_rows(-likelihood, logits));
+        let terms = Terms::new(as_rows(losses, logits));
         match share {
             Some(share) => terms.counting(share),
             None => terms,

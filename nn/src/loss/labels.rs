@@ -14,6 +14,8 @@ pub struct Labels {
     kept: Vec<bool>,
     /// The place of each label in the logits `[N, classes]` read as one line; of one that does not count, that of class 0.
     places: Index,
+    /// The label of each row, `[N]`; of one that does not count, class 0.
+    rows: Index,
 }
 
 impl Labels {
@@ -54,10 +56,13 @@ impl Labels {
         if end.is_none() {
             return Err(Error::Setting { of: "labels", why: "labels times classes must fit 32 bits" });
         }
-        let place =
-            |(row, &label): (usize, &u32)| (row * classes) as u32 + if counts(row) { label } else { 0 };
-        let places: Vec<u32> = labels.iter().enumerate().map(place).collect();
-        Ok(Self { labels, classes, kept, places: Index::new(&Tensor::vector(&places)) })
+        let known = |(row, &label): (usize, &u32)| if counts(row) { label } else { 0 };
+        let rows: Vec<u32> = labels.iter().enumerate().map(known).collect();
+        let places: Vec<u32> =
+            rows.iter().enumerate().map(|(row, &label)| (row * classes) as u32 + label).collect();
+        let index = |numbers: &[u32]| Index::new(&Tensor::vector(numbers));
+        let (places, rows) = (index(&places), index(&rows));
+        Ok(Self { labels, classes, kept, places, rows })
     }
 
     /// The labels as they were given, ignored ones included.
@@ -89,6 +94,11 @@ impl Labels {
     /// Whether there are none.
     pub fn is_empty(&self) -> bool {
         self.labels.is_empty()
+    }
+
+    /// The label of each row, as an index.
+    pub(super) fn rows(&self) -> &Index {
+        &self.rows
     }
 
     pub(super) fn places(&self) -> &Index {

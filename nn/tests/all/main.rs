@@ -3,6 +3,7 @@
 mod checkpoints;
 mod files;
 mod layer_cases;
+mod layer_rules;
 mod layers;
 mod losses;
 mod metrics;
