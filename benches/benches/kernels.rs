@@ -9,30 +9,10 @@
 //! well.
 
 use std::hint::black_box;
-use tress_benches::fastest;
+use tress_benches::{fastest, limits};
 use tress_tensor::kernel::conv::{Conv, conv_forward, conv_input_grad, conv_weight_grad};
 use tress_tensor::kernel::product::{Epilogue, Matrix, product};
-use tress_tensor::pointwise::Real;
-use tress_tensor::simd::{Kernel, Lanes, Vector};
-use tress_tensor::{Float, Window, parallel};
-
-/// Twelve chains of multiply-adds that never leave the registers.
-struct Peak;
-
-impl Kernel<f32> for Peak {
-    type Output = f64;
-    #[inline(always)]
-    fn run<I: Lanes<f32>>(self, isa: I) -> f64 {
-        let (mut sums, factor) = ([isa.splat(1.0); 12], isa.splat(black_box(0.999)));
-        for _ in 0..10_000 {
-            for sum in &mut sums {
-                *sum = sum.mul_add(factor, factor);
-            }
-        }
-        black_box(sums.into_iter().fold(isa.splat(0.0), |a, b| a + b).sum());
-        (10_000 * 12 * I::V::LANES * 2) as f64
-    }
-}
+use tress_tensor::{Window, parallel};
 
 fn noise(count: usize) -> Vec<f32> {
     (0..count).map(|i| ((i * 7919) % 1000) as f32 / 500.0 - 1.0).collect()
@@ -167,9 +147,7 @@ fn main() {
     // `cargo bench` adds an argument of its own.
     let wanted = Wanted(std::env::args().skip(1).filter(|word| !word.starts_with("--")).collect());
     parallel::with_threads(1, || {
-        let mut flops = 0.0;
-        let [seconds] = fastest([&mut || flops = f32::dispatch(Peak)]);
-        let peak = flops * 1e-9 / seconds;
+        let peak = limits::peak(1) * 1e-9;
         println!("peak of one core: {peak:.1} Gflop/s");
         products(&wanted, peak);
         convolutions(&wanted, peak);

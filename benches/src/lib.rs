@@ -5,10 +5,18 @@
 //! * `overhead`: what an operation costs beside its arithmetic;
 //! * `steps`: stacked cotangents, whole training steps, beside a large product as the practical limit.
 //!
-//! The program `serve` (`src/bin/serve`) runs workloads by name, one timed slice at a time, so that a driver can interleave
-//! them with other engines.
+//! What is measured elsewhere too is here: [`work`] makes workloads by name, [`suite`] lists those of `tress bench`,
+//! [`limits`] measures the machine. The program `serve` (`src/bin/serve`) runs workloads one timed slice at a time, so that a
+//! driver can interleave them with other engines.
 //!
 //! A figure means little without the machine's limit beside it, so each program measures both in one run.
+
+#![forbid(unsafe_code)]
+
+pub mod limits;
+pub mod suite;
+pub mod timing;
+pub mod work;
 
 use std::time::{Duration, Instant};
 

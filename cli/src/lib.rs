@@ -13,6 +13,7 @@
 
 #![forbid(unsafe_code)]
 
+pub mod bench;
 pub mod data;
 pub mod error;
 pub mod history;
@@ -37,6 +38,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> Result<(), Error> {
     match settings::parse(arguments)? {
         Request::Print(text) => progress::say(text.trim_end()),
         Request::Train(settings) => train::run(&settings)?,
+        Request::Bench(options) => bench::run(&options)?,
     }
     Ok(())
 }

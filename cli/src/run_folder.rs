@@ -37,10 +37,9 @@ impl RunFolder {
     /// [`Error::Write`] where the folder cannot be made or written, or holds something and `settings.overwrite` is not set.
     /// With it, files of an earlier run are replaced and others left alone.
     pub fn create(settings: &Settings, now: SystemTime) -> Result<RunFolder, Error> {
-        let path = match &settings.out {
-            Some(path) => chosen(path, settings.overwrite)?,
-            None => named(Path::new("runs"), settings, now)?,
-        };
+        let name =
+            format!("{}-{}-{}-{}", settings.set.name(), settings.balance.name(), settings.seed, stamp(now));
+        let path = folder(settings.out.as_deref(), settings.overwrite, &name)?;
         let mut text = serde_json::to_string_pretty(settings)
             .map_err(|e| Error::write(&path.join(SETTINGS), format!("cannot be written as JSON: {e}")))?;
         text.push('\n');
@@ -94,6 +93,18 @@ impl RunFolder {
     }
 }
 
+/// The folder that the user chose, or a fresh one in `runs` that is called `name`, with a number behind where that is taken.
+///
+/// # Errors
+///
+/// [`Error::Write`] where it cannot be made or looked into, or holds something and `overwrite` is not set.
+pub fn folder(chosen_by_user: Option<&Path>, overwrite: bool, name: &str) -> Result<PathBuf, Error> {
+    match chosen_by_user {
+        Some(path) => chosen(path, overwrite),
+        None => named(Path::new("runs"), name),
+    }
+}
+
 /// Makes ready the folder that the user chose.
 fn chosen(path: &Path, overwrite: bool) -> Result<PathBuf, Error> {
     fs::create_dir_all(path).map_err(|e| match e.kind() {
@@ -111,16 +122,14 @@ fn chosen(path: &Path, overwrite: bool) -> Result<PathBuf, Error> {
 }
 
 /// Makes a folder of a fresh name.
-fn named(parent: &Path, settings: &Settings, now: SystemTime) -> Result<PathBuf, Error> {
+fn named(parent: &Path, name: &str) -> Result<PathBuf, Error> {
     let unwritable = |path: &Path, e: &io::Error| {
         Error::write(path, format!("cannot make this folder: {}; choose another with --out", plain(e)))
     };
     fs::create_dir_all(parent).map_err(|e| unwritable(parent, &e))?;
-    let name =
-        format!("{}-{}-{}-{}", settings.set.name(), settings.balance.name(), settings.seed, stamp(now));
     let mut taken = 1_u32;
     loop {
-        let path = parent.join(if taken == 1 { name.clone() } else { format!("{name}-{taken}") });
+        let path = parent.join(if taken == 1 { name.to_owned() } else { format!("{name}-{taken}") });
         match fs::create_dir(&path) {
             Ok(()) => return Ok(path),
             Err(e) if e.kind() == io::ErrorKind::AlreadyExists && taken < 10_000 => taken += 1,
@@ -130,7 +139,11 @@ fn named(parent: &Path, settings: &Settings, now: SystemTime) -> Result<PathBuf,
 }
 
 /// Writes to a temporary name in the same folder, forces it to disk and renames: a crash leaves the old file or the new one.
-fn write_whole(path: &Path, bytes: &[u8]) -> Result<(), Error> {
+///
+/// # Errors
+///
+/// [`Error::Write`] where that fails; the old file is still there then.
+pub fn write_whole(path: &Path, bytes: &[u8]) -> Result<(), Error> {
     let partial = path.with_extension("partial");
     let written = (|| {
         let mut file = OpenOptions::new().write(true).create(true).truncate(true).open(&partial)?;

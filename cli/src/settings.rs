@@ -11,6 +11,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use serde::Serialize;
 use tress::mtl::balance::{Method, Observes, Weighting};
 
+use crate::bench;
 use crate::data::{Library, multimnist::Set};
 use crate::error::Error;
 
@@ -29,6 +30,8 @@ struct CommandLine {
 enum Command {
     /// Train one network on two tasks at once, and one network for each task to compare it with
     Train(TrainArgs),
+    /// Measure the kernels on this machine, beside what the machine can do at most
+    Bench(bench::Options),
 }
 
 /// How the gradients of the tasks are put together: the library's methods, but for those that have to be told more than a
@@ -216,6 +219,8 @@ impl Settings {
 pub enum Request {
     /// Train with these settings.
     Train(Settings),
+    /// Measure.
+    Bench(bench::Options),
     /// Print this text (help or version) and stop.
     Print(String),
 }
@@ -229,6 +234,7 @@ pub fn parse(arguments: impl IntoIterator<Item = impl Into<OsString> + Clone>) -
     match CommandLine::try_parse_from(arguments) {
         Ok(CommandLine { command: Some(Command::Train(args)), .. })
         | Ok(CommandLine { command: None, train: args }) => Ok(Request::Train(Settings::from(args))),
+        Ok(CommandLine { command: Some(Command::Bench(options)), .. }) => Ok(Request::Bench(options)),
         Err(e) if matches!(e.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion) => {
             Ok(Request::Print(e.render().to_string()))
         }

@@ -53,7 +53,7 @@ pub fn page(result: &RunResult, settings: &Settings, when: SystemTime) -> String
 }
 
 /// The text with the characters that HTML gives a meaning to written out.
-fn escape(text: &str) -> String {
+pub(crate) fn escape(text: &str) -> String {
     text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
 }
 

@@ -3,40 +3,15 @@
 //! `PEERS_WORKLOADS=workloads.json serve --threads 1 --serve` reads lines `run WORKLOAD_ID SECONDS` on standard input and
 //! answers each with one line of JSON, until `quit` or the end of input. Without `--serve` it runs all workloads (of the
 //! group `--group`, whose id contains `--only`) by itself. A workload that is not implemented is answered with `skip`.
-//!
-//! One file is one group of workloads: a function from a [`Workload`] to the work that is timed.
 
-mod conv;
-mod elem;
-mod gemm;
-mod multi;
-mod overhead;
-mod timing;
-mod train;
-mod workload;
+mod definitions;
 
 use serde_json::{Value, json};
 use std::io::{BufRead, Write};
 use std::process::ExitCode;
 use tress::tensor::parallel;
-use workload::Workload;
-
-/// What is timed: one run of a workload.
-type Run = Box<dyn FnMut()>;
-
-/// The work that a workload asks for, its inputs made; or why it cannot be done.
-fn make(workload: &Workload) -> Result<Run, String> {
-    let made = match workload.group.as_str() {
-        "conv" => conv::make(workload),
-        "elem" => elem::make(workload),
-        "gemm" => gemm::make(workload),
-        "mtl" => multi::make(workload),
-        "overhead" => overhead::make(workload),
-        "train" => train::make(workload),
-        _ => None,
-    };
-    made.ok_or_else(|| format!("{} is not implemented", workload.op))
-}
+use tress_benches::timing;
+use tress_benches::work::Workload;
 
 /// The answer to one request.
 fn answer(id: &str, all: &[Workload], options: &Options, seconds: f64) -> Value {
@@ -48,7 +23,7 @@ fn answer(id: &str, all: &[Workload], options: &Options, seconds: f64) -> Value 
         return line;
     };
     line["params"] = workload.settings.clone();
-    match make(workload) {
+    match workload.make() {
         Ok(mut run) => {
             let times = timing::measure(&mut *run, seconds);
             let median = times[times.len() / 2];
@@ -108,7 +83,7 @@ impl Options {
 }
 
 fn serve(options: &Options) -> Result<(), String> {
-    let all = workload::read()?;
+    let all = definitions::read()?;
     let print = |line: Value| {
         let mut out = std::io::stdout().lock();
         writeln!(out, "{line}").and_then(|()| out.flush()).map_err(|error| error.to_string())

@@ -1,12 +1,11 @@
 //! Passes over memory: pointwise functions, a transposing copy, sums, softmax, pooling.
 
-use crate::Run;
-use crate::workload::{Workload, numbers};
+use super::{Run, Workload, numbers};
 use std::hint::black_box;
 use tress::tensor::pointwise::{Map, Zip};
-use tress::tensor::{Axes, Window};
+use tress::tensor::{Axes, RowNorm, Window};
 
-pub(crate) fn make(workload: &Workload) -> Option<Run> {
+pub(super) fn make(workload: &Workload) -> Option<Run> {
     match workload.op.as_str() {
         "add" => zip(workload, Zip::Add),
         "mul" => zip(workload, Zip::Mul),
@@ -28,6 +27,15 @@ pub(crate) fn make(workload: &Workload) -> Option<Run> {
         "softmax" => {
             let x = numbers(&workload.sizes(["r", "c"])?, 1);
             Some(Box::new(move || drop(black_box(x.softmax().expect("a softmax")))))
+        }
+        "layernorm" => {
+            let [rows, columns] = workload.sizes(["r", "c"])?;
+            let (x, weight, bias) =
+                (numbers(&[rows, columns], 1), numbers(&[columns], 2), numbers(&[columns], 3));
+            let norm = RowNorm { centred: true, epsilon: 1e-5 };
+            Some(Box::new(move || {
+                drop(black_box(x.row_norm(norm, Some(&weight), Some(&bias)).expect("a norm")))
+            }))
         }
         "maxpool" => {
             let [n, c, h, w] = workload.sizes(["n", "c", "h", "w"])?;

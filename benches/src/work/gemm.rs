@@ -1,10 +1,9 @@
 //! Products of two matrices, either of which may be stored transposed.
 
-use crate::Run;
-use crate::workload::{Workload, numbers};
+use super::{Run, Workload, numbers};
 use std::hint::black_box;
 
-pub(crate) fn make(workload: &Workload) -> Option<Run> {
+pub(super) fn make(workload: &Workload) -> Option<Run> {
     let [m, k, n] = workload.sizes(["m", "k", "n"])?;
     let (left, right) = match workload.word("tr")? {
         "nn" => (false, false),

@@ -1,11 +1,10 @@
 //! What an operation costs beside its arithmetic: recorded and swept on tensors of a few numbers.
 
-use crate::Run;
-use crate::workload::{Workload, numbers};
+use super::{Run, Workload, numbers};
 use std::hint::black_box;
 use tress::autograd::{Eager, Reduce, Tape};
 
-pub(crate) fn make(workload: &Workload) -> Option<Run> {
+pub(super) fn make(workload: &Workload) -> Option<Run> {
     match workload.op.as_str() {
         "tiny_add" => Some(tiny_add(workload.size("n")?, workload.size("reps")?)),
         "tiny_add_nograd" => Some(tiny_add_nograd(workload.size("n")?, workload.size("reps")?)),

@@ -1,12 +1,11 @@
 //! Whole training steps with Adam: a perceptron, a LeNet, a LeNet for several tasks, a transformer block.
 
-use crate::Run;
-use crate::multi;
-use crate::workload::{Workload, labels, numbers};
+use super::multi;
+use super::{Run, Workload, labels, numbers};
 use tress::prelude::*;
 use tress::tensor::Tensor;
 
-pub(crate) fn make(workload: &Workload) -> Option<Run> {
+pub(super) fn make(workload: &Workload) -> Option<Run> {
     let batch = workload.size("b")?;
     match workload.op.as_str() {
         "train_mlp" => Some(perceptron(batch)),

@@ -6,7 +6,7 @@ use std::time::Instant;
 const SAMPLE: f64 = 50e-6;
 
 /// Seconds of one run, sampled for about `seconds`, in rising order; at least two samples, five where runs are short.
-pub(crate) fn measure(run: &mut dyn FnMut(), seconds: f64) -> Vec<f64> {
+pub fn measure(run: &mut dyn FnMut(), seconds: f64) -> Vec<f64> {
     let mut timed = |repeats: usize| {
         let begin = Instant::now();
         (0..repeats).for_each(|_| run());

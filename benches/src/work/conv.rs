@@ -1,11 +1,10 @@
 //! Convolutions: forward, gradient of the images, gradient of the weights.
 
-use crate::Run;
-use crate::workload::{Workload, numbers};
+use super::{Run, Workload, numbers};
 use std::hint::black_box;
 use tress::tensor::Window;
 
-pub(crate) fn make(workload: &Workload) -> Option<Run> {
+pub(super) fn make(workload: &Workload) -> Option<Run> {
     let [n, c, h, w, k, r, s, p, g] = workload.sizes(["n", "c", "h", "w", "k", "r", "s", "p", "g"])?;
     let window = Window::new([h, w], [r, r]).stride([s, s]).pad([[p, p], [p, p]]);
     let (x, weights) = (numbers(&[n, c, h, w], 1), numbers(&[k, c / g, r, r], 2));

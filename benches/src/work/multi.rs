@@ -3,17 +3,16 @@
 //! What other engines do by hand ("loop") or by a library ("autojac", "autogram") is one thing here, so each of their
 //! balanced workloads is answered by the same step.
 
-use crate::Run;
-use crate::workload::{Workload, labels, numbers};
+use super::{Run, Workload, labels, numbers};
 use tress::mtl::balance::{Mgda, PcGrad, UpGrad};
 use tress::prelude::*;
 
-pub(crate) fn make(workload: &Workload) -> Option<Run> {
+pub(super) fn make(workload: &Workload) -> Option<Run> {
     run(workload.size("b")?, workload.size("tasks")?, workload.word("method")?)
 }
 
 /// Convolutions 5x5 to 10 and 20 channels, each pooled by two and rectified, and a dense layer to 50 features.
-pub(crate) fn trunk(params: &mut Params<f32>, flat: usize) -> Sequential {
+pub(super) fn trunk(params: &mut Params<f32>, flat: usize) -> Sequential {
     let mut conv =
         |name: &str, from, to| Conv2d::new(&mut params.scope(name), from, to, [5, 5]).expect("a layer");
     let (first, second) = (conv("conv1", 1, 10), conv("conv2", 10, 20));
@@ -24,7 +23,7 @@ pub(crate) fn trunk(params: &mut Params<f32>, flat: usize) -> Sequential {
     images.then(Flatten).then(dense)
 }
 
-pub(crate) fn run(batch: usize, tasks: usize, method: &str) -> Option<Run> {
+pub(super) fn run(batch: usize, tasks: usize, method: &str) -> Option<Run> {
     let mut method: Box<dyn Weighting> = match method.rsplit('_').next()? {
         "sum" => Box::new(Equal::sum()),
         "pcgrad" => Box::new(PcGrad::new(1)),

@@ -1,0 +1,247 @@
+//! What the machine can do at most: arithmetic, memory at each distance, waking threads.
+//!
+//! A figure of a kernel means little without these beside it, measured in the same run on the same number of threads.
+
+use crate::timing;
+use std::hint::black_box;
+use std::sync::Barrier;
+use std::time::Instant;
+use tress::tensor::simd::{self, Kernel, Lanes, Level, Vector};
+use tress::tensor::{Float, pointwise::Real};
+
+/// The limits of this machine at its present instruction set, on a number of threads.
+#[derive(Clone, Debug)]
+pub struct Limits {
+    /// The instruction set.
+    pub level: Level,
+    /// The number of threads, all of them at work at once.
+    pub threads: usize,
+    /// Multiply-adds in registers, counted as two operations each: operations of `f32` a second.
+    pub peak: f64,
+    /// Where numbers can lie, the nearest first.
+    pub memory: Vec<Memory>,
+    /// Bytes a second of memory that is written for the first time, page by page as the system hands it out.
+    pub fresh: f64,
+    /// Seconds from handing work to a sleeping thread until it has been done and heard of; `None` on one thread.
+    pub wake: Option<f64>,
+}
+
+/// A place where numbers can lie.
+#[derive(Clone, Debug)]
+pub struct Memory {
+    /// `L1`, `L2`, `L3` or `DRAM`.
+    pub name: &'static str,
+    /// Bytes that fit.
+    pub bytes: f64,
+    /// Copying: bytes a second, those read and those written added up.
+    pub speed: f64,
+}
+
+impl Limits {
+    /// Measures them; a matter of a few seconds.
+    pub fn measure(threads: usize) -> Limits {
+        let sizes = cache_sizes();
+        let place = |name, fits: f64, footprint: f64| {
+            // What all cores share is divided among them.
+            let share = if fits <= sizes[1] { footprint } else { footprint / threads as f64 };
+            Memory { name, bytes: fits, speed: copy(share as usize, threads) }
+        };
+        let memory = vec![
+            place("L1", sizes[0], 0.5 * sizes[0]),
+            place("L2", sizes[1], 0.6 * sizes[1]),
+            place("L3", sizes[2], 0.4 * sizes[2]),
+            place("DRAM", f64::INFINITY, (8.0 * sizes[2]).clamp(64e6, 512e6)),
+        ];
+        Limits {
+            level: simd::level(),
+            threads,
+            peak: peak(threads),
+            memory,
+            fresh: fresh_pages(threads),
+            wake: (threads > 1).then(wake),
+        }
+    }
+
+    /// Where work that touches so many bytes has its numbers.
+    pub fn place(&self, footprint: f64) -> &Memory {
+        let fits = self.memory.iter().find(|memory| footprint <= memory.bytes);
+        fits.unwrap_or(&self.memory[self.memory.len() - 1])
+    }
+
+    /// The least seconds that such work takes here, and what holds it up: the roofline (Williams, Waterman, Patterson
+    /// 2009, "Roofline: an insightful visual performance model for multicore architectures").
+    pub fn least(&self, flops: Option<f64>, bytes: Option<f64>) -> Option<(f64, &'static str)> {
+        let arithmetic = flops.map(|flops| (flops / self.peak, "arithmetic"));
+        let transfer = bytes.map(|bytes| {
+            let place = self.place(bytes);
+            (bytes / place.speed, place.name)
+        });
+        arithmetic.into_iter().chain(transfer).max_by(|a, b| a.0.total_cmp(&b.0))
+    }
+}
+
+/// Twelve chains of multiply-adds that never leave the registers.
+struct Chains;
+
+impl Kernel<f32> for Chains {
+    type Output = f64;
+    #[inline(always)]
+    fn run<I: Lanes<f32>>(self, isa: I) -> f64 {
+        let (mut sums, factor) = ([isa.splat(1.0); 12], isa.splat(black_box(0.999)));
+        for _ in 0..10_000 {
+            for sum in &mut sums {
+                *sum = sum.mul_add(factor, factor);
+            }
+        }
+        black_box(sums.into_iter().fold(isa.splat(0.0), |a, b| a + b).sum());
+        (10_000 * 12 * I::V::LANES * 2) as f64
+    }
+}
+
+/// Operations of `f32` a second, at the present level.
+pub fn peak(threads: usize) -> f64 {
+    let flops = f32::dispatch(Chains);
+    threads as f64 * flops / together(threads, |_| move || _ = black_box(f32::dispatch(Chains)))
+}
+
+/// Bytes a second that a copy moves, read and written, if each thread's two buffers have so many bytes together.
+fn copy(footprint: usize, threads: usize) -> f64 {
+    let count = (footprint / 8).max(1024);
+    let seconds = together(threads, |_| {
+        let (from, mut to) = (vec![1.0f32; count], vec![0.0f32; count]);
+        move || {
+            black_box(&mut to).copy_from_slice(black_box(&from));
+        }
+    });
+    threads as f64 * (count * 8) as f64 / seconds
+}
+
+/// Bytes a second of zeros into memory that the system has never handed out before.
+fn fresh_pages(threads: usize) -> f64 {
+    let bytes = 32usize << 20;
+    let seconds = together(threads, |_| {
+        move || {
+            let mut block: Vec<u8> = Vec::with_capacity(bytes);
+            block.resize(bytes, black_box(1));
+            black_box(&block);
+        }
+    });
+    threads as f64 * bytes as f64 / seconds
+}
+
+/// Seconds of one trip to a thread that sleeps, and back.
+fn wake() -> f64 {
+    let (there, back) = (std::sync::mpsc::channel::<()>(), std::sync::mpsc::channel::<()>());
+    let worker = std::thread::spawn(move || {
+        for () in there.1 {
+            if back.0.send(()).is_err() {
+                break;
+            }
+        }
+    });
+    let trip = || {
+        // Long enough for the other to fall asleep.
+        std::thread::sleep(std::time::Duration::from_micros(200));
+        let begin = Instant::now();
+        let _ = there.0.send(());
+        let _ = back.1.recv();
+        begin.elapsed().as_secs_f64()
+    };
+    let mut trips: Vec<f64> = (0..200).map(|_| trip()).collect();
+    drop(there.0);
+    let _ = worker.join();
+    trips.sort_by(f64::total_cmp);
+    trips[trips.len() / 2]
+}
+
+/// Seconds of one call where all threads call at once: of many tries the shortest, each as long as its slowest thread.
+fn together<F: FnMut()>(threads: usize, make: impl Fn(usize) -> F + Sync) -> f64 {
+    if threads <= 1 {
+        return timing::measure(&mut make(0), 0.15)[0];
+    }
+    let calls = {
+        let mut run = make(0);
+        run();
+        let begin = Instant::now();
+        run();
+        (500e-6 / begin.elapsed().as_secs_f64().max(1e-9)).ceil().clamp(1.0, 1e6) as usize
+    };
+    const TRIES: usize = 40;
+    let start = Barrier::new(threads);
+    let times: Vec<Vec<f64>> = std::thread::scope(|scope| {
+        let workers: Vec<_> = (0..threads)
+            .map(|thread| {
+                let (make, start) = (&make, &start);
+                scope.spawn(move || {
+                    let mut run = make(thread);
+                    run();
+                    (0..TRIES)
+                        .map(|_| {
+                            start.wait();
+                            let begin = Instant::now();
+                            (0..calls).for_each(|_| run());
+                            begin.elapsed().as_secs_f64() / calls as f64
+                        })
+                        .collect()
+                })
+            })
+            .collect();
+        workers.into_iter().map(|worker| worker.join().expect("a measurement does not panic")).collect()
+    });
+    let slowest = |k: usize| times.iter().map(|of| of[k]).fold(0.0, f64::max);
+    (0..TRIES).map(slowest).fold(f64::INFINITY, f64::min)
+}
+
+/// Bytes of the first three levels of cache: as the system tells them (Linux), else those of a common processor.
+fn cache_sizes() -> [f64; 3] {
+    let mut sizes = [32e3, 1e6, 16e6];
+    for index in 0..8 {
+        let read = |name: &str| {
+            let path = format!("/sys/devices/system/cpu/cpu0/cache/index{index}/{name}");
+            std::fs::read_to_string(path).ok().map(|text| text.trim().to_owned())
+        };
+        let (Some(level), Some(kind), Some(size)) = (read("level"), read("type"), read("size")) else {
+            continue;
+        };
+        let level: usize = level.parse().unwrap_or(0);
+        let (digits, unit) = match size.strip_suffix('K') {
+            Some(digits) => (digits, 1024.0),
+            None => match size.strip_suffix('M') {
+                Some(digits) => (digits, 1024.0 * 1024.0),
+                None => (size.as_str(), 1.0),
+            },
+        };
+        if let (1..=3, Ok(number)) = (level, digits.parse::<f64>())
+            && kind != "Instruction"
+            && number > 0.0
+        {
+            sizes[level - 1] = number * unit;
+        }
+    }
+    sizes
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Limits, Memory};
+    use tress::tensor::simd::Level;
+
+    fn machine() -> Limits {
+        let memory = |name, bytes, speed| Memory { name, bytes, speed };
+        let memory = vec![memory("L1", 1e4, 1e11), memory("DRAM", f64::INFINITY, 1e10)];
+        Limits { level: Level::Scalar, threads: 1, peak: 1e11, memory, fresh: 1e9, wake: None }
+    }
+
+    #[test]
+    fn the_roof_is_the_lower_of_arithmetic_and_the_memory_that_the_work_lies_in() {
+        let limits = machine();
+        // Ten operations a byte: arithmetic, wherever the bytes come from.
+        assert_eq!(limits.least(Some(1e6), Some(1e5)), Some((1e-5, "arithmetic")));
+        // One tenth of an operation a byte: the way to the numbers.
+        assert_eq!(limits.least(Some(1e4), Some(1e5)), Some((1e-5, "DRAM")));
+        assert_eq!(limits.least(Some(1e2), Some(1e3)), Some((1e-8, "L1")));
+        assert_eq!(limits.least(None, None), None);
+        assert_eq!(limits.place(1e4).name, "L1");
+        assert_eq!(limits.place(1e4 + 1.0).name, "DRAM");
+    }
+}
