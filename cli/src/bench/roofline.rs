@@ -97,7 +97,7 @@ pub(super) fn draw(limits: &Limits, figures: &[Figure]) -> String {
         HEIGHT - 10.0,
         (TOP + BOTTOM) / 2.0
     );
-    roofs(&mut svg, limits, &across, &up, &x, &y);
+    roofs(&mut svg, limits, [&across, &up], x, y);
     for (number, figure, intensity, flops) in points {
         let part = figure
             .fraction()
@@ -123,8 +123,7 @@ pub(super) fn draw(limits: &Limits, figures: &[Figure]) -> String {
 fn roofs(
     svg: &mut String,
     limits: &Limits,
-    across: &Decades,
-    up: &Decades,
+    [across, up]: [&Decades; 2],
     x: impl Fn(f64) -> f64,
     y: impl Fn(f64) -> f64,
 ) {
