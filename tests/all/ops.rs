@@ -182,6 +182,10 @@ fn slid<V: Value>(op: &str, xs: &[V]) -> V {
             x.conv2d(&xs[1], bias, over(sliding, kernel), 1, None)
         }
         "conv2d_depthwise" => x.conv2d(&xs[1], bias, over(two.pad([[1, 1], [1, 1]]), [3, 3]), 3, None),
+        "conv2d_groups" => {
+            let kernel = [xs[1].shape()[2], xs[1].shape()[3]];
+            x.conv2d(&xs[1], bias, over(two.stride([2, 1]).pad([[1, 1], [0, 0]]), kernel), 2, None)
+        }
         "conv_transpose1d" => x.conv_transpose1d(&xs[1], bias, one.stride([2]).pad([[1, 1]]), [1], 1),
         "conv_transpose2d" => {
             let sliding = two.stride([2, 1]).pad([[1, 1], [0, 0]]).dilation([1, 2]);

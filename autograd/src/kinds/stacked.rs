@@ -2,7 +2,7 @@
 
 use crate::Mistake;
 use crate::op::{Conv, ConvRole, Epilogue, Op, Pick, Product, Slice};
-use crate::value::{Arrange, Value, operators};
+use crate::value::{Arrange, Pointwise, Value, operators};
 use alloc::vec::Vec;
 use core::panic::Location;
 use tress_tensor::{Error, Shape, Tensor};
@@ -203,7 +203,9 @@ fn together<V: Value>(op: &Op, xs: &[&Stacked<V>], k: usize) -> Option<V> {
         Op::Dropout(_) => {
             // The mask depends on the place in one value: one mask for all K.
             let ones = x.inside().lift(Tensor::full(x.shape(), tress_tensor::Float::ONE).ok()?);
-            Some(x.inside().clone() * V::apply(op.clone(), &[&ones]))
+            let kept = V::apply(op.clone(), &[&ones]);
+            // Chosen and not multiplied: of an infinity that is dropped stays 0, not NaN.
+            Some(kept.select(x.inside().clone() * kept.clone(), x.inside().constant(0.0)))
         }
     }
 }

@@ -89,9 +89,7 @@ impl Op {
             Op::Solve(_) => linear_in(1),
             Op::Select | Op::Concat(_) | Op::Max(_) | Op::Min(_) => Rule,
             Op::MaxPool(_, Pick::Output) | Op::Sort(_, Pick::Output) => Rule,
-            Op::Custom(custom) => {
-                custom.op().differentiable().map_or_else(Flow::NonDifferentiable, |()| Rule)
-            }
+            Op::Custom(custom) => custom.op().flow(i),
             Op::Product(_) | Op::Conv(_) | Op::Softmax | Op::LogSoftmax => Rule,
             Op::LogSumExp(_) | Op::RowNorm(_) | Op::Cholesky | Op::LogDet => Rule,
         }

@@ -3,7 +3,7 @@
 use super::Procedure;
 use super::constant::same;
 use crate::Mistake;
-use crate::op::{NonDifferentiable, Op, Shared};
+use crate::op::{Flow, NonDifferentiable, Op, Shared};
 use crate::value::Value;
 use alloc::vec::Vec;
 use core::fmt;
@@ -93,6 +93,13 @@ pub trait CustomOp: fmt::Debug + parallel::Shared {
     /// # Errors
     /// The operation has no derivative: a sweep that would lose a gradient to it says so.
     fn differentiable(&self) -> Result<(), NonDifferentiable>;
+
+    /// What becomes of the gradient of operand `i`: for an operation of which some operands only steer, such as a mask. By
+    /// default the same for all, as [`differentiable`](CustomOp::differentiable) says.
+    fn flow(&self, i: usize) -> Flow {
+        let _ = i;
+        self.differentiable().map_or_else(Flow::NonDifferentiable, |()| Flow::Rule)
+    }
 
     /// The reverse rule for operands of these shapes: a procedure from the operands, the result `y` and its cotangent `g` to
     /// one cotangent for each operand.

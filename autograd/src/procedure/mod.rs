@@ -7,6 +7,7 @@
 
 mod constant;
 mod custom;
+mod flow;
 
 pub use custom::{Custom, CustomOp};
 
@@ -217,10 +218,11 @@ impl Procedure {
     }
 
     /// The reverse rule of the procedure, which has one result `y`: from the inputs, `y` and its cotangent to a cotangent
-    /// of each input. The steps are taken once more, so nothing but the inputs needs to be kept.
+    /// of each input. The steps are taken once more, so nothing but the inputs needs to be kept. Inputs of which the
+    /// gradient is lost inside get none: [`flows`](Procedure::flows) says which, and why.
     ///
     /// # Errors
-    /// A gradient that a step without a derivative loses.
+    /// The first mistake of a rule.
     pub(crate) fn reverse(&self) -> Result<Self, Mistake> {
         let y = self.result_shape()?;
         let shapes = [&self.inputs[..], &[y, y]].concat();
@@ -230,7 +232,7 @@ impl Procedure {
             let leaves: Vec<_> = xs.iter().map(|x| tape.leaf(x.clone())).collect();
             let results = self.run(&leaves.iter().collect::<Vec<_>>());
             match results.first() {
-                Some(Some(y)) => tape.cotangents(&[(*y, g.clone())], &leaves, &[]),
+                Some(Some(y)) => tape.flowing(&[(*y, g.clone())], &leaves),
                 _ => Ok(xs.iter().map(|_| None).collect()),
             }
         })

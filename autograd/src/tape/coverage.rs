@@ -131,7 +131,7 @@ impl<T: Float> Tape<Eager<T>> {
                 Some(_) => State::Fine,
                 None => match ways.lost(index) {
                     Lost::Unreached(last) => State::Unreached(last.map(site)),
-                    Lost::Cut(at, none) => State::Cut(site(at), none.reason),
+                    Lost::Cut(at, _, none) => State::Cut(site(at), none.reason),
                     Lost::Stopped(at, why) => State::Cut(site(at), why),
                     Lost::Zero => State::Zero(None),
                 },

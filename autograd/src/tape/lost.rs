@@ -2,7 +2,7 @@
 
 use super::{Record, Tape, Var};
 use crate::Mistake;
-use crate::op::{Flow, NonDifferentiable};
+use crate::op::{Flow, NonDifferentiable, Op};
 use crate::value::Value;
 use alloc::vec::Vec;
 use tress_tensor::Error;
@@ -11,9 +11,9 @@ use tress_tensor::Error;
 pub(super) enum Lost {
     /// No seed was computed from it; the last entry that was.
     Unreached(Option<usize>),
-    /// Every way goes through operands that pass no gradient on. Of those that nobody has stopped, the first such entry, and
-    /// why it has no derivative.
-    Cut(usize, NonDifferentiable),
+    /// Every way goes through operands that pass no gradient on. Of those that nobody has stopped, the first such entry,
+    /// which operand it is, and why it has no derivative.
+    Cut(usize, usize, NonDifferentiable),
     /// Somebody has stopped every way: the first entry that passes no gradient on, and why.
     Stopped(usize, &'static str),
     /// The rules of the operations on the way gave zero, as that of the derivative of `relu` does.
@@ -87,17 +87,17 @@ impl<'a, V: Value> Ways<'a, V> {
             let onward = self.above_seeds(open);
             let blocks = |index: usize| {
                 let mut operands = self.record.operands(index).iter().enumerate();
-                let flow = |(i, &x): (usize, &u32)| by_rules[x as usize].then(|| self.flow(index, i));
-                operands.find_map(|operand| flow(operand).filter(|flow| !flow.passes() && open(flow)))
+                let flow = |(i, &x): (usize, &u32)| by_rules[x as usize].then(|| (i, self.flow(index, i)));
+                operands.find_map(|operand| flow(operand).filter(|(_, flow)| !flow.passes() && open(flow)))
             };
             let entries = (wanted + 1..onward.len()).filter(|&index| onward[index] && !self.closed[index]);
-            entries.into_iter().find_map(|index| Some((index, blocks(index)?)))
+            entries.into_iter().find_map(|index| blocks(index).map(|(i, flow)| (index, i, flow)))
         };
         // A way that somebody stopped is none: it counts only where there is no other.
         let lost = first_block(|flow| !matches!(flow, Flow::Constant(_)));
-        match lost.or_else(|| first_block(|_| true).map(|(at, flow)| (at, flow.meant()))) {
-            Some((at, Flow::NonDifferentiable(none))) => Lost::Cut(at, none),
-            Some((at, Flow::Constant(why))) => Lost::Stopped(at, why),
+        match lost.or_else(|| first_block(|_| true).map(|(at, i, flow)| (at, i, flow.meant()))) {
+            Some((at, i, Flow::NonDifferentiable(none))) => Lost::Cut(at, i, none),
+            Some((at, _, Flow::Constant(why))) => Lost::Stopped(at, why),
             _ => Lost::Zero,
         }
     }
@@ -122,10 +122,17 @@ impl<V: Value> Tape<V> {
         let missing =
             wanted.iter().zip(found).filter(|(_, found)| found.is_none()).map(|(var, _)| index(var));
         for wanted in missing.filter(|&wanted| above[wanted]) {
-            if let Lost::Cut(at, none) = ways.lost(wanted) {
-                let op = record.op(at).map_or("leaf", |op| op.name());
+            if let Lost::Cut(at, operand, none) = ways.lost(wanted) {
+                let op = record.op(at);
+                // Of a program that is one entry, the line inside.
+                let inside = match op.as_deref() {
+                    Some(Op::Custom(custom)) => custom.op().body().and_then(|body| body.loses(operand)),
+                    _ => None,
+                };
+                let here = || (op.as_deref().map_or("leaf", Op::name), record.nodes[at].place);
+                let (op, place) = inside.unwrap_or_else(here);
                 let error = Error::Lost { op, entry: wanted, why: none.reason, instead: none.instead };
-                return Err(Mistake { error, place: record.nodes[at].place });
+                return Err(Mistake { error, place });
             }
         }
         Ok(())

@@ -34,6 +34,8 @@ use crate::kinds::Eager;
 /// Variables borrow the tape, so the borrow checker sees to it that none outlives a [`reset`](Tape::reset).
 pub struct Tape<V: Value = Eager> {
     record: RefCell<Record<V>>,
+    /// The first mistake. Not in the record, so that it can be noted while a sweep reads that.
+    mistake: Cell<Option<Mistake>>,
     /// What a sweep notes about entries: here between two sweeps, so that the second finds the room of the first.
     marks: Cell<Vec<Mark>>,
 }
@@ -44,7 +46,6 @@ struct Record<V> {
     operands: Vec<u32>,
     /// The operations that an entry has no room for.
     listed: Vec<Op>,
-    mistake: Option<Mistake>,
 }
 
 /// An entry of the tape.
@@ -103,8 +104,8 @@ impl<V> Record<V> {
 impl<V: Value> Tape<V> {
     /// An empty tape.
     pub fn new() -> Self {
-        let record = Record { nodes: Vec::new(), operands: Vec::new(), listed: Vec::new(), mistake: None };
-        Self { record: RefCell::new(record), marks: Cell::default() }
+        let record = Record { nodes: Vec::new(), operands: Vec::new(), listed: Vec::new() };
+        Self { record: RefCell::new(record), mistake: Cell::new(None), marks: Cell::default() }
     }
 
     /// A leaf: a value that a gradient can be asked for.
@@ -129,12 +130,12 @@ impl<V: Value> Tape<V> {
         record.nodes.clear();
         record.operands.clear();
         record.listed.clear();
-        record.mistake = None;
+        self.mistake.set(None);
     }
 
     /// The first mistake since the tape was new or reset, if there was one.
     pub fn mistake(&self) -> Option<Mistake> {
-        self.record.borrow().mistake
+        self.mistake.get()
     }
 
     fn checked(&self) -> Result<(), Mistake> {
@@ -149,7 +150,10 @@ impl<V: Value> Tape<V> {
         value: V,
         place: &'static Location<'static>,
     ) -> Var<'_, V> {
-        let mut record = self.record.borrow_mut();
+        let Ok(mut record) = self.record.try_borrow_mut() else {
+            let why = "a sweep records on the very tape that it sweeps; raise its values to another tape";
+            return self.wrong(Mistake { error: Error::Setting { op: "tape", why }, place });
+        };
         // An index is 32 bits, and the largest one marks a mistake: a tape of 2^32 entries would take a terabyte.
         let index = record.nodes.len();
         let operands_end = record.operands.len() + operands.len();
@@ -166,7 +170,7 @@ impl<V: Value> Tape<V> {
 
     /// Keeps the first mistake and returns a variable that stands for it.
     fn wrong(&self, mistake: Mistake) -> Var<'_, V> {
-        self.record.borrow_mut().mistake.get_or_insert(mistake);
+        self.mistake.set(self.mistake.get().or(Some(mistake)));
         Var::at(self, Var::<V>::NOWHERE)
     }
 }

@@ -93,7 +93,8 @@ impl<V: Value> Tape<V> {
     /// # Errors
     /// The first mistake on the tape; a variable of another tape; a cotangent that is not of the shape of its seed; a
     /// wanted entry that seeds depend on, but only by operations without a derivative (see [`Flow`](crate::op::Flow)): the
-    /// message names the operation, its line, and what to write instead. Ways that somebody has [stopped] do not count.
+    /// message names the operation, its line, and what to write instead. Ways that somebody has [stopped] do not count. And
+    /// a mistake that `raise` makes, such as recording on this very tape.
     ///
     /// [stopped]: crate::Pointwise::stop
     #[track_caller]
@@ -104,6 +105,12 @@ impl<V: Value> Tape<V> {
         cut: &[Var<'_, V>],
         raise: impl Fn(&V) -> C,
     ) -> Result<Vec<Option<C>>, Mistake> {
+        self.checked()?;
+        // Rules go by shapes, and a mistake has none: so one that `raise` makes is found before they are asked.
+        if let Some(mistake) = self.record.borrow().nodes.last().and_then(|node| raise(&node.value).mistake())
+        {
+            return Err(mistake);
+        }
         let found = self.swept(seeds, wanted, cut, |value| Cow::Owned(raise(value)), |_| ())?;
         self.none_is_lost(seeds, wanted, cut, &found)?;
         Ok(found)
@@ -123,6 +130,17 @@ impl<V: Value> Tape<V> {
         let found = self.swept(seeds, wanted, cut, |value| Cow::Borrowed(value), |_| ())?;
         self.none_is_lost(seeds, wanted, cut, &found)?;
         Ok(found)
+    }
+
+    /// As [`cotangents`](Tape::cotangents), silent about what is lost: for a program that is swept before anybody has said
+    /// which gradients are wanted.
+    #[track_caller]
+    pub(crate) fn flowing(
+        &self,
+        seeds: &[(Var<'_, V>, V)],
+        wanted: &[Var<'_, V>],
+    ) -> Result<Vec<Option<V>>, Mistake> {
+        self.swept(seeds, wanted, &[], |value| Cow::Borrowed(value), |_| ())
     }
 
     /// As [`sweep`](Tape::sweep), with `seen` told of every cotangent that a rule gives; silent about what is lost.
@@ -271,6 +289,10 @@ impl<'t, V: Value> Var<'t, V> {
     #[track_caller]
     pub fn pull_stacked(&self, g: V, wanted: &[Var<'t, V>]) -> Result<Vec<V>, Mistake> {
         let k = g.shape().first().copied().unwrap_or(0);
+        if k == 0 {
+            let why = "a stack of no cotangents: at least one is wanted, along a first axis";
+            return Err(Mistake::here(Error::Setting { op: "pull_stacked", why }));
+        }
         let raise = |v: &V| Stacked::Shared(v.clone());
         let found = self.tape.sweep(&[(*self, Stacked::Each(g))], wanted, &[], raise)?;
         let zeros = |var: &Var<'t, V>| Ok(Stacked::Shared(var.value()?.constant(0.0)));

@@ -4,7 +4,7 @@ use super::traced::Traced;
 use super::tree::{Tree, leaves, refill};
 use crate::Mistake;
 use crate::kinds::{Eager, Sketch};
-use crate::op::{NonDifferentiable, Op};
+use crate::op::{Flow, NonDifferentiable, Op};
 use crate::procedure::{Custom, CustomOp, Procedure};
 use crate::value::{Pointwise, Value};
 use alloc::vec::Vec;
@@ -43,7 +43,7 @@ pub fn checkpoint<X: Tree>(f: impl FnOnce(X::Of<Sketched<X>>) -> Sketched<X>, xs
     let traced = Operands::of(&xs);
     let body = Procedure::trace(&traced.shapes, |all| Ok(alloc::vec![Some(f(refill(&xs, all.to_vec())))]));
     match body {
-        Ok(body) => traced.apply(Checkpoint { body }),
+        Ok(body) => traced.apply(Checkpoint { flows: body.flows(), body }),
         Err(mistake) => traced.failed(mistake),
     }
 }
@@ -83,7 +83,7 @@ pub fn custom_vjp<X: Tree>(
         let reverse = Procedure::trace(&inputs, |all| {
             let cotangents = reverse(refill(&xs, all[..n].to_vec()), all[n].clone(), all[n + 1].clone());
             let mut list = Vec::with_capacity(n);
-            X::visit(&cotangents, &mut |cotangent: &Sketched<X>| list.push(Some(cotangent.clone())));
+            X::visit_leaves(&cotangents, &mut |cotangent: &Sketched<X>| list.push(Some(cotangent.clone())));
             match list.iter().flatten().zip(&traced.shapes).find(|(c, x)| c.shape() != **x) {
                 None if list.len() == n => Ok(list),
                 None => Err(Mistake::here(Error::Setting { op: "custom_vjp", why: LENGTH })),
@@ -139,6 +139,8 @@ impl<V: Value> Operands<V> {
 #[derive(Debug)]
 struct Checkpoint {
     body: Procedure,
+    /// What becomes of the gradient of each operand on the way through the body.
+    flows: Vec<Flow>,
 }
 
 /// A procedure as an operation, differentiated by another one.
@@ -183,6 +185,10 @@ macro_rules! by_body {
 
 impl CustomOp for Checkpoint {
     by_body!("checkpoint");
+
+    fn flow(&self, i: usize) -> Flow {
+        self.flows.get(i).copied().unwrap_or(Flow::Rule)
+    }
 
     fn reverse(&self, _: &[Shape]) -> Result<Procedure, Mistake> {
         self.body.reverse()

@@ -163,7 +163,12 @@ impl<X: Tree> Linear<X> {
             Ok(tangents) => tangents,
             Err(mistake) => return self.value.wrong(mistake),
         };
-        let k = tangents.iter().flatten().next().and_then(|t| t.shape().first().copied()).unwrap_or(0);
+        let k = tangents.iter().flatten().next().map(|t| t.shape().first().copied().unwrap_or(0));
+        if k == Some(0) {
+            let why = "a stack of no tangents: at least one is wanted, along a first axis";
+            return self.value.fail(Error::Setting { op: "push_stacked", why });
+        }
+        let k = k.unwrap_or(1);
         let tangents = tangents.into_iter().map(|t| t.map(Stacked::Each)).collect();
         match self.recording.push(tangents, Stacked::Shared) {
             Ok(Some(tangent)) => tangent.each(k),

@@ -19,10 +19,10 @@ pub trait Tree {
 
     /// The same structure with what `f` makes of each value, in order; `f` is told whether the value is one to
     /// differentiate with respect to.
-    fn map<W>(&self, f: &mut dyn FnMut(Self::Leaf, bool) -> W) -> Self::Of<W>;
+    fn map_leaves<W>(&self, f: &mut dyn FnMut(Self::Leaf, bool) -> W) -> Self::Of<W>;
 
-    /// Shows what stands in place of each value, in the order of [`map`](Tree::map).
-    fn visit<W>(of: &Self::Of<W>, f: &mut dyn FnMut(&W));
+    /// Shows what stands in place of each value, in the order of [`map_leaves`](Tree::map_leaves).
+    fn visit_leaves<W>(of: &Self::Of<W>, f: &mut dyn FnMut(&W));
 }
 
 /// Arguments that are not differentiated, where JAX would leave them out of `argnums`: they have no tangent, and zeros
@@ -34,11 +34,11 @@ impl<V: Value> Tree for V {
     type Leaf = V;
     type Of<W> = W;
 
-    fn map<W>(&self, f: &mut dyn FnMut(V, bool) -> W) -> W {
+    fn map_leaves<W>(&self, f: &mut dyn FnMut(V, bool) -> W) -> W {
         f(self.clone(), true)
     }
 
-    fn visit<W>(of: &W, f: &mut dyn FnMut(&W)) {
+    fn visit_leaves<W>(of: &W, f: &mut dyn FnMut(&W)) {
         f(of);
     }
 }
@@ -49,11 +49,11 @@ macro_rules! tensors {
             type Leaf = Eager<T>;
             type Of<W> = W;
 
-            fn map<W>(&self, f: &mut dyn FnMut(Eager<T>, bool) -> W) -> W {
+            fn map_leaves<W>(&self, f: &mut dyn FnMut(Eager<T>, bool) -> W) -> W {
                 f(Eager::new(Tensor::clone(self)), true)
             }
 
-            fn visit<W>(of: &W, f: &mut dyn FnMut(&W)) {
+            fn visit_leaves<W>(of: &W, f: &mut dyn FnMut(&W)) {
                 f(of);
             }
         }
@@ -66,12 +66,12 @@ impl<X: Tree> Tree for Held<X> {
     type Leaf = X::Leaf;
     type Of<W> = X::Of<W>;
 
-    fn map<W>(&self, f: &mut dyn FnMut(X::Leaf, bool) -> W) -> X::Of<W> {
-        self.0.map(&mut |leaf, _| f(leaf, false))
+    fn map_leaves<W>(&self, f: &mut dyn FnMut(X::Leaf, bool) -> W) -> X::Of<W> {
+        self.0.map_leaves(&mut |leaf, _| f(leaf, false))
     }
 
-    fn visit<W>(of: &X::Of<W>, f: &mut dyn FnMut(&W)) {
-        X::visit(of, f);
+    fn visit_leaves<W>(of: &X::Of<W>, f: &mut dyn FnMut(&W)) {
+        X::visit_leaves(of, f);
     }
 }
 
@@ -81,12 +81,12 @@ macro_rules! lists {
             type Leaf = X::Leaf;
             type Of<W> = Vec<X::Of<W>>;
 
-            fn map<W>(&self, f: &mut dyn FnMut(X::Leaf, bool) -> W) -> Vec<X::Of<W>> {
-                self.iter().map(|x| x.map(f)).collect()
+            fn map_leaves<W>(&self, f: &mut dyn FnMut(X::Leaf, bool) -> W) -> Vec<X::Of<W>> {
+                self.iter().map(|x| x.map_leaves(f)).collect()
             }
 
-            fn visit<W>(of: &Vec<X::Of<W>>, f: &mut dyn FnMut(&W)) {
-                of.iter().for_each(|x| X::visit(x, f));
+            fn visit_leaves<W>(of: &Vec<X::Of<W>>, f: &mut dyn FnMut(&W)) {
+                of.iter().for_each(|x| X::visit_leaves(x, f));
             }
         }
     )*};
@@ -98,12 +98,12 @@ impl<X: Tree, const N: usize> Tree for [X; N] {
     type Leaf = X::Leaf;
     type Of<W> = [X::Of<W>; N];
 
-    fn map<W>(&self, f: &mut dyn FnMut(X::Leaf, bool) -> W) -> [X::Of<W>; N] {
-        core::array::from_fn(|i| self[i].map(f))
+    fn map_leaves<W>(&self, f: &mut dyn FnMut(X::Leaf, bool) -> W) -> [X::Of<W>; N] {
+        core::array::from_fn(|i| self[i].map_leaves(f))
     }
 
-    fn visit<W>(of: &[X::Of<W>; N], f: &mut dyn FnMut(&W)) {
-        of.iter().for_each(|x| X::visit(x, f));
+    fn visit_leaves<W>(of: &[X::Of<W>; N], f: &mut dyn FnMut(&W)) {
+        of.iter().for_each(|x| X::visit_leaves(x, f));
     }
 }
 
@@ -113,13 +113,13 @@ macro_rules! tuples {
             type Leaf = $first::Leaf;
             type Of<W> = ($first::Of<W>, $($more::Of<W>,)*);
 
-            fn map<W>(&self, f: &mut dyn FnMut(Self::Leaf, bool) -> W) -> Self::Of<W> {
-                (self.0.map(f), $(self.$place.map(f),)*)
+            fn map_leaves<W>(&self, f: &mut dyn FnMut(Self::Leaf, bool) -> W) -> Self::Of<W> {
+                (self.0.map_leaves(f), $(self.$place.map_leaves(f),)*)
             }
 
-            fn visit<W>(of: &Self::Of<W>, f: &mut dyn FnMut(&W)) {
-                $first::visit(&of.0, f);
-                $($more::visit(&of.$place, f);)*
+            fn visit_leaves<W>(of: &Self::Of<W>, f: &mut dyn FnMut(&W)) {
+                $first::visit_leaves(&of.0, f);
+                $($more::visit_leaves(&of.$place, f);)*
             }
         }
     )*};
@@ -137,7 +137,7 @@ tuples! {
 /// The values of a tree in order, and which of them move.
 pub(super) fn leaves<X: Tree>(xs: &X) -> (Vec<X::Leaf>, Vec<bool>) {
     let (mut values, mut moves) = (Vec::new(), Vec::new());
-    xs.map(&mut |leaf, moving| {
+    xs.map_leaves(&mut |leaf, moving| {
         values.push(leaf);
         moves.push(moving);
     });
@@ -148,5 +148,5 @@ pub(super) fn leaves<X: Tree>(xs: &X) -> (Vec<X::Leaf>, Vec<bool>) {
 pub(super) fn refill<X: Tree, W>(xs: &X, values: Vec<W>) -> X::Of<W> {
     let mut values = values.into_iter();
     // Every caller makes the list from `leaves` of the same tree.
-    xs.map(&mut |_, _| values.next().expect("one value for each leaf"))
+    xs.map_leaves(&mut |_, _| values.next().expect("one value for each leaf"))
 }

@@ -27,7 +27,7 @@ use tress_tensor::Error;
 /// As [`grad`](super::grad).
 #[track_caller]
 pub fn vmap<X: Tree>(f: impl FnOnce(X::Of<Stacked<X::Leaf>>) -> Stacked<X::Leaf>, xs: X) -> X::Leaf {
-    let in_axes = xs.map(&mut |_, _| Some(0));
+    let in_axes = xs.map_leaves(&mut |_, _| Some(0));
     vmap_axes(f, in_axes, 0, xs)
 }
 
@@ -61,7 +61,7 @@ pub fn vmap_axes<X: Tree>(
 ) -> X::Leaf {
     let values = leaves(&xs).0;
     let mut axes = Vec::with_capacity(values.len());
-    X::visit(&in_axes, &mut |axis| axes.push(*axis));
+    X::visit_leaves(&in_axes, &mut |axis| axes.push(*axis));
     let (stacked, k) = match in_front(&values, &axes) {
         Ok(stacked) => stacked,
         Err(mistake) => return or_wrong(Err(mistake), &values),

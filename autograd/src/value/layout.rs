@@ -13,7 +13,11 @@ pub trait Arrange: Value {
     /// The axes in another order: axis `i` of the result is axis `order[i]` of this one.
     #[track_caller]
     fn permute(&self, order: &[usize]) -> Self {
-        Self::apply(Op::Permute(settle!(self, Order::new(order))), &[self])
+        let order = Order::new(order).map_err(|error| match error {
+            Error::Unfit { op, why, .. } => Error::Unfit { op, shape: self.shape(), why },
+            other => other,
+        });
+        Self::apply(Op::Permute(settle!(self, order)), &[self])
     }
 
     /// Two axes exchanged (`swapaxes` elsewhere).

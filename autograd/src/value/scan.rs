@@ -34,7 +34,7 @@ pub trait Scan: Value {
     fn sort(&self, axis: usize, descending: bool) -> Self {
         let shape = self.shape();
         match shape.get(axis) {
-            Some(&keep) => ordered(self, axis, Sort { descending, keep }, None),
+            Some(&keep) => ordered("sort", self, axis, Sort { descending, keep }, None),
             None => self.fail(Error::Axis { op: "sort", axis, shape }),
         }
     }
@@ -42,7 +42,7 @@ pub trait Scan: Value {
     /// The `count` largest along an axis, falling.
     #[track_caller]
     fn top_k(&self, axis: usize, count: usize) -> Self {
-        ordered(self, axis, Sort { descending: true, keep: count }, None)
+        ordered("top_k", self, axis, Sort { descending: true, keep: count }, None)
     }
 
     /// The places along an axis that its elements would be taken from to sort it, as numbers and without gradient.
@@ -96,10 +96,11 @@ fn prefixes<V: Value>(op: &'static str, x: &V, axis: usize, zip: Zip) -> V {
 
 /// Sorting along any axis: the numbers of `x`, or those of `of` at their places.
 #[track_caller]
-fn ordered<V: Value>(x: &V, axis: usize, sort: Sort, of: Option<&V>) -> V {
+fn ordered<V: Value>(op: &'static str, x: &V, axis: usize, sort: Sort, of: Option<&V>) -> V {
     let shape = x.shape();
-    if axis >= shape.rank() {
-        return x.fail(Error::Axis { op: "sort", axis, shape });
+    let Some(&len) = shape.get(axis) else { return x.fail(Error::Axis { op, axis, shape }) };
+    if sort.keep > len {
+        return x.fail(Error::Range { op, axis, start: 0, end: sort.keep, len });
     }
     let last = shape.rank() - 1;
     let turned = |x: &V| if axis == last { x.clone() } else { x.transpose(axis, last) };
@@ -120,9 +121,6 @@ fn placed<V: Value>(op: &'static str, x: &V, axis: usize, sort: Sort) -> V {
         let why = "the axis has more places than the type of number counts; sort the tensor instead";
         return x.fail(Error::Unfit { op, shape, why });
     }
-    if sort.keep > len {
-        return x.fail(Error::Range { op, axis, start: 0, end: sort.keep, len });
-    }
     let count = |i: &[usize]| <V::Elem as Element>::from_f64(i[0] as f64);
     let column = Tensor::from_fn([len], count).and_then(|all| {
         let mut ones = [1; tress_tensor::Shape::MAX_RANK];
@@ -130,5 +128,5 @@ fn placed<V: Value>(op: &'static str, x: &V, axis: usize, sort: Sort) -> V {
         all.reshape(&ones[..shape.rank()])?.expand(shape)
     });
     let places = x.lift(settle!(x, column));
-    ordered(&x.stop(), axis, sort, Some(&places))
+    ordered(op, &x.stop(), axis, sort, Some(&places))
 }

@@ -2,11 +2,14 @@
 
 mod common;
 mod composites;
+mod expression;
 mod locate;
 mod loud;
+mod matrices;
 mod orders;
 mod procedures;
 mod rules;
 mod show;
 mod tape;
 mod transforms;
+mod windows;

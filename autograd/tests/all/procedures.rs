@@ -138,6 +138,57 @@ fn mistakes_and_lost_gradients_inside_name_their_lines() {
     assert!((w + other).mistake().is_some());
 }
 
+/// The line of the comparison.
+const GATED: u32 = line!() + 4;
+
+/// `x` where `m` is positive: of `m` no gradient flows.
+fn gated<V: Value>((x, m): (V, V)) -> V {
+    (x * m.greater(m.constant(0.0))).square()
+}
+
+#[test]
+fn a_gradient_that_nobody_wants_may_be_lost_inside() {
+    let x = Tensor::vector(&[0.5f64, -1.5, 2.0]);
+    let m = Tensor::vector(&[1.0f64, -1.0, 3.0]);
+    let list = |x: &Eager<f64>| x.tensor().unwrap().to_vec();
+    let expected = list(&grad(|x| gated((x.clone(), x.lift(m.clone()))).sum_all(), &x));
+    // The mask as an entry of the tape that nobody asks about, held, stopped, and held by the whole transform.
+    let tape = Tape::new();
+    let (a, b) = (tape.var(x.clone()), tape.var(m.clone()));
+    for y in [checkpoint(gated, (a, b)), checkpoint(gated, (a, b.stop()))] {
+        assert_eq!(list(&y.sum_all().gradients(&[a]).unwrap()[0]), expected);
+    }
+    let y = checkpoint(|(x, m)| checkpoint(gated, (x, m)), (a, Held(b))).sum_all();
+    let found = y.gradients(&[a, b]).unwrap();
+    assert_eq!(
+        (list(&found[0]), list(&found[1])),
+        (expected.clone(), vec![0.0; 3]),
+        "held: zeros, as elsewhere"
+    );
+    let held = grad(|(x, m)| checkpoint(gated, (x, m)).sum_all(), (&x, Held(&m)));
+    assert_eq!(list(&held.0), expected);
+    // Lost on one way and not on another: as without the checkpoint.
+    let both = grad(|x| checkpoint(gated, (x.clone(), x)).sum_all(), &x);
+    assert_eq!(list(&both), list(&grad(|x| gated((x.clone(), x)).sum_all(), &x)));
+
+    // Asked about, it is an error at the line inside of the innermost checkpoint.
+    let y = checkpoint(|(x, m)| checkpoint(gated, (x.tanh(), m.scale(2.0))), (a, b)).sum_all();
+    let message = y.gradients(&[a, b]).unwrap_err().to_string();
+    assert!(
+        message.starts_with("greater: no gradient gets through to %1")
+            && message.contains(&format!(":{GATED})")),
+        "{message}"
+    );
+    let found = y.coverage(&[a, b]).unwrap();
+    assert!(found[0].is_fine() && found[1].to_string().contains("checkpoint"), "{}", found[1]);
+    assert!(found[1].to_string().contains("a comparison is piecewise constant"), "{}", found[1]);
+    // What is stopped inside is meant, and so is an argument that is not used at all.
+    let y = checkpoint(|(x, m)| x * m.greater(m.constant(0.0)).stop(), (a, b)).sum_all();
+    assert_eq!(list(&y.gradients(&[b]).unwrap()[0]), [0.0; 3]);
+    let y = checkpoint(|(x, _)| x.tanh(), (a, b)).sum_all();
+    assert_eq!(list(&y.gradients(&[b]).unwrap()[0]), [0.0; 3]);
+}
+
 #[test]
 fn a_rule_of_ones_own_is_what_is_swept_to_any_order() {
     // The cube, with 6 x where 3 x^2 would be right: so that the rule shows.

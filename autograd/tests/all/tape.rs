@@ -174,3 +174,35 @@ fn entries_say_what_was_recorded() {
     assert_eq!(tape.var_at(2).unwrap().tensor().unwrap(), y.tensor().unwrap());
     assert!(tape.var_at(3).is_none());
 }
+
+#[test]
+fn recording_on_the_tape_that_is_swept_is_a_mistake_and_no_panic() {
+    let mut tape = Tape::new();
+    {
+        let x = tape.var(Tensor::vector(&[2.0f64, 3.0]));
+        let y = (x * x).sum_all();
+        let one = tape.var(Tensor::scalar(1.0));
+        let message =
+            tape.sweep(&[(y, one)], &[x], &[], |value| tape.leaf(value.clone())).unwrap_err().to_string();
+        assert!(
+            message.contains("raise its values to another tape") && message.contains("tape.rs"),
+            "{message}"
+        );
+        assert!(tape.mistake().is_some(), "and the tape remembers it");
+    }
+    tape.reset();
+    let x = tape.var(Tensor::scalar(2.0f64));
+    assert_eq!((x * x).gradients(&[x]).unwrap()[0].item().unwrap(), 4.0, "after a reset all is well");
+}
+
+#[test]
+fn a_stack_of_no_cotangents_is_a_mistake_of_the_caller() {
+    let tape = Tape::new();
+    let x = tape.var(Tensor::vector(&[2.0f64, 3.0]));
+    let none = Eager::new(Tensor::zeros([0, 2]).unwrap());
+    let message = (x * x).pull_stacked(none, &[x]).unwrap_err().to_string();
+    assert!(
+        message.starts_with("pull_stacked: a stack of no cotangents") && message.contains("tape.rs"),
+        "{message}"
+    );
+}

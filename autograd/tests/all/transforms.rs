@@ -478,3 +478,17 @@ fn no_arguments_at_all() {
     let empty: Vec<Tensor<f64>> = Vec::new();
     let _ = vmap(|xs| xs[0].clone(), empty);
 }
+
+#[test]
+fn dropout_of_a_batch_has_the_bits_of_dropout_of_a_sample() {
+    let x =
+        Tensor::vector(&[f64::INFINITY, f64::NEG_INFINITY, f64::NAN, -0.3, -1.5, 2.0, f64::INFINITY, -0.7]);
+    let alone = Eager::new(x.clone()).dropout(0.5, 3);
+    let batch = vmap(|x| x.dropout(0.5, 3), x.unsqueeze(0).unwrap().expand([3, 8]).unwrap());
+    let bits = |x: &Eager<f64>| x.tensor().unwrap().to_vec().iter().map(|x| x.to_bits()).collect::<Vec<_>>();
+    assert!(
+        alone.tensor().unwrap().to_vec()[..3].contains(&0.0),
+        "something is dropped that 0 times would make NaN"
+    );
+    assert_eq!(bits(&batch.at(0, 2)), bits(&alone));
+}

@@ -9,11 +9,11 @@ impl<V: Value> Tree for Bound<V> {
     type Leaf = V;
     type Of<W> = Bound<W>;
 
-    fn map<W>(&self, f: &mut dyn FnMut(V, bool) -> W) -> Bound<W> {
+    fn map_leaves<W>(&self, f: &mut dyn FnMut(V, bool) -> W) -> Bound<W> {
         Bound::map(self, |value, trained| f(value.clone(), trained))
     }
 
-    fn visit<W>(of: &Bound<W>, f: &mut dyn FnMut(&W)) {
+    fn visit_leaves<W>(of: &Bound<W>, f: &mut dyn FnMut(&W)) {
         of.values().for_each(f);
     }
 }
