@@ -50,6 +50,8 @@ fn the_numbers_of_a_network_are_those_of_the_engine() {
     for (entry, written) in tape.entries().zip(forward) {
         assert_eq!(written["index"].as_u64().unwrap() as usize, entry.index);
         assert_eq!(written["op"], entry.name());
+        let settings = entry.op.as_ref().map_or(String::new(), |op| op.settings().bare());
+        assert_eq!(written["settings"], settings);
         assert_eq!(indices(&written["operands"]), entry.operands);
         assert_eq!(written["place"]["line"].as_u64(), Some(entry.place.line() as u64));
         assert_eq!(written["place"]["file"], entry.place.file());

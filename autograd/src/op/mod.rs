@@ -8,11 +8,13 @@ mod eval;
 mod flow;
 mod infer;
 mod known;
+mod settings;
 mod shared;
 
 use crate::procedure::Custom;
 pub use flow::{Flow, NonDifferentiable};
 pub use known::Operation;
+pub use settings::Settings;
 pub(crate) use shared::Shared;
 use tress_tensor::pointwise::{Map, Zip};
 use tress_tensor::{Axes, Error, Shape, Tensor, Window};

@@ -135,7 +135,7 @@ impl<'a, V: Value> Graph<'a, V> {
                 _ if entry.is_leaf() => Look::Leaf,
                 _ => Look::Operation,
             };
-            let name = alloc::format!("%{} {}", entry.index, entry.name());
+            let name = alloc::format!("%{} {}", entry.index, entry.described());
             let file = entry.place.file().rsplit(['/', '\\']).next().unwrap_or_default();
             let place = alloc::format!("{file}:{}", entry.place.line());
             let shape = alloc::format!("{}", entry.value.shape());
@@ -160,7 +160,7 @@ impl<'a, V: Value> Graph<'a, V> {
                         Line::Seed => (alloc::format!("^{index} ones"), String::new()),
                         Line::Sum(at) => (alloc::format!("^{index} add"), alloc::format!("sum at %{at}")),
                         Line::Rule(of) | Line::Value(of) => {
-                            let name = if entry.is_leaf() { "constant" } else { entry.name() };
+                            let name = if entry.is_leaf() { "constant".into() } else { entry.described() };
                             (alloc::format!("^{index} {name}"), alloc::format!("rule of %{of}"))
                         }
                     };

@@ -91,6 +91,11 @@ impl<T: Float> Json<'_, T> {
 fn common<T: Float>(f: &mut fmt::Formatter<'_>, entry: &Entry<Eager<T>>) -> fmt::Result {
     write!(f, "{{\"index\":{},\"op\":", entry.index)?;
     string(f, entry.name())?;
+    f.write_str(",\"settings\":")?;
+    match &entry.op {
+        Some(op) => string(f, &op.settings().bare())?,
+        None => string(f, "")?,
+    }
     f.write_str(",\"operands\":")?;
     numbers(f, &entry.operands)
 }

@@ -119,7 +119,7 @@ impl<V: Value> Explanation<V> {
             Line::Value(_) => return Ok(()), // it is named by its own number wherever it is used
             Line::Seed => text.push_str("ones"),
             Line::Rule(_) | Line::Sum(_) if entry.is_leaf() => text.push_str("constant"),
-            Line::Rule(_) | Line::Sum(_) => text.push_str(entry.name()),
+            Line::Rule(_) | Line::Sum(_) => text.push_str(&entry.described()),
         }
         for &operand in &entry.operands {
             match self.adjoint.lines()[operand] {

@@ -4,6 +4,7 @@ use super::{Tape, Var};
 use crate::op::Op;
 use crate::value::Value;
 use alloc::borrow::Cow;
+use alloc::string::String;
 use alloc::vec::Vec;
 use core::fmt;
 use core::panic::Location;
@@ -33,6 +34,12 @@ impl<V> Entry<V> {
         self.op.as_ref().map_or("leaf", Op::name)
     }
 
+    /// The name, with the settings of the operation: `sum(axis 0)`.
+    pub fn described(&self) -> String {
+        let settings = self.op.as_ref().map(Op::settings);
+        settings.map_or_else(|| "leaf".into(), |settings| alloc::format!("{}{settings}", self.name()))
+    }
+
     /// Whether it is a parameter, an input or a constant.
     pub fn is_leaf(&self) -> bool {
         self.op.is_none()
@@ -60,10 +67,10 @@ impl<V: Value> Tape<V> {
     }
 }
 
-/// As programs print it: `%3 [2, 1] = matmul %0 %1`.
+/// As programs print it: `%3 [2, 1] = sum(axis 0) %2`.
 impl<V: Value> fmt::Display for Entry<V> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "%{} {} = {}", self.index, self.value.shape(), self.name())?;
+        write!(f, "%{} {} = {}", self.index, self.value.shape(), self.described())?;
         self.operands.iter().try_for_each(|operand| write!(f, " %{operand}"))
     }
 }

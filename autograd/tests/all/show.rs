@@ -1,8 +1,10 @@
 //! Explanations, flowcharts and graphs of tapes: structure and numbers, on random programs too.
 
 use crate::common::{STEPS, random_tape};
-use tress_autograd::{Arrange, Fused, Line, Pointwise, Reduce, Tape, check};
-use tress_tensor::Tensor;
+use tress_autograd::op::{Solve, System};
+use tress_autograd::{Arrange, Fused, Line, Matrix, Pointwise, Reduce, Scan, Tape, check};
+use tress_tensor::pointwise::Map;
+use tress_tensor::{Tensor, Window};
 
 /// The lines of the sweep numbered as they appear: which values a rule asks for without looking at them is its own affair.
 fn renumbered(text: &str) -> String {
@@ -47,7 +49,7 @@ forward
 %4 [1, 1] = stop %2                          not kept; no gradient to %2: stopped
 %5 [1, 1] = add %3 %4                        not kept
 %6 [1, 1] = add %5 %2                        not kept
-%7 [] = sum %6                               not kept
+%7 [] = sum(axes 0, 1) %6                    not kept
 
 backward, from %7 to %0, %1
   ^0 [] = ones the seed
@@ -62,8 +64,8 @@ rule of %3 mul, from ^2
   ^5 [1, 1] = mul ^2 %2 for %2
   ^6 [1, 1] = add ^4 ^5 sum at %2: ^2 from %6, ^3 from %3, ^5 from %3
 rule of %2 matmul, from ^6
-  ^7 [1, 2] = matmul ^6 %1 for %0
-  ^8 [2, 1] = matmul %0 ^6 for %1
+  ^7 [1, 2] = matmul(right transposed) ^6 %1 for %0
+  ^8 [2, 1] = matmul(left transposed) %0 ^6 for %1
 
 cotangents
 %0 [1, 2]: ^7
@@ -191,4 +193,48 @@ fn mistakes_are_reported() {
     let line = line!() - 1;
     let mistake = y.explain(&[x]).err().unwrap();
     assert_eq!((mistake.place.file(), mistake.place.line()), (file!(), line));
+}
+
+#[test]
+fn a_program_shows_the_settings_of_its_operations() {
+    let tape = Tape::new();
+    let x = tape.var(Tensor::<f64>::full([2, 3], 0.5).unwrap());
+    let w = tape.var(Tensor::full([3, 4], 0.1).unwrap());
+    let b = tape.var(Tensor::full([4], 0.1).unwrap());
+    let y = x.affine(w, Some(&b), Some(Map::Tanh)).transpose(0, 1).scale(0.5).clamp(-1.0, 2.0);
+    y.slice(0, 1..3).flip(1).cumsum(0).max(&[1]).powf(2.5).sum_all();
+    let image = x.reshape([1, 1, 2, 3]);
+    let window = Window::new([2, 3], [1, 2]).stride([1, 2]).pad([[0, 0], [1, 0]]);
+    image
+        .conv2d(tape.var(Tensor::full([1, 1, 1, 2], 1.0).unwrap()), None, window, 1, None)
+        .max_pool(Window::new([2, 2], [2, 2]));
+    x.layer_norm(None, None, 0.01).dropout(0.25, 7).top_k(1, 2);
+    let square = x.matmul(x.transpose(0, 1));
+    let lower = Solve { system: System::Triangular { lower: true, unit: false }, transposed: true };
+    square.solve_triangular(x, lower);
+    let text = tape.to_string();
+    for line in [
+        "= matmul(plus bias, tanh) %0 %1 %2",
+        "= permute(1, 0) ",
+        "= scale(0.5) ",
+        "= clamp(-1.0, 2.0) ",
+        "= slice(axis 0, 1..3) ",
+        "= flip(axis 1) ",
+        "= running_sum(axis 0) ",
+        "= max_along(axis 1) ",
+        "= power(2.5) ",
+        "= conv2d(stride 1 x 2, padding 0 0 x 1 0) ",
+        "= max_pool(2 x 2) ",
+        "= layer_norm(epsilon 0.01) ",
+        "= dropout(0.25, seed 7) ",
+        "= sort(falling, the first 2) ",
+        "= solve(lower triangle, transposed) ",
+    ] {
+        assert!(text.contains(line), "{line} is not in\n{text}");
+    }
+    // The functions that a sweep differentiates are named too.
+    let shown = y.sum_all().explain(&[x]).unwrap().to_string();
+    for part in ["map_grad(clamp -1.0, 2.0) ", "map_grad(tanh) ", "matmul(right transposed) "] {
+        assert!(shown.contains(part), "{part} is not in\n{shown}");
+    }
 }

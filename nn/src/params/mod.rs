@@ -253,7 +253,13 @@ impl<T: Float> Params<T> {
     /// The parameters as leaves of a tape; nothing is copied.
     #[track_caller]
     pub fn on<'t>(&self, tape: &'t Tape<Eager<T>>) -> Bound<Var<'t, Eager<T>>> {
-        self.bind(|_, numbers| tape.var(numbers))
+        let mut leaves = Vec::with_capacity(self.entries.len());
+        for entry in &self.entries {
+            if let Ok(numbers) = self.view(entry) {
+                leaves.push((entry, tape.var(numbers))); // no closure: the place of a leaf is that of the caller
+            }
+        }
+        Bound::new(leaves.into_iter(), self.len)
     }
 
     /// The parameters as values that compute at once.
