@@ -5,6 +5,7 @@ use proptest::prelude::*;
 use tress::autograd::check::{self, Program};
 use tress::autograd::op::Index;
 use tress::prelude::*;
+use tress::tensor::{Element, Float};
 
 /// A program over matrices of one shape: each step takes earlier values and adds one.
 #[derive(Clone, Debug)]
@@ -40,6 +41,14 @@ enum Step {
     Dropout,
     Blur,
     Conv,
+    Running,
+    Normalise,
+    LogSumExp,
+    Variance,
+    Product,
+    Solve,
+    Roll,
+    Triangles,
     // With kinks from here on.
     Relu,
     Abs,
@@ -47,6 +56,9 @@ enum Step {
     Largest,
     Pool,
     Select,
+    Sort,
+    TopK,
+    Cummax,
 }
 
 const SMOOTH: &[Step] = &[
@@ -72,8 +84,26 @@ const SMOOTH: &[Step] = &[
     Step::Dropout,
     Step::Blur,
     Step::Conv,
+    Step::Running,
+    Step::Normalise,
+    Step::LogSumExp,
+    Step::Variance,
+    Step::Product,
+    Step::Solve,
+    Step::Roll,
+    Step::Triangles,
 ];
-const KINKED: &[Step] = &[Step::Relu, Step::Abs, Step::Maximum, Step::Largest, Step::Pool, Step::Select];
+const KINKED: &[Step] = &[
+    Step::Relu,
+    Step::Abs,
+    Step::Maximum,
+    Step::Largest,
+    Step::Pool,
+    Step::Select,
+    Step::Sort,
+    Step::TopK,
+    Step::Cummax,
+];
 
 impl Random {
     fn step<V: Value>(&self, step: Step, a: V, b: V) -> V {
@@ -115,6 +145,20 @@ impl Random {
                 let window = Window::new([rows, columns], [3, 3]).pad([[1, 1], [1, 1]]);
                 image(&a).conv2d(kernel, None, window, 1, Some(Map::Tanh)).reshape(a.shape())
             }
+            Step::Running => a.cumsum(0).scale(0.5) - b.cumsum(1).scale(0.3),
+            Step::Normalise => a.layer_norm(None, None, 0.5) + b.rms_norm(None, 0.5),
+            Step::LogSumExp => a - b.log_sum_exp(&[1]).unsqueeze(1),
+            Step::Variance => a * b.variance(&[0], 0).offset(1.0).rsqrt(),
+            Step::Product => a.tanh().prod(&[1]).unsqueeze(1) + b,
+            Step::Solve => {
+                // The system is symmetric and far from singular.
+                let two = |i: &[usize]| if i[0] == i[1] { V::Elem::from_f64(2.0) } else { V::Elem::ZERO };
+                let twice = a.lift(Tensor::from_fn([columns, columns], two).unwrap());
+                let b = b.tanh();
+                (b.transpose(0, 1).matmul(&b) + twice).solve(a.transpose(0, 1)).transpose(0, 1)
+            }
+            Step::Roll => a.roll(0, 1) - b.pad(&[(0, 1), (0, 0)], 0.5).slice(0, 1..rows + 1),
+            Step::Triangles => a.tril(0) + b.triu(1).scale(0.5),
             Step::Relu => a.relu() + b,
             Step::Abs => a.abs(),
             Step::Maximum => a.maximum(b),
@@ -123,6 +167,9 @@ impl Random {
                 .max_pool(Window::new([rows, columns], [3, 3]).pad([[1, 1], [1, 1]]))
                 .reshape(a.shape()),
             Step::Select => a.greater(&b).select(a, b.scale(2.0)),
+            Step::Sort => a.sort(1, false) + b,
+            Step::TopK => a.top_k(1, 1) * b.tanh(),
+            Step::Cummax => a.cummax(0) - b.scale(0.1),
         }
     }
 
