@@ -196,6 +196,10 @@ fn together<V: Value>(op: &Op, xs: &[&Stacked<V>], k: usize) -> Option<V> {
         }
         Op::Product(product) => multiply(product, xs, k),
         Op::Conv(conv) => convolve(conv, xs, k),
+        Op::Custom(custom) if custom.op().is_pointwise() => {
+            let all: Vec<V> = xs.iter().map(|x| x.each(k)).collect();
+            Some(V::apply(op.clone(), &all.iter().collect::<Vec<_>>()))
+        }
         Op::Custom(custom) => {
             let y = custom.op().body()?.run(xs).into_iter().next()??;
             Some(y.each(k))

@@ -114,6 +114,12 @@ pub trait CustomOp: fmt::Debug + parallel::Shared {
         }))
     }
 
+    /// Whether each number of the result follows from the numbers in the same place of the operands, which have one shape.
+    /// Then all values of a stack are computed at once.
+    fn is_pointwise(&self) -> bool {
+        false
+    }
+
     /// The procedure that the operation stands for, if it is one and is to be differentiated as one: other kinds of value
     /// then run it as it is.
     fn body(&self) -> Option<&Procedure> {

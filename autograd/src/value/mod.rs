@@ -6,6 +6,7 @@ mod layout;
 mod matrix;
 mod operators;
 mod pointwise;
+mod power;
 mod reduce;
 mod scan;
 mod windows;

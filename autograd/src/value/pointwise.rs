@@ -1,6 +1,7 @@
 //! Functions of one and two values, element by element, with broadcasting.
 
 use super::Value;
+use super::power::power;
 use crate::op::Op;
 use core::borrow::Borrow;
 use tress_tensor::pointwise::{Map, Zip};
@@ -87,12 +88,14 @@ pub trait Pointwise: Value {
         -self.equal(other).offset(-1.0)
     }
 
-    /// `self` to the power `exponent`, both with gradients, as `exp(exponent ln self)`: for positive `self`. At 0 the
-    /// value is that of the power and the gradient NaN; below it is NaN. For a constant exponent take
-    /// [`powf`](Pointwise::powf).
+    /// `self` to the power `exponent`, both with gradients, broadcasting: of a negative number for whole exponents, else NaN.
+    /// The gradient along the exponent is 0 where `self` is 0, and NaN where it is negative. For a constant exponent
+    /// [`powf`](Pointwise::powf) is much faster.
     #[track_caller]
     fn pow(&self, exponent: impl Borrow<Self>) -> Self {
-        self.ln().zip(Zip::Mul, exponent).exp()
+        let exponent = exponent.borrow();
+        let shape = settle!(self, self.shape().broadcast(&exponent.shape(), "pow"));
+        power(&spread(self, shape), &spread(exponent, shape))
     }
 
     /// The tangent, of radians.

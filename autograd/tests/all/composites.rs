@@ -2,6 +2,7 @@
 
 use crate::expression::{all, checked, eager, gradient, near, numbers, vector};
 use tress_autograd::op::Index;
+use tress_autograd::transform::{Traced, grad, vmap};
 use tress_autograd::{Arrange, Eager, Pointwise, Reduce, Scan, Value};
 use tress_tensor::Tensor;
 
@@ -18,6 +19,11 @@ fn pointwise() {
     near(&checked!(vec![vector(&positive)], |x| x[0].log10()), &positive.map(f64::log10));
     let powers = checked!(vec![vector(&positive), vector(&x)], |x| x[0].pow(&x[1]));
     near(&powers, &[0, 1, 2, 3].map(|i| positive[i].powf(x[i])));
+    let whole = vector(&[2.0, -3.0, 1.0, 0.0]);
+    near(
+        &checked!(vec![vector(&x)], |x| x[0].pow(x[0].lift(Tensor::vector(&[2.0, -3.0, 1.0, 0.0])))),
+        &[0, 1, 2, 3].map(|i| x[i].powf(whole.to_vec()[i])),
+    );
     let filled =
         checked!(vec![vector(&x)], |x| x[0].masked_fill(x[0].greater(x[0].constant(0.0)).stop(), 7.0));
     near(&filled, &[-1.3, -0.2, 7.0, 7.0]);
@@ -226,4 +232,42 @@ fn along_an_axis() {
         row.top_k(0, 7).mistake().unwrap().to_string().starts_with("top_k: 0..7 reaches outside of axis 0")
     );
     assert!(row.sort(1, true).mistake().unwrap().to_string().starts_with("sort: [6] has no axis 1"));
+}
+
+/// What a function sees that is differentiated three times.
+type Third = Traced<Traced<Traced<Eager<f64>>>>;
+
+#[test]
+fn powers_of_zero_and_of_negative_numbers() {
+    let nan = f64::NAN;
+    let (x, y) = (
+        [-2.0, -2.0, -2.0, 0.0, 0.0, 0.0, 0.0, 0.0, nan, nan],
+        [2.0, 3.0, 0.5, 0.0, 1.0, 2.0, 0.5, -1.0, 0.0, 1.0],
+    );
+    let power = eager(&x).pow(eager(&y));
+    near(power.tensor().unwrap(), &[0, 1, 2, 3, 4, 5, 6, 7, 8, 9].map(|i| x[i].powf(y[i])));
+    let (along_base, along_exponent) = grad(|(x, y)| x.pow(y).sum_all(), (vector(&x), vector(&y)));
+    let inf = f64::INFINITY;
+    near(along_base.tensor().unwrap(), &[-4.0, 12.0, nan, 0.0, 1.0, 0.0, inf, -inf, nan, 1.0]);
+    near(along_exponent.tensor().unwrap(), &[nan, nan, nan, 0.0, 0.0, 0.0, 0.0, nan, nan, nan]);
+    // To third order along the base, as the power of a constant exponent.
+    for p in [0.0, 1.0, 2.0, 3.0] {
+        for x in [0.0, -1.5] {
+            let third = |f: fn(Third) -> Third| grad(|x| grad(|x| grad(f, x), x), Tensor::scalar(x));
+            let found = match p as usize {
+                0 => third(|x| x.pow(x.constant(0.0))),
+                1 => third(|x| x.pow(x.constant(1.0))),
+                2 => third(|x| x.pow(x.constant(2.0))),
+                _ => third(|x| x.pow(x.constant(3.0))),
+            };
+            assert_eq!(found.item().unwrap(), if p == 3.0 { 6.0 } else { 0.0 }, "{x}^{p}");
+        }
+    }
+    // A stack at once, single precision, shapes that do not fit.
+    let rows = Tensor::from_fn([3, 4], |i| (i[0] + i[1]) as f32 / 2.0 - 1.0).unwrap();
+    let stacked = vmap(|x| x.pow(x.constant(3.0)), &rows);
+    let single: Vec<f32> = rows.to_vec().iter().map(|x| x * x * x).collect();
+    assert!(stacked.tensor().unwrap().to_vec().iter().zip(single).all(|(a, b)| (a - b).abs() <= 1e-6));
+    let message = eager(&[1.0, 2.0]).pow(eager(&[1.0, 2.0, 3.0])).mistake().unwrap().to_string();
+    assert!(message.starts_with("pow: [2] x [3]") && message.contains("composites.rs"), "{message}");
 }
