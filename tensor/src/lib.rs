@@ -75,6 +75,7 @@ pub use element::{Element, Float};
 pub use error::Error;
 pub use geometry::Window;
 pub use kernel::matrix::{Solve, System};
+pub use kernel::planned;
 pub use kernel::row_norm::RowNorm;
 pub use kernel::sort::Sort;
 pub use layout::Layout;

@@ -15,6 +15,7 @@ pub(crate) mod index;
 pub(crate) mod map;
 pub(crate) mod matrix;
 pub(crate) mod optim;
+pub mod planned;
 pub(crate) mod pool;
 pub mod product;
 pub(crate) mod reduce;

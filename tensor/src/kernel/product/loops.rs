@@ -42,7 +42,7 @@ impl Depth {
         self.total.div_ceil(self.block).max(1)
     }
 
-    pub(super) fn block(&self, i: usize) -> Range<usize> {
+    pub(crate) fn block(&self, i: usize) -> Range<usize> {
         i * self.block..((i + 1) * self.block).min(self.total)
     }
 }

@@ -12,6 +12,7 @@
 //! depend on the shape of the tile it fell into, on packing, on the number of threads, or on how many other rows
 //! and columns were computed with it: folding several products into the rows of one changes nothing.
 
+mod chain;
 pub(crate) mod finish;
 pub(crate) mod loops;
 pub(crate) mod operand;
@@ -24,6 +25,8 @@ pub(crate) mod tile;
 #[cfg(test)]
 pub(crate) mod tests;
 
+pub(crate) use chain::{Run, four, single};
+pub(crate) use loops::Depth;
 pub use operand::Matrix;
 pub(crate) use plan::Products;
 pub use plan::{Stack, product, product_batched};

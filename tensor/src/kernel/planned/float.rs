@@ -1,0 +1,191 @@
+//! Kernels of `f32` on slices: the sums of the scalar path, in its order.
+
+use super::{Lying, each_window, gather};
+use crate::Window;
+use crate::kernel::product::{Depth, Run, four, single};
+use crate::pointwise::{Real, Zip};
+
+/// `f(x w + bias)`: `x [m, k]`, `w [k, n]`, `bias [n]` or empty, to `y [m, n]`.
+#[inline(always)]
+pub fn dense(x: &[f32], w: &[f32], bias: &[f32], n: usize, y: &mut [f32], f: impl Fn(f32) -> f32) {
+    if n == 0 {
+        return;
+    }
+    let k = w.len() / n;
+    for (x, y) in x.chunks_exact(k.max(1)).zip(y.chunks_exact_mut(n)) {
+        product(x, w, n, y);
+        finish(y, bias, &f);
+    }
+}
+
+/// `x [k]` by `w [k, n]`.
+#[inline(never)]
+fn product(x: &[f32], w: &[f32], n: usize, y: &mut [f32]) {
+    let (n, k) = (n.min(y.len()), x.len());
+    if w.len() < k * n {
+        return;
+    }
+    let mut j = 0;
+    while j < n {
+        let b = &w[j..];
+        let steps = [1, n as isize];
+        if j + 4 <= n {
+            // SAFETY: column j + 3 is in every row of w, which has k rows.
+            let sums = unsafe { chain(x, b.as_ptr(), steps, |run, count| four(run, count)) };
+            y[j..j + 4].copy_from_slice(&sums);
+            j += 4;
+        } else {
+            // SAFETY: column j is in every row of w.
+            let [sum] = unsafe { chain(x, b.as_ptr(), steps, |run, count| [single(run, count)]) };
+            y[j] = sum;
+            j += 1;
+        }
+    }
+}
+
+/// Sums over k of neighbouring outputs: in blocks of k, as [`product`](crate::kernel::product) has them.
+///
+/// # Safety
+/// As `sum`, for as many numbers as `x` has.
+#[inline(always)]
+unsafe fn chain<const W: usize>(
+    x: &[f32],
+    w: *const f32,
+    [a_step, b_step]: [isize; 2],
+    sum: impl Fn(Run<f32>, usize) -> [f32; W],
+) -> [f32; W] {
+    let depth = Depth::new::<f32>(x.len());
+    let mut total = [0.0; W];
+    for index in 0..depth.count() {
+        let block = depth.block(index);
+        let (a, b) = (x[block.start..].as_ptr(), w.wrapping_offset(block.start as isize * b_step));
+        let sums = sum(Run { a, b, a_step, b_step }, block.len());
+        for (total, sum) in total.iter_mut().zip(sums) {
+            *total = if index == 0 { sum } else { sum + *total };
+        }
+    }
+    total
+}
+
+#[inline(always)]
+fn finish(y: &mut [f32], bias: &[f32], f: &impl Fn(f32) -> f32) {
+    if bias.is_empty() {
+        y.iter_mut().for_each(|y| *y = f(*y));
+    } else {
+        y.iter_mut().zip(bias).for_each(|(y, &bias)| *y = f(*y + bias));
+    }
+}
+
+/// `f(conv(x, w) + bias)`: `x [C, H, W]`, `w [O, C / groups, kh, kw]`, `bias [O]` or empty, to `y [O, h, w]`. `column` is
+/// room for the numbers under one window of one group.
+#[inline(always)]
+#[allow(clippy::too_many_arguments)] // each is a number or a slice of one call that is written by a program
+pub fn conv2d(
+    x: &[f32],
+    window: &Window,
+    groups: usize,
+    w: &[f32],
+    bias: &[f32],
+    column: &mut [f32],
+    y: &mut [f32],
+    f: impl Fn(f32) -> f32,
+) {
+    convolve(x, window, groups, w, column, y);
+    let Ok([high, wide]) = window.output("planned") else { return };
+    if bias.is_empty() {
+        finish(y, bias, &f);
+    }
+    for (plane, &bias) in y.chunks_exact_mut((high * wide).max(1)).zip(bias) {
+        plane.iter_mut().for_each(|y| *y = f(*y + bias));
+    }
+}
+
+#[inline(never)]
+fn convolve(x: &[f32], window: &Window, groups: usize, w: &[f32], column: &mut [f32], y: &mut [f32]) {
+    let Ok([high, wide]) = window.output("planned") else { return };
+    let (pixels, k) = (high * wide, column.len());
+    if groups == 0 || k == 0 || pixels == 0 {
+        return;
+    }
+    let (plane, outputs) = (x.len() / groups, w.len() / k / groups);
+    for group in 0..groups {
+        let x = &x[group * plane..(group + 1) * plane];
+        each_window(window, pixels, |pixel, _, lying| {
+            gather(x, 0.0, lying, column);
+            for (o, row) in w[group * outputs * k..].chunks_exact(k).take(outputs).enumerate() {
+                // SAFETY: the row has as many numbers as the column.
+                let [sum] = unsafe { chain(column, row.as_ptr(), [1, 1], |run, count| [single(run, count)]) };
+                if let Some(y) = y.get_mut((group * outputs + o) * pixels + pixel) {
+                    *y = sum;
+                }
+            }
+        });
+    }
+}
+
+/// The mean of each window, padding counted as zeros: `x [C, H, W]` to `y [C, h, w]`.
+pub fn mean_pool(x: &[f32], window: &Window, y: &mut [f32]) {
+    let part = 1.0 / (window.kernel[0] * window.kernel[1]) as f32;
+    each_window(window, y.len(), |at, plane, lying| {
+        let mut sum = 0.0;
+        inside(x, plane, lying, |pixel| sum += pixel);
+        if let Some(y) = y.get_mut(at) {
+            *y = sum * part;
+        }
+    });
+}
+
+/// The pixels under one window, row by row.
+#[inline(always)]
+pub(super) fn inside<T: Copy>(x: &[T], plane: usize, lying: Lying<'_>, mut visit: impl FnMut(T)) {
+    let Window { input: [height, width], dilation: [down, right], .. } = *lying.window;
+    let (from, to, top) = lying.inside(0);
+    let (left_from, left_to, left) = lying.inside(1);
+    for r in 0..to - from {
+        let row = plane * height * width + (top + r * down) * width + left;
+        for s in 0..left_to - left_from {
+            if let Some(&pixel) = x.get(row + s * right) {
+                visit(pixel);
+            }
+        }
+    }
+}
+
+/// The sum of each `x.len() / y.len()` neighbours: the last axes of `x` summed up.
+pub fn sums(x: &[f32], y: &mut [f32]) {
+    let run = x.len() / y.len().max(1);
+    for (y, x) in y.iter_mut().zip(x.chunks_exact(run.max(1))) {
+        *y = x.iter().sum();
+    }
+}
+
+/// `f(x)`, one by one.
+#[inline(always)]
+pub fn map(x: &[f32], y: &mut [f32], f: impl Fn(f32) -> f32) {
+    y.iter_mut().zip(x).for_each(|(y, &x)| *y = f(x));
+}
+
+/// `f(x)`, one by one, where it lies.
+#[inline(always)]
+pub fn map_in_place(x: &mut [f32], f: impl Fn(f32) -> f32) {
+    x.iter_mut().for_each(|x| *x = f(*x));
+}
+
+/// `f(a, b)`, one by one.
+#[inline(always)]
+pub fn zip(f: Zip, a: &[f32], b: &[f32], y: &mut [f32]) {
+    y.iter_mut().zip(a).zip(b).for_each(|((y, &a), &b)| *y = f.f(a, b));
+}
+
+/// `exp(x) / sum exp(x)` over each `n` neighbours.
+pub fn softmax(x: &[f32], n: usize, y: &mut [f32]) {
+    for (x, y) in x.chunks_exact(n.max(1)).zip(y.chunks_exact_mut(n.max(1))) {
+        let largest = x.iter().fold(f32::NEG_INFINITY, |a, &b| Zip::Max.f(a, b));
+        let mut sum = 0.0;
+        for (y, &x) in y.iter_mut().zip(x) {
+            *y = Real::exp(x - largest);
+            sum += *y;
+        }
+        y.iter_mut().for_each(|y| *y /= sum);
+    }
+}

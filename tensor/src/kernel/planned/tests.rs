@@ -1,0 +1,258 @@
+//! Kernels on slices: floats give the bits of the scalar path, bytes what whole numbers of 64 bits give.
+
+use super::quantised::{self, Finish, Scale};
+use super::*;
+use crate::kernel::conv::{Conv, conv_forward};
+use crate::kernel::product::{Activation, Bias, Epilogue, Matrix, product};
+use crate::pointwise::{Map, Zip};
+use crate::simd::{self, Level};
+use crate::{Axes, Tensor, Window};
+
+/// Numbers between -1 and 1 that look random.
+fn noise(count: usize, seed: u32) -> Vec<f32> {
+    let mut state = seed | 1;
+    let next = |_| {
+        state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+        (state >> 8) as f32 / (1 << 23) as f32 - 1.0
+    };
+    (0..count).map(next).collect()
+}
+
+fn bytes(count: usize, seed: u32) -> Vec<i8> {
+    noise(count, seed).into_iter().map(|x| (x * 128.0) as i8).collect()
+}
+
+fn bits(x: &[f32]) -> Vec<u32> {
+    x.iter().map(|x| x.to_bits()).collect()
+}
+
+/// Runs `check` on the scalar path.
+fn scalar(check: impl Fn()) {
+    simd::at_each_level(|level| {
+        if level == Level::Scalar {
+            check();
+        }
+    });
+}
+
+const WINDOWS: [Window; 6] = {
+    let plain =
+        Window { input: [6, 7], kernel: [3, 2], stride: [1, 1], pad: [[0, 0], [0, 0]], dilation: [1, 1] };
+    [
+        plain,
+        Window { stride: [2, 3], ..plain },
+        Window { pad: [[1, 1], [1, 0]], ..plain },
+        Window { pad: [[2, 0], [0, 1]], dilation: [2, 3], ..plain },
+        Window { pad: [[2, 2], [1, 1]], stride: [2, 2], dilation: [1, 2], ..plain },
+        Window { input: [1, 1], kernel: [1, 1], ..plain },
+    ]
+};
+
+#[test]
+fn dense_has_the_bits_of_the_scalar_path() {
+    for (m, k, n) in [(1, 1, 1), (1, 16, 16), (3, 5, 7), (1, 400, 3), (2, 193, 9)] {
+        let (x, w, bias) = (noise(m * k, 1), noise(k * n, 2), noise(n, 3));
+        scalar(|| {
+            for bias in [&bias[..], &[]] {
+                let (mut expected, mut found) = (vec![0.0; m * n], vec![9.0; m * n]);
+                let epilogue = Epilogue {
+                    accumulate: false,
+                    scale: 1.0,
+                    bias: if bias.is_empty() { Bias::None } else { Bias::Row(bias) },
+                    activation: Some(Activation::Tanh),
+                };
+                product(
+                    Matrix::row_major(&x, m, k),
+                    Matrix::row_major(&w, k, n),
+                    &mut expected,
+                    n,
+                    &epilogue,
+                );
+                dense(&x, &w, bias, n, &mut found, |x| Map::Tanh.f(x));
+                assert_eq!(bits(&found), bits(&expected), "{m} {k} {n}");
+            }
+        });
+    }
+}
+
+#[test]
+fn convolution_has_the_bits_of_the_scalar_path() {
+    for window in WINDOWS {
+        for (channels, outputs, groups) in [(1, 1, 1), (4, 6, 1), (4, 6, 2), (40, 3, 1)] {
+            let conv = Conv::new(window, [1, channels, outputs], groups, "conv2d").unwrap();
+            let [kh, kw] = window.kernel;
+            let (x, w, bias) = (noise(conv.x_len(), 1), noise(conv.w_len(), 2), noise(outputs, 3));
+            scalar(|| {
+                for bias in [Some(&bias[..]), None] {
+                    let (mut expected, mut found) = (vec![0.0; conv.y_len()], vec![9.0; conv.y_len()]);
+                    conv_forward(&conv, &x, &w, &mut expected, bias, Some(Activation::Relu));
+                    let mut column = vec![7.0; channels / groups * kh * kw];
+                    let bias = bias.unwrap_or_default();
+                    conv2d(&x, &window, groups, &w, bias, &mut column, &mut found, |x| Map::Relu.f(x));
+                    assert_eq!(bits(&found), bits(&expected), "{window:?} {channels} {outputs} {groups}");
+                }
+            });
+        }
+    }
+}
+
+#[test]
+fn pools_and_rows_agree_with_tensors() {
+    for window in WINDOWS {
+        let [height, width] = window.input;
+        let mut x = noise(3 * height * width, 5);
+        if x.len() > 20 {
+            x[9] = f32::NAN;
+            x[13] = f32::NEG_INFINITY;
+        }
+        let image = Tensor::new([1, 3, height, width], &x).unwrap();
+        scalar(|| {
+            let Ok(expected) = image.max_pool(window) else { return };
+            let mut found = vec![9.0; expected.len()];
+            max_pool(&x, &window, &mut found);
+            assert_eq!(bits(&found), bits(&expected.to_vec()), "{window:?}");
+            let expected = image.mean_pool(window).unwrap().to_vec();
+            mean_pool(&x, &window, &mut found);
+            for (a, b) in found.iter().zip(expected) {
+                assert!(
+                    (a - b).abs() < 1e-6 || a.to_bits() == b.to_bits() || a.is_nan() && b.is_nan(),
+                    "{a} {b}"
+                );
+            }
+        });
+    }
+    let x = noise(24, 8);
+    let tensor = Tensor::new([4, 6], &x).unwrap();
+    let mut found = vec![0.0; 24];
+    softmax(&x, 6, &mut found);
+    let close = |a: &[f32], b: Vec<f32>| a.iter().zip(b).all(|(a, b)| (a - b).abs() < 1e-6);
+    assert!(close(&found, tensor.softmax().unwrap().to_vec()));
+    sums(&x, &mut found[..4]);
+    assert!(close(&found[..4], tensor.sum(Axes::of("sum", &[1], tensor.shape()).unwrap()).unwrap().to_vec()));
+    zip(Zip::Mul, &x, &x[..], &mut found);
+    assert!(found.iter().zip(&x).all(|(y, x)| *y == x * x));
+}
+
+/// What [`Scale`] and [`Finish`] do to a sum, in wide integers.
+fn finished(finish: &Finish<'_>, channel: usize, sum: i64) -> i8 {
+    let Scale { multiplier, shift } = finish.scale[channel];
+    let wide = (i128::from(sum) + i128::from(finish.bias[channel])) * i128::from(multiplier);
+    let rounded = (2 * wide + (1i128 << shift)).div_euclid(1i128 << (shift + 1));
+    (rounded + i128::from(finish.zero)).clamp(i128::from(finish.low), 127) as i8
+}
+
+fn scales(count: usize) -> Vec<Scale> {
+    (0..count).map(|i| Scale::of(0.003 / (1.0 + i as f64))).collect()
+}
+
+#[test]
+fn a_scale_is_near_its_factor() {
+    for factor in [1e-9, 3.7e-4, 0.25, 0.999_999_999_9, 1.0, 7.3, 1e6, -0.3, -1.0] {
+        let Scale { multiplier, shift } = Scale::of(factor);
+        let found = f64::from(multiplier) / (1u64 << shift) as f64;
+        assert!((found / factor - 1.0).abs() < 1e-9, "{factor}: {found}");
+    }
+    assert_eq!([0.0, 1e-30, f64::NAN].map(|factor| Scale::of(factor).multiplier), [0; 3]);
+    assert_eq!([5, 6, 7, -5, -6, -7].map(|sum| Scale::of(0.25).apply(sum)), [1, 2, 2, -1, -1, -2]);
+}
+
+#[test]
+fn whole_number_layers_give_what_wide_integers_give() {
+    for (m, k, n) in [(1, 1, 1), (1, 16, 16), (2, 5, 3), (1, 37, 6), (3, 200, 5)] {
+        let (x, w) = (bytes(m * k, 1), bytes(n * k, 2));
+        let (bias, scale): (Vec<i32>, _) = ((0..n as i32).map(|i| 900 * i - 1700).collect(), scales(n));
+        let finish = Finish { bias: &bias, scale: &scale, zero: -3, low: -100 };
+        let mut found = vec![99; m * n];
+        quantised::dense(&x, &w, &finish, &mut found);
+        for (i, &found) in found.iter().enumerate() {
+            let (row, o) = (i / n, i % n);
+            let sum = (0..k).map(|p| i64::from(x[row * k + p]) * i64::from(w[o * k + p])).sum();
+            assert_eq!(found, finished(&finish, o, sum), "{m} {k} {n} at {i}");
+        }
+    }
+    for window in WINDOWS {
+        for (channels, outputs, groups) in [(1, 1, 1), (4, 6, 2), (3, 5, 1)] {
+            let conv = Conv::new(window, [1, channels, outputs], groups, "conv2d").unwrap();
+            let [[kh, kw], [height, width]] = [window.kernel, window.input];
+            let (x, w) = (bytes(conv.x_len(), 3), bytes(conv.w_len(), 4));
+            let (bias, scale): (Vec<i32>, _) =
+                ((0..outputs as i32).map(|i| 500 * i).collect(), scales(outputs));
+            let finish = Finish { bias: &bias, scale: &scale, zero: 5, low: 5 };
+            let each = channels / groups;
+            let (mut found, mut column) = (vec![99; conv.y_len()], vec![7; each * kh * kw]);
+            let zero = 11i8;
+            quantised::conv2d(
+                &x,
+                &window,
+                [groups as i32, zero.into()],
+                &w,
+                &finish,
+                &mut column,
+                &mut found,
+            );
+            let [high, wide] = conv.output();
+            for (at, &found) in found.iter().enumerate() {
+                let (o, i, j) = (at / (high * wide), at / wide % high, at % wide);
+                let mut sum = 0;
+                for (c, r, s) in
+                    (0..each).flat_map(|c| (0..kh).flat_map(move |r| (0..kw).map(move |s| (c, r, s))))
+                {
+                    let place = [(0, i, r), (1, j, s)].map(|(axis, p, tap): (usize, usize, usize)| {
+                        (p * window.stride[axis] + tap * window.dilation[axis])
+                            .checked_sub(window.pad[axis][0])
+                    });
+                    let pixel = match place {
+                        [Some(y), Some(x_at)] if y < height && x_at < width => {
+                            x[((o / (outputs / groups) * each + c) * height + y) * width + x_at]
+                        }
+                        _ => zero,
+                    };
+                    sum += i64::from(pixel) * i64::from(w[((o * each + c) * kh + r) * kw + s]);
+                }
+                assert_eq!(
+                    found,
+                    finished(&finish, o, sum),
+                    "{window:?} {channels} {outputs} {groups} at {at}"
+                );
+            }
+        }
+    }
+}
+
+#[test]
+fn whole_number_passes_stay_within_half_a_step() {
+    let (a, b) = (bytes(500, 6), bytes(500, 7));
+    let real = |q: i8, scale: f64, zero: i8| scale * (f64::from(q) - f64::from(zero));
+    let held = |x: f64| x.clamp(-128.0, 127.0);
+    let (sa, sb, sy, zeros) = (0.02, 0.05, 0.04, [3i8, -7, 10]);
+    let mut y = vec![0; 500];
+    let check = |y: &[i8], expected: &dyn Fn(usize) -> f64| {
+        for (i, &q) in y.iter().enumerate() {
+            let wanted = held(expected(i) / sy + f64::from(zeros[2]));
+            assert!((f64::from(q) - wanted).abs() <= 0.51, "{i}: {q} for {wanted}");
+        }
+    };
+    quantised::add([&a, &b], zeros, [Scale::of(sa / sy), Scale::of(-sb / sy)], &mut y);
+    check(&y, &|i| real(a[i], sa, zeros[0]) - real(b[i], sb, zeros[1]));
+    quantised::multiply([&a, &b], zeros, Scale::of(sa * sb / sy), &mut y);
+    check(&y, &|i| real(a[i], sa, zeros[0]) * real(b[i], sb, zeros[1]));
+    quantised::rescale(&a, [zeros[0], zeros[2]], Scale::of(sa / sy), &mut y);
+    check(&y, &|i| real(a[i], sa, zeros[0]));
+    quantised::sums(&a, [zeros[0], zeros[2]], Scale::of(sa / sy / 5.0), &mut y[..100]);
+    check(&y[..100], &|i| a[5 * i..][..5].iter().map(|&q| real(q, sa, zeros[0])).sum::<f64>() / 5.0);
+    let window =
+        Window { input: [10, 10], kernel: [3, 3], stride: [2, 2], pad: [[0; 2]; 2], dilation: [1, 1] };
+    let count = 5 * 16;
+    quantised::mean_pool(&a, &window, [zeros[0], zeros[2]], Scale::of(sa / sy / 9.0), &mut y[..count]);
+    check(&y[..count], &|at| {
+        let (plane, i, j) = (at / 16, at / 4 % 4, at % 4);
+        let taps = (0..9).map(|t| a[plane * 100 + (2 * i + t / 3) * 10 + 2 * j + t % 3]);
+        taps.map(|q| real(q, sa, zeros[0])).sum::<f64>() / 9.0
+    });
+    let table: [i8; 256] = core::array::from_fn(|i| (255 - i) as u8 as i8);
+    quantised::lookup(&a, &table, &mut y);
+    assert!(y.iter().zip(&a).all(|(&y, &a)| y == table[(i32::from(a) + 128) as usize]));
+    let mut found = [0i8; 4];
+    max_pool(&[1i8, -5, 3, 9, -128, -127, 7, 2], &Window::new([2, 2], [2, 1]), &mut found);
+    assert_eq!(found, [3, 9, 7, 2]);
+}
