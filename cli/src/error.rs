@@ -25,6 +25,8 @@ pub enum Error {
     },
     /// The training itself failed (exit code 1).
     Training(String),
+    /// A network does not fit a device, or has no form for one (exit code 1).
+    Device(String),
     /// Ctrl-C was pressed (exit code 130, as a shell expects).
     Interrupted {
         /// What was being done, and what was kept.
@@ -52,7 +54,7 @@ impl Error {
     pub fn exit_code(&self) -> u8 {
         match self {
             Error::Usage(_) => 2,
-            Error::Data { .. } | Error::Write { .. } | Error::Training(_) => 1,
+            Error::Data { .. } | Error::Write { .. } | Error::Training(_) | Error::Device(_) => 1,
             Error::Interrupted { .. } => 130,
         }
     }
@@ -70,7 +72,7 @@ pub fn plain(source: &io::Error) -> String {
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Error::Usage(text) | Error::Training(text) => f.write_str(text),
+            Error::Usage(text) | Error::Training(text) | Error::Device(text) => f.write_str(text),
             Error::Data { file, trouble } => write!(f, "{file}: {trouble}"),
             Error::Write { place, trouble } => write!(f, "{place}: {trouble}"),
             Error::Interrupted { during } => write!(f, "interrupted {during}"),

@@ -15,6 +15,7 @@
 
 pub mod bench;
 pub mod data;
+pub mod device;
 pub mod error;
 pub mod history;
 pub mod interrupt;
@@ -39,6 +40,8 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> Result<(), Error> {
         Request::Print(text) => progress::say(text.trim_end()),
         Request::Train(settings) => train::run(&settings)?,
         Request::Bench(options) => bench::run(&options)?,
+        Request::Fit(args) => device::fit(&args)?,
+        Request::Export(args) => device::export(&args)?,
     }
     Ok(())
 }

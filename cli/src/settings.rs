@@ -13,6 +13,7 @@ use tress::mtl::balance::{Method, Observes, Weighting};
 
 use crate::bench;
 use crate::data::{Library, multimnist::Set};
+use crate::device::{ExportArgs, FitArgs};
 use crate::error::Error;
 
 /// One network, several tasks: train it, compare it with single-task networks, and get a report.
@@ -32,6 +33,10 @@ enum Command {
     Train(TrainArgs),
     /// Measure the kernels on this machine, beside what the machine can do at most
     Bench(bench::Options),
+    /// Say whether a trained network fits a device: flash, arena and multiply-adds, before anything is built
+    Fit(FitArgs),
+    /// Write a trained network as source for devices: a crate of Rust without std, or a header of C
+    Export(ExportArgs),
 }
 
 /// How the gradients of the tasks are put together: the library's methods, but for those that have to be told more than a
@@ -137,7 +142,7 @@ struct TrainArgs {
 }
 
 /// A number of things in `LEAST..=MOST`.
-fn between<const LEAST: usize, const MOST: usize>(text: &str) -> Result<usize, String> {
+pub(crate) fn between<const LEAST: usize, const MOST: usize>(text: &str) -> Result<usize, String> {
     match text.parse() {
         Ok(n) if (LEAST..=MOST).contains(&n) => Ok(n),
         _ => Err(format!("a whole number from {LEAST} to {MOST} is needed")),
@@ -221,6 +226,10 @@ pub enum Request {
     Train(Settings),
     /// Measure.
     Bench(bench::Options),
+    /// Say whether a network fits a device.
+    Fit(FitArgs),
+    /// Write a network as source.
+    Export(ExportArgs),
     /// Print this text (help or version) and stop.
     Print(String),
 }
@@ -235,6 +244,8 @@ pub fn parse(arguments: impl IntoIterator<Item = impl Into<OsString> + Clone>) -
         Ok(CommandLine { command: Some(Command::Train(args)), .. })
         | Ok(CommandLine { command: None, train: args }) => Ok(Request::Train(Settings::from(args))),
         Ok(CommandLine { command: Some(Command::Bench(options)), .. }) => Ok(Request::Bench(options)),
+        Ok(CommandLine { command: Some(Command::Fit(args)), .. }) => Ok(Request::Fit(args)),
+        Ok(CommandLine { command: Some(Command::Export(args)), .. }) => Ok(Request::Export(args)),
         Err(e) if matches!(e.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion) => {
             Ok(Request::Print(e.render().to_string()))
         }

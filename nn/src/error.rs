@@ -80,6 +80,11 @@ pub enum Error {
         /// What the system said.
         why: String,
     },
+    /// A program that a device cannot run.
+    Device {
+        /// Which part, and what would have to be else.
+        why: String,
+    },
     /// Bytes could not be read as parameters.
     File(FileError),
     /// A tensor operation failed.
@@ -121,6 +126,7 @@ impl fmt::Display for Error {
             Error::Setting { of, why } => write!(f, "{of}: {why}"),
             Error::State { why } => write!(f, "{why}; were the settings the same when it was stored?"),
             Error::Io { path, why } => write!(f, "{path}: {why}"),
+            Error::Device { why } => write!(f, "device program: {why}"),
             Error::File(error) => error.fmt(f),
             Error::Tensor(error) => error.fmt(f),
             Error::Mistake(mistake) => mistake.fmt(f),

@@ -82,6 +82,7 @@
 extern crate alloc;
 
 mod batch;
+pub mod device;
 mod error;
 pub mod file;
 mod init;

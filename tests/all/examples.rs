@@ -6,6 +6,9 @@ mod hessian;
 #[path = "../../examples/see_tape.rs"]
 #[allow(unreachable_pub)] // a program's own main
 mod see_tape;
+#[path = "../../examples/sine.rs"]
+#[allow(unreachable_pub)] // a program's own main
+mod sine;
 #[path = "../../examples/tape.rs"]
 #[allow(unreachable_pub)] // a program's own main
 mod tape;
@@ -26,6 +29,11 @@ fn hessian_agrees_with_its_formula() {
 #[test]
 fn a_tape_is_seen() {
     see_tape::main().unwrap();
+}
+
+#[test]
+fn a_sine_is_learned_and_fits_bytes() {
+    sine::main().unwrap();
 }
 
 #[test]

@@ -8,7 +8,7 @@ use tress::mtl::balance::{Balance, Method, Observation, Observes, Weighting};
 use tress::mtl::network::{Network, Objective, Score, lenet};
 use tress::mtl::{sharing, sweep};
 use tress::nn::optim::Schedule;
-use tress::nn::{Adam, Batches, Optimiser, Params, file, metric, mix};
+use tress::nn::{Adam, Batches, Optimiser, Params, device::Program, metric, mix};
 
 use super::samples::Samples;
 use super::{diverged, training};
@@ -219,8 +219,15 @@ impl<'s> Learner<'s> {
         Ok(shown.into_iter().map(sample).collect())
     }
 
-    /// All parameters as a file.
-    pub(super) fn weights(&self) -> Vec<u8> {
-        file::save(&self.params)
+    /// All parameters as a file, with the network itself in it: what `tress fit` and `tress export` read.
+    pub(super) fn weights(&self) -> Result<Vec<u8>, Error> {
+        let shape = [1, 1, crate::data::digits::SIDE, crate::data::digits::SIDE];
+        let program = Program::record(&self.params, &[("input", &shape)], |bound, xs| {
+            let refused = |e: MtlError| tress::nn::Error::Device { why: e.to_string() };
+            let features = self.network.features(bound, &[("input", &xs[0])]).map_err(refused)?;
+            let outputs = self.network.outputs(bound, &features);
+            Ok(self.network.tasks().iter().map(|task| task.name().to_owned()).zip(outputs).collect())
+        });
+        Ok(program.map_err(training)?.save_beside(&self.params))
     }
 }

@@ -1,7 +1,7 @@
 //! A training run from settings to report: the joint network, then a network for each task alone to compare it with.
 
 mod learner;
-mod samples;
+pub(crate) mod samples;
 
 use std::time::SystemTime;
 
@@ -102,7 +102,7 @@ fn train_all(
     let tasks = names.iter().map(|name| (*name).to_owned()).collect();
     let (train_pictures, test_pictures) = (train.count(), test.len());
     let result = RunResult { tasks, joint, single, delta_m, train_pictures, test_pictures, samples };
-    Ok((result, network.weights()))
+    Ok((result, network.weights()?))
 }
 
 /// What the library reports of a step or a test; numbers that ran away get the advice that helps.

@@ -13,7 +13,7 @@ use crate::error::Error;
 const GREY: (f32, f32) = (0.1307, 0.3081);
 
 /// Pictures and the labels of all tasks.
-pub(super) struct Samples {
+pub(crate) struct Samples {
     pictures: Composites,
     targets: [Targets; 2],
     /// What each grey byte becomes.
@@ -21,7 +21,7 @@ pub(super) struct Samples {
 }
 
 impl Samples {
-    pub(super) fn new(pictures: Composites) -> Result<Self, Error> {
+    pub(crate) fn new(pictures: Composites) -> Result<Self, Error> {
         let labels =
             |labels: &[u8]| Labels::new(labels.iter().map(|&label| u32::from(label)), 10).map_err(training);
         let targets = [Targets::Classes(labels(&pictures.left)?), Targets::Classes(labels(&pictures.right)?)];
@@ -32,16 +32,16 @@ impl Samples {
         Ok(Self { pictures, targets, shades })
     }
 
-    pub(super) fn len(&self) -> usize {
+    pub(crate) fn len(&self) -> usize {
         self.pictures.len()
     }
 
-    pub(super) fn pictures(&self) -> &Composites {
+    pub(crate) fn pictures(&self) -> &Composites {
         &self.pictures
     }
 
     /// The pictures of some samples, `[N, 1, 28, 28]`.
-    pub(super) fn images(&self, samples: &[usize]) -> Result<Tensor, Error> {
+    pub(crate) fn images(&self, samples: &[usize]) -> Result<Tensor, Error> {
         let mut images = Tensor::zeros([samples.len(), 1, 28, 28]).map_err(training)?;
         for (image, &sample) in images.make_mut().chunks_exact_mut(PIXELS).zip(samples) {
             for (pixel, &grey) in image.iter_mut().zip(self.pictures.image(sample)) {
@@ -52,7 +52,7 @@ impl Samples {
     }
 
     /// The truth of some samples for some tasks.
-    pub(super) fn targets(&self, tasks: &[usize], samples: &[usize]) -> Result<Vec<Targets>, Error> {
+    pub(crate) fn targets(&self, tasks: &[usize], samples: &[usize]) -> Result<Vec<Targets>, Error> {
         tasks.iter().map(|&task| self.targets[task].of(samples).map_err(training)).collect()
     }
 }

@@ -75,6 +75,11 @@ impl<'a> Item<'a> {
         &self.shape
     }
 
+    /// Its numbers, row-major, of whatever type they are stored.
+    pub fn numbers<T: tress_tensor::Element>(&self) -> Vec<T> {
+        super::decode::numbers(self)
+    }
+
     /// Its numbers, row-major, little-endian: as many bytes as type and shape need.
     pub fn bytes(&self) -> &'a [u8] {
         self.bytes

@@ -5,22 +5,23 @@ use alloc::string::String;
 use alloc::vec::Vec;
 
 /// A place in a text. Nothing here calls itself, so no text can make the stack overflow.
-pub(super) struct Reader<'a> {
+pub(crate) struct Reader<'a> {
     text: &'a [u8],
     at: usize,
 }
 
 impl<'a> Reader<'a> {
-    pub(super) fn new(text: &'a [u8]) -> Self {
+    pub(crate) fn new(text: &'a [u8]) -> Self {
         Self { text, at: 0 }
     }
 
     /// An error at this place.
-    pub(super) fn wrong<T>(&self, why: &'static str) -> Result<T, FileError> {
+    pub(crate) fn wrong<T>(&self, why: &'static str) -> Result<T, FileError> {
         Err(FileError::Json { at: self.at, why })
     }
 
-    fn peek(&mut self) -> Option<u8> {
+    /// The next byte behind any white space; `None` at the end.
+    pub(crate) fn peek(&mut self) -> Option<u8> {
         while let Some(b' ' | b'\t' | b'\n' | b'\r') = self.text.get(self.at) {
             self.at += 1;
         }
@@ -28,7 +29,7 @@ impl<'a> Reader<'a> {
     }
 
     /// Takes `byte`, behind any white space.
-    pub(super) fn expect(&mut self, byte: u8, why: &'static str) -> Result<(), FileError> {
+    pub(crate) fn expect(&mut self, byte: u8, why: &'static str) -> Result<(), FileError> {
         if self.peek() != Some(byte) {
             return self.wrong(why);
         }
@@ -38,7 +39,7 @@ impl<'a> Reader<'a> {
 
     /// Whether a list or object goes on: takes a comma, or the byte that closes it. Before the first element
     /// (`first`) there is no comma.
-    pub(super) fn goes_on(&mut self, close: u8, first: bool) -> Result<bool, FileError> {
+    pub(crate) fn goes_on(&mut self, close: u8, first: bool) -> Result<bool, FileError> {
         match self.peek() {
             Some(byte) if byte == close => {
                 self.at += 1;
@@ -54,7 +55,7 @@ impl<'a> Reader<'a> {
     }
 
     /// The end of the text.
-    pub(super) fn end(&mut self) -> Result<(), FileError> {
+    pub(crate) fn end(&mut self) -> Result<(), FileError> {
         match self.peek() {
             None => Ok(()),
             Some(_) => self.wrong("the header must end here"),
@@ -62,7 +63,7 @@ impl<'a> Reader<'a> {
     }
 
     /// A whole number that is not negative.
-    pub(super) fn number(&mut self) -> Result<usize, FileError> {
+    pub(crate) fn number(&mut self) -> Result<usize, FileError> {
         let why = "a whole number is expected";
         let Some(b'0'..=b'9') = self.peek() else { return self.wrong(why) };
         let start = self.at;
@@ -84,7 +85,7 @@ impl<'a> Reader<'a> {
     }
 
     /// A list of whole numbers.
-    pub(super) fn numbers(&mut self) -> Result<Vec<usize>, FileError> {
+    pub(crate) fn numbers(&mut self) -> Result<Vec<usize>, FileError> {
         self.expect(b'[', "a list is expected")?;
         let mut numbers = Vec::new();
         while self.goes_on(b']', numbers.is_empty())? {
@@ -94,7 +95,7 @@ impl<'a> Reader<'a> {
     }
 
     /// A string.
-    pub(super) fn string(&mut self) -> Result<String, FileError> {
+    pub(crate) fn string(&mut self) -> Result<String, FileError> {
         self.expect(b'"', "a string is expected")?;
         let mut bytes = Vec::new();
         loop {
@@ -166,7 +167,7 @@ impl<'a> Reader<'a> {
 }
 
 /// Writes a string in quotation marks.
-pub(super) fn quote(string: &str, out: &mut String) {
+pub(crate) fn quote(string: &str, out: &mut String) {
     out.push('"');
     for character in string.chars() {
         match character {

@@ -24,7 +24,7 @@ mod crc;
 mod decode;
 mod error;
 mod inflate;
-mod json;
+pub(crate) mod json;
 mod loader;
 mod npy;
 mod npz;

@@ -1,6 +1,7 @@
 //! All tests of layers, losses, optimisers and files in one program: one is built and linked in a fraction of the time that many take.
 
 mod checkpoints;
+mod device;
 mod files;
 mod layer_cases;
 mod layer_rules;

@@ -19,8 +19,14 @@ macro_rules! functions {
         }
 
         $(
-            #[derive(Clone, Copy)]
-            struct $name { $($($p: f64,)+)? }
+            #[doc = concat!("[`Map::", stringify!($name), "`] as a type: known when a program is compiled.")]
+            #[derive(Clone, Copy, Debug)]
+            pub struct $name {
+                $($(
+                    #[doc = concat!("The `", stringify!($p), "` of the function.")]
+                    pub $p: f64,
+                )+)?
+            }
             impl Function for $name {
                 const KEEP: Keep = Keep::$keep;
                 #[inline(always)]

@@ -2,7 +2,7 @@
 
 mod function;
 mod jet;
-mod map;
+pub mod map;
 mod real;
 mod zip;
 

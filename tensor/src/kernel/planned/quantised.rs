@@ -23,7 +23,7 @@ impl Scale {
     /// The fraction nearest to `factor`. Factors of less than `2^-32` in size become 0, those of more than `2^30` that.
     pub fn of(factor: f64) -> Self {
         let size = if factor < 0.0 { -factor } else { factor };
-        if !(size >= 1.0 / (1u64 << 32) as f64) {
+        if size.is_nan() || size < 1.0 / (1u64 << 32) as f64 {
             return Self { multiplier: 0, shift: 0 };
         }
         let (mut fraction, mut shift) = (factor.clamp(-((1u64 << 30) as f64), (1u64 << 30) as f64), 0u8);

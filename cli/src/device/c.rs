@@ -1,0 +1,381 @@
+//! A network as one header of C99: weights, a static arena, and a function.
+
+use std::fmt::Write;
+
+use tress::nn::device::{ByteCall, Call, Place, Placed};
+use tress::tensor::Window;
+use tress::tensor::planned::quantised::Scale;
+use tress::tensor::pointwise::{Map, Zip};
+
+use super::call::{Form, Names, lines};
+use crate::error::Error;
+
+/// The header; `name` is an identifier and goes in front of everything.
+///
+/// # Errors
+///
+/// [`Error::Device`] for a function that has no counterpart in C99.
+pub(super) fn header(title: &str, name: &str, form: Form<'_>) -> Result<String, Error> {
+    let names = Names::of(form.program());
+    let mut writer = Writer { form, name, names, statics: String::new(), body: String::new() };
+    match form {
+        Form::Floats(program, plan) => {
+            let numbers: Vec<f32> =
+                program.weights().iter().flat_map(|weight| weight.numbers.iter().copied()).collect();
+            let text = lines(&numbers, |&number| literal(number));
+            let _ = writeln!(writer.statics, "static const float {name}_weights[] = {{\n{text}\n}};\n");
+            for (at, placed) in plan.calls().iter().enumerate() {
+                writer.float_call(at, placed)?;
+            }
+        }
+        Form::Bytes(quantised) => {
+            for (at, (placed, call)) in quantised.plan().calls().iter().zip(quantised.calls()).enumerate() {
+                writer.byte_call(at, placed, call);
+            }
+        }
+    }
+    Ok(writer.text(title))
+}
+
+struct Writer<'a> {
+    form: Form<'a>,
+    name: &'a str,
+    names: Names,
+    statics: String,
+    body: String,
+}
+
+impl Writer<'_> {
+    fn text(self, title: &str) -> String {
+        let Self { form, name, names, statics, body } = self;
+        let (program, plan) = (form.program(), form.plan());
+        let upper = name.to_uppercase();
+        let (number, kernels) = match form {
+            Form::Floats(..) => ("float", include_str!("floats.h")),
+            Form::Bytes(_) => ("int8_t", include_str!("bytes.h")),
+        };
+        let title = title.replace("*/", "* /");
+        let mut out = format!(
+            "/* {title}, written by `tress export`; to be written again, not to be changed. C99; include it once. */\n"
+        );
+        let _ = writeln!(
+            out,
+            "#ifndef {upper}_H\n#define {upper}_H\n\n#include <math.h>\n#include <stdint.h>\n#include <string.h>\n"
+        );
+        let _ = writeln!(
+            out,
+            "/* The bytes that an evaluation needs, but for its outputs and a few words of stack. */"
+        );
+        let _ = writeln!(out, "#define {upper}_ARENA {}\n", form.arena());
+        let _ = writeln!(out, "/* Multiplications with an addition in one evaluation. */");
+        let _ = writeln!(out, "#define {upper}_MULTIPLY_ADDS {}\n", plan.multiply_adds());
+        let len = |value: usize| program.shape(value).map_or(0, |shape| shape.len());
+        let inputs = names.inputs.iter().enumerate().map(|(value, text)| (text, value));
+        let outputs = names.outputs.iter().zip(program.outputs()).map(|(text, (_, value))| (text, *value));
+        for (text, value) in inputs.clone().chain(outputs.clone()) {
+            let port = format!("{upper}_{}", text.to_uppercase());
+            let _ = writeln!(out, "#define {port}_LENGTH {}", len(value));
+            if let Form::Bytes(quantised) = form {
+                let range = quantised.range(value);
+                let _ = writeln!(out, "/* A byte q stands for SCALE * (q - ZERO). */");
+                let _ = writeln!(
+                    out,
+                    "#define {port}_SCALE {}\n#define {port}_ZERO ({})",
+                    literal(range.scale),
+                    range.zero
+                );
+            }
+        }
+        out.push('\n');
+        out.push_str(&kernels.replace('@', name));
+        out.push('\n');
+        out.push_str(&statics);
+        // An array has at least one element in C.
+        let _ = writeln!(out, "static {number} {name}_values[{}];", plan.values().max(1));
+        let _ = writeln!(out, "static {number} {name}_column[{}];\n", plan.column().max(1));
+        let inputs = inputs.map(|(text, _)| format!("const {number} *{text}"));
+        let arguments: Vec<String> =
+            inputs.chain(outputs.map(|(text, _)| format!("{number} *{text}"))).collect();
+        let _ = writeln!(out, "/* Evaluates one sample; not to be called by two threads at a time. */");
+        let _ = writeln!(out, "static inline void {name}_infer({})\n{{", arguments.join(", "));
+        let _ = writeln!(
+            out,
+            "    {number} *values = {name}_values, *column = {name}_column;\n    (void)values;\n    (void)column;"
+        );
+        let _ = writeln!(out, "{body}}}\n\n#endif");
+        out
+    }
+
+    fn at(&self, place: &Place) -> String {
+        match place {
+            Place::Input(number) => self.names.inputs[*number].clone(),
+            Place::Output(number) => self.names.outputs[*number].clone(),
+            Place::Arena(range) => format!("values + {}", range.start),
+        }
+    }
+
+    fn weight(&self, weight: usize) -> String {
+        let weights = self.form.program().weights();
+        let start: usize = weights[..weight].iter().map(|weight| weight.numbers.len()).sum();
+        format!("{}_weights + {start}", self.name)
+    }
+
+    fn len(&self, value: usize) -> usize {
+        self.form.program().shape(value).map_or(0, |shape| shape.len())
+    }
+
+    /// The two arrays that say how windows lie, as statics of the block; `outputs` of all groups.
+    fn lying(&mut self, placed: &Placed, window: &Window, groups: usize, outputs: Option<usize>) {
+        let Window { input, kernel, stride, pad, dilation } = window;
+        let plane = (input[0] * input[1]).max(1);
+        let channels = self.len(placed.from[0].0) / plane / groups;
+        let outputs = outputs.map_or(channels, |outputs| outputs / groups);
+        let [high, wide] = window.output("export").unwrap_or([0, 0]); // it was inferred before
+        let numbers = [&input[..], kernel, stride, &pad[0], &pad[1], dilation].concat();
+        let text: Vec<String> = numbers.iter().map(usize::to_string).collect();
+        let _ = writeln!(self.body, "        static const int window[] = {{ {} }};", text.join(", "));
+        let _ = writeln!(
+            self.body,
+            "        static const int size[] = {{ {channels}, {outputs}, {groups}, {high}, {wide} }};"
+        );
+    }
+
+    fn float_call(&mut self, _: usize, placed: &Placed) -> Result<(), Error> {
+        let name = self.name;
+        let from: Vec<String> = placed.from.iter().map(|(_, place)| self.at(place)).collect();
+        let (x, y) = (from[0].clone(), self.at(&placed.to.1));
+        let (x_len, y_len) = (self.len(placed.from[0].0), self.len(placed.to.0));
+        let bias =
+            |writer: &Self, bias: &Option<usize>| bias.map_or("0".to_owned(), |bias| writer.weight(bias));
+        self.body.push_str("    {\n");
+        let mut after = None;
+        let text = match &placed.call {
+            Call::Dense { weight, bias: b, n, activation } => {
+                after = *activation;
+                let (m, k) = (y_len / n, x_len / (y_len / n).max(1));
+                format!("{name}_dense({x}, {m}, {k}, {}, {}, {n}, {y});", self.weight(*weight), bias(self, b))
+            }
+            Call::Conv { weight, bias: b, window, groups, activation, .. } => {
+                after = *activation;
+                let outputs = self.form.program().weights()[*weight].shape[0];
+                self.lying(placed, window, *groups, Some(outputs));
+                format!(
+                    "{name}_conv2d({x}, window, size, {}, {}, column, {y});",
+                    self.weight(*weight),
+                    bias(self, b)
+                )
+            }
+            Call::MaxPool(window) => {
+                self.lying(placed, window, 1, None);
+                format!("{name}_max_pool({x}, window, size, {y});")
+            }
+            Call::MeanPool(window) => {
+                self.lying(placed, window, 1, None);
+                format!("{name}_mean_pool({x}, window, size, {y});")
+            }
+            Call::Sums => {
+                let run = x_len / y_len.max(1);
+                format!(
+                    "int i, j;\n        for (i = 0; i < {y_len}; i++) {{\n            float sum = 0.0f;\n            for (j = 0; j < {run}; j++)\n                \
+                     sum += ({x})[i * {run} + j];\n            ({y})[i] = sum;\n        }}"
+                )
+            }
+            Call::Map(map, _) => format!(
+                "int i;\n        for (i = 0; i < {y_len}; i++) {{\n            float x = ({x})[i];\n            ({y})[i] = {};\n        }}",
+                function(*map)?
+            ),
+            Call::Zip(zip) => {
+                let (a, b) = ("a", "b");
+                let value = match zip {
+                    Zip::Add => format!("{a} + {b}"),
+                    Zip::Sub => format!("{a} - {b}"),
+                    Zip::Mul => format!("{a} * {b}"),
+                    Zip::Div => format!("{a} / {b}"),
+                    Zip::Max => format!("{a} >= {b} ? {a} : {b} > {a} ? {b} : {a} + {b}"),
+                    Zip::Min => format!("{b} >= {a} ? {a} : {a} > {b} ? {b} : {a} + {b}"),
+                    other => return Err(Error::Device(format!("`{}` cannot be written as C", other.name()))),
+                };
+                format!(
+                    "int i;\n        for (i = 0; i < {y_len}; i++) {{\n            float a = ({x})[i], b = ({})[i];\n            ({y})[i] = {value};\n        }}",
+                    from[from.len() - 1]
+                )
+            }
+            Call::Softmax(n) => format!("{name}_softmax({x}, {}, {n}, {y});", y_len / (*n).max(1)),
+            Call::Concat => self.joined(placed, &from, &y, |_, x, y, len| {
+                format!("memcpy({y}, {x}, {len} * sizeof(float));")
+            }),
+            Call::Copy => format!("memcpy({y}, {x}, {y_len} * sizeof(float));"),
+        };
+        let _ = writeln!(self.body, "        {text}\n    }}");
+        if let Some(map) = after {
+            let f = function(map)?;
+            let _ = writeln!(
+                self.body,
+                "    {{\n        int i;\n        for (i = 0; i < {y_len}; i++) {{\n            float x = ({y})[i];\n            ({y})[i] = {f};\n        }}\n    }}"
+            );
+        }
+        Ok(())
+    }
+
+    fn byte_call(&mut self, at: usize, placed: &Placed, call: &ByteCall) {
+        let name = self.name;
+        let from: Vec<String> = placed.from.iter().map(|(_, place)| self.at(place)).collect();
+        let (x, y) = (from[0].clone(), self.at(&placed.to.1));
+        let (x_len, y_len) = (self.len(placed.from[0].0), self.len(placed.to.0));
+        self.body.push_str("    {\n");
+        let text = match call {
+            ByteCall::Layer { weight, bias, scale, zero, low, lying } => {
+                let (w, b, s) = (
+                    lines(weight, |number| number.to_string()),
+                    lines(bias, |number| number.to_string()),
+                    lines(scale, braces),
+                );
+                let _ = writeln!(self.statics, "static const int8_t {name}_weight_{at}[] = {{\n{w}\n}};\n");
+                let _ = writeln!(self.statics, "static const int32_t {name}_bias_{at}[] = {{\n{b}\n}};\n");
+                let _ =
+                    writeln!(self.statics, "static const {name}_scale {name}_scale_{at}[] = {{\n{s}\n}};\n");
+                let data = format!("{name}_bias_{at}, {name}_scale_{at}");
+                match lying {
+                    None => {
+                        let (n, k) = (bias.len(), weight.len() / bias.len().max(1));
+                        let m = y_len / n.max(1);
+                        format!(
+                            "int i;\n        for (i = 0; i < {m}; i++)\n            \
+                             {name}_rows({name}_weight_{at}, {x} + i * {k}, {k}, {data}, {n}, {zero}, {low}, {y} + i * {n}, 1);"
+                        )
+                    }
+                    Some((window, groups, zero_from, _)) => {
+                        self.lying(placed, window, *groups, Some(bias.len()));
+                        format!(
+                            "{name}_conv2d({x}, window, size, {zero_from}, {name}_weight_{at}, {data}, {zero}, {low}, column, {y});"
+                        )
+                    }
+                }
+            }
+            ByteCall::MaxPool(window) => {
+                self.lying(placed, window, 1, None);
+                format!(
+                    "{name}_scale none = {{ 0, 0 }};\n        {name}_pool({x}, window, size, 0, 0, 0, none, {y});"
+                )
+            }
+            ByteCall::MeanPool(window, [a, b], scale) => {
+                self.lying(placed, window, 1, None);
+                let scale = braces(scale);
+                format!(
+                    "{name}_scale scale = {scale};\n        {name}_pool({x}, window, size, 1, {a}, {b}, scale, {y});"
+                )
+            }
+            ByteCall::Sums([a, b], scale) => {
+                let (run, scale) = (x_len / y_len.max(1), braces(scale));
+                format!(
+                    "{name}_scale scale = {scale};\n        int i, j;\n        for (i = 0; i < {y_len}; i++) {{\n            int32_t sum = 0;\n            \
+                     for (j = 0; j < {run}; j++)\n                sum += ({x})[i * {run} + j] - ({a});\n            \
+                     ({y})[i] = {name}_held({name}_apply(scale, sum), {b}, -128);\n        }}"
+                )
+            }
+            ByteCall::Lookup(table, _) => {
+                let text = lines(&table[..], |number| number.to_string());
+                let _ = writeln!(self.statics, "static const int8_t {name}_table_{at}[] = {{\n{text}\n}};\n");
+                format!(
+                    "int i;\n        for (i = 0; i < {y_len}; i++)\n            ({y})[i] = {name}_table_{at}[({x})[i] + 128];"
+                )
+            }
+            ByteCall::Add([a, b, c], [first, second]) => {
+                let (last, first, second) = (&from[from.len() - 1], braces(first), braces(second));
+                format!(
+                    "{name}_scale first = {first}, second = {second};\n        int i;\n        for (i = 0; i < {y_len}; i++) {{\n            \
+                     int32_t a = {name}_apply(first, (({x})[i] - ({a})) * 256), b = {name}_apply(second, (({last})[i] - ({b})) * 256);\n            \
+                     ({y})[i] = {name}_held((a + b + 128) >> 8, {c}, -128);\n        }}"
+                )
+            }
+            ByteCall::Multiply([a, b, c], scale) => {
+                let (last, scale) = (&from[from.len() - 1], braces(scale));
+                format!(
+                    "{name}_scale scale = {scale};\n        int i;\n        for (i = 0; i < {y_len}; i++)\n            \
+                     ({y})[i] = {name}_held({name}_apply(scale, (({x})[i] - ({a})) * (({last})[i] - ({b}))), {c}, -128);"
+                )
+            }
+            ByteCall::Concat(parts) => {
+                let text = self.joined(placed, &from, &y, |i, x, y, len| {
+                    let ([a, b], scale) = parts[i];
+                    format!(
+                        "{{\n            {name}_scale scale = {};\n            for (i = 0; i < {len}; i++)\n                \
+                         ({y})[i] = {name}_held({name}_apply(scale, ({x})[i] - ({a})), {b}, -128);\n        }}",
+                        braces(&scale)
+                    )
+                });
+                format!("int i;\n        {text}")
+            }
+            ByteCall::Copy => format!("memcpy({y}, {x}, {y_len});"),
+        };
+        let _ = writeln!(self.body, "        {text}\n    }}");
+    }
+
+    /// Values end to end: `part` writes one of them to its place in the result.
+    fn joined(
+        &self,
+        placed: &Placed,
+        from: &[String],
+        y: &str,
+        part: impl Fn(usize, &str, &str, usize) -> String,
+    ) -> String {
+        let mut text = String::new();
+        let mut start = 0;
+        for (i, (value, _)) in placed.from.iter().enumerate() {
+            let len = self.len(*value);
+            let line = part(i, &from[i], &format!("{y} + {start}"), len);
+            let _ = write!(text, "{}{line}", if i == 0 { "" } else { "\n        " });
+            start += len;
+        }
+        text
+    }
+}
+
+fn braces(scale: &Scale) -> String {
+    format!("{{ {}, {} }}", scale.multiplier, scale.shift)
+}
+
+/// A number of C that is this one to the last bit.
+fn literal(number: f32) -> String {
+    match number {
+        _ if number.is_nan() => "NAN".to_owned(),
+        _ if number.is_infinite() => if number > 0.0 { "INFINITY" } else { "-INFINITY" }.to_owned(),
+        _ => format!("{number:?}f"),
+    }
+}
+
+/// A function of `x` in C.
+fn function(map: Map) -> Result<String, Error> {
+    let c = |c: f64| literal(c as f32);
+    Ok(match map {
+        Map::Neg => "-x".to_owned(),
+        Map::Scale(a) => format!("x * {}", c(a)),
+        Map::Offset(a) => format!("x + {}", c(a)),
+        Map::Abs => "fabsf(x)".to_owned(),
+        Map::Floor => "floorf(x)".to_owned(),
+        Map::Square => "x * x".to_owned(),
+        Map::Sqrt => "sqrtf(x)".to_owned(),
+        Map::Rsqrt => "1.0f / sqrtf(x)".to_owned(),
+        Map::Recip => "1.0f / x".to_owned(),
+        Map::Power(p) => format!("powf(x, {})", c(p)),
+        Map::Exp => "expf(x)".to_owned(),
+        Map::Ln => "logf(x)".to_owned(),
+        Map::Sin => "sinf(x)".to_owned(),
+        Map::Cos => "cosf(x)".to_owned(),
+        Map::Tanh => "tanhf(x)".to_owned(),
+        Map::Sigmoid => "1.0f / (1.0f + expf(-x))".to_owned(),
+        Map::Softplus => "(0.0f >= x ? 0.0f : x) + log1pf(expf(-fabsf(x)))".to_owned(),
+        Map::Silu => "x / (1.0f + expf(-x))".to_owned(),
+        Map::Gelu => "x * (0.5f * (1.0f + erff(x * 0.70710678f)))".to_owned(),
+        Map::GeluTanh => "0.5f * x * (1.0f + tanhf(0.79788456f * (x + 0.044715f * x * x * x)))".to_owned(),
+        Map::Relu => "0.0f >= x ? 0.0f : x".to_owned(),
+        Map::LeakyRelu(slope) => format!("x > 0.0f ? x : x * {}", c(slope)),
+        Map::Elu(a) => format!("x > 0.0f ? x : expm1f(x) * {}", c(a)),
+        Map::Clamp(low, high) => {
+            format!("{low} > x ? {low} : x > {high} ? {high} : x", low = c(low), high = c(high))
+        }
+        other => {
+            return Err(Error::Device(format!("`{}` cannot be written as C; it can as Rust", other.name())));
+        }
+    })
+}

@@ -1,0 +1,194 @@
+//! `tress export`: a network as source, as floats or as bytes.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use clap::Args;
+use tress::nn::device::{Program, Quantised};
+use tress::nn::file;
+
+use super::call::{Form, identifier};
+use super::fit::device;
+use super::model::{Model, bytes};
+use super::{c, rust};
+use crate::data::Split;
+use crate::error::{Error, plain};
+use crate::progress::say;
+use crate::train::samples::Samples;
+
+/// What `tress export` is asked.
+#[derive(Debug, Clone, PartialEq, Args)]
+pub struct ExportArgs {
+    /// The folder of a run, or a safetensors file with a program in it
+    #[arg(value_name = "MODEL")]
+    pub model: PathBuf,
+    /// Write a crate of Rust without std into this folder
+    #[arg(long, value_name = "DIR", required_unless_present = "c", conflicts_with = "c")]
+    pub rust: Option<PathBuf>,
+    /// Write a header of C99
+    #[arg(long, value_name = "FILE")]
+    pub c: Option<PathBuf>,
+    /// In whole numbers of eight bits, calibrated on samples, in place of floats
+    #[arg(long)]
+    pub int8: bool,
+    /// How many training samples to calibrate on
+    #[arg(long, default_value_t = 200, value_name = "N", value_parser = crate::settings::between::<1, 100_000>)]
+    pub samples: usize,
+    /// An npy file of samples `[N, ..]` to calibrate on, for a network with one input that is not from `tress train`
+    #[arg(long, value_name = "FILE", requires = "int8")]
+    pub calibrate: Option<PathBuf>,
+    /// Where the source of the library lies, for the `Cargo.toml` of `--rust` [default: its version]
+    #[arg(long, value_name = "DIR", conflicts_with = "c")]
+    pub library: Option<String>,
+    /// Replace what is there
+    #[arg(long)]
+    pub overwrite: bool,
+}
+
+/// Writes a network as source; with `--int8` of a run's network also says what its answers have become.
+///
+/// # Errors
+///
+/// [`Error::Data`] for files that cannot be read, [`Error::Write`] where the source cannot be written, [`Error::Device`] for a
+/// network that has no form as asked.
+pub fn export(args: &ExportArgs) -> Result<(), Error> {
+    let model = Model::read(&args.model)?;
+    let program = &model.program;
+    let (target, is_rust) = match (&args.rust, &args.c) {
+        (Some(folder), _) => (folder, true),
+        (None, Some(file)) => (file, false),
+        (None, None) => return Err(Error::Usage("give --rust DIR or --c FILE".to_owned())),
+    };
+    let name = target.file_stem().map_or(String::new(), |stem| stem.to_string_lossy().into_owned());
+    let name = identifier(&name);
+    if !args.overwrite && target.exists() {
+        return Err(Error::write(
+            target,
+            "is there already; choose another place, or replace it with --overwrite",
+        ));
+    }
+    let plan = program.plan().map_err(device)?;
+    let quantised = if args.int8 { Some(quantised(args, &model)?) } else { None };
+    let form = match &quantised {
+        Some(quantised) => Form::Bytes(quantised),
+        None => Form::Floats(program, &plan),
+    };
+    let kind = if args.int8 { "in whole numbers of eight bits" } else { "as floats" };
+    let outputs: Vec<&str> = program.outputs().iter().map(|(name, _)| name.as_str()).collect();
+    let title = format!("The network of {} {kind}, with outputs {}", identifier(&name), outputs.join(", "));
+    if is_rust {
+        write(&target.join("Cargo.toml"), &rust::manifest(&name.replace('_', "-"), args.library.as_deref()))?;
+        write(&target.join("src/lib.rs"), &rust::source(&title, form))?;
+    } else {
+        write(target, &c::header(&title, &name, form)?)?;
+    }
+    say(&format!(
+        "{}: {kind}, arena {} bytes, {} multiply-adds",
+        target.display(),
+        form.arena(),
+        form.plan().multiply_adds()
+    ));
+    if let Some(quantised) = &quantised {
+        compare(&model, quantised)?;
+    }
+    Ok(())
+}
+
+fn write(file: &Path, text: &str) -> Result<(), Error> {
+    let failed = |e: std::io::Error| Error::write(file, format!("cannot be written: {}", plain(&e)));
+    if let Some(folder) = file.parent().filter(|folder| !folder.as_os_str().is_empty()) {
+        fs::create_dir_all(folder).map_err(failed)?;
+    }
+    file::write_atomic(file, text.as_bytes()).map_err(|e| Error::write(file, e.to_string()))
+}
+
+/// The network in whole numbers, calibrated on the file of samples, or on training samples of its run.
+fn quantised(args: &ExportArgs, model: &Model) -> Result<Quantised, Error> {
+    let program = &model.program;
+    let [input] = program.inputs() else {
+        return Err(Error::Device(
+            "networks of one input can be calibrated here; others by `Program::quantise`".to_owned(),
+        ));
+    };
+    let len = input.shape.len();
+    if let Some(file) = &args.calibrate {
+        let samples = file::read_npy::<f32>(&bytes(file)?)
+            .map_err(|e| Error::data(file.display().to_string(), e.to_string()))?;
+        if samples.len() == 0 || len == 0 || samples.len() % len != 0 {
+            let trouble = format!(
+                "has shape {}; samples of {} are needed, one behind the other",
+                samples.shape(),
+                input.shape
+            );
+            return Err(Error::data(file.display().to_string(), trouble));
+        }
+        let numbers = samples.to_vec();
+        return program.quantise(numbers.chunks_exact(len).map(|sample| [sample])).map_err(device);
+    }
+    let Some((source, _, seed)) = model.source(Split::Train)? else {
+        let trouble =
+            "is not from a run of `tress train`; give samples to calibrate on with --calibrate FILE.npy";
+        return Err(Error::data(model.file.display().to_string(), trouble));
+    };
+    let samples = Samples::new(source.draw(args.samples, seed))?;
+    let images = samples.images(&(0..samples.len()).collect::<Vec<_>>())?.to_vec();
+    program.quantise(images.chunks_exact(len).map(|sample| [sample])).map_err(device)
+}
+
+/// What the test pictures of the run are taken for, by floats and by bytes.
+fn compare(model: &Model, quantised: &Quantised) -> Result<(), Error> {
+    let Some((source, set, seed)) = model.source(Split::Test)? else { return Ok(()) };
+    let composites = source.composites(seed, 0);
+    let truth = [composites.left.clone(), composites.right.clone()];
+    let samples = Samples::new(composites)?;
+    let table = Answers::of(&model.program, quantised, &samples)?;
+    say(&format!("\n{} test pictures   floats    bytes    the same answer", samples.len()));
+    for (output, (name, _)) in model.program.outputs().iter().enumerate() {
+        let Some(task) = set.tasks().iter().position(|task| task == name) else { continue };
+        let right =
+            |answers: &[usize]| share(answers.iter().zip(&truth[task]).map(|(&a, &b)| a == usize::from(b)));
+        let (floats, bytes) = (&table.floats[output], &table.bytes[output]);
+        let same = share(floats.iter().zip(bytes).map(|(a, b)| a == b));
+        say(&format!("{name:<19} {:>6.2} % {:>6.2} %  {same:>6.2} %", right(floats), right(bytes)));
+    }
+    Ok(())
+}
+
+fn share(hits: impl ExactSizeIterator<Item = bool>) -> f64 {
+    let count = hits.len().max(1);
+    100.0 * hits.filter(|&hit| hit).count() as f64 / count as f64
+}
+
+/// The largest score of each sample, for each output.
+struct Answers {
+    floats: Vec<Vec<usize>>,
+    bytes: Vec<Vec<usize>>,
+}
+
+impl Answers {
+    fn of(program: &Program, quantised: &Quantised, samples: &Samples) -> Result<Self, Error> {
+        let count = program.outputs().len();
+        let mut answers = Self { floats: vec![Vec::new(); count], bytes: vec![Vec::new(); count] };
+        let plan = program.plan().map_err(device)?;
+        for i in 0..samples.len() {
+            let image = samples.images(&[i])?.to_vec();
+            let floats = program.run_by(&plan, &[&image], |_, _| ()).map_err(device)?;
+            let bytes = quantised.run_numbers(&[&image]).map_err(device)?;
+            for output in 0..count {
+                answers.floats[output].push(largest(&floats[output]));
+                answers.bytes[output].push(largest(&bytes[output]));
+            }
+        }
+        Ok(answers)
+    }
+}
+
+fn largest(scores: &[f32]) -> usize {
+    let mut best = 0;
+    for (i, score) in scores.iter().enumerate() {
+        if *score > scores[best] {
+            best = i;
+        }
+    }
+    best
+}

@@ -1,0 +1,157 @@
+//! `tress fit`: what a network takes of a device, before anything is built for it.
+
+use std::fmt::Write;
+use std::path::PathBuf;
+
+use clap::Args;
+use tress::nn::device::{Call, Plan, Program};
+use tress::tensor::pointwise::Zip;
+
+use super::model::Model;
+use super::target::Target;
+use crate::error::Error;
+use crate::progress::say;
+
+/// What `tress fit` is asked.
+#[derive(Debug, Clone, PartialEq, Args)]
+pub struct FitArgs {
+    /// The folder of a run, or a safetensors file with a program in it
+    #[arg(value_name = "MODEL")]
+    pub model: PathBuf,
+    /// The kind of device
+    #[arg(long, value_enum, default_value_t = Target::M4, value_name = "TARGET")]
+    pub target: Target,
+    /// Flash of the device, such as 64K, in place of that of the usual part
+    #[arg(long, value_name = "SIZE", value_parser = size)]
+    pub flash: Option<usize>,
+    /// RAM of the device
+    #[arg(long, value_name = "SIZE", value_parser = size)]
+    pub ram: Option<usize>,
+}
+
+/// A number of bytes, with K or M for 1024 of them or 1024 of those.
+pub(super) fn size(text: &str) -> Result<usize, String> {
+    let (digits, unit) = match text.as_bytes().last() {
+        Some(b'K' | b'k') => (&text[..text.len() - 1], 1024),
+        Some(b'M' | b'm') => (&text[..text.len() - 1], 1024 * 1024),
+        _ => (text, 1),
+    };
+    match digits.parse::<usize>().ok().and_then(|n| n.checked_mul(unit)) {
+        Some(bytes) if bytes > 0 => Ok(bytes),
+        _ => Err("a number of bytes above 0 is needed, such as 16384, 16K or 1M".to_owned()),
+    }
+}
+
+/// What a network takes as numbers of one kind.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) struct Needs {
+    /// Bytes of weights in flash.
+    pub(super) weights: usize,
+    /// Bytes of the arena.
+    pub(super) arena: usize,
+}
+
+/// The needs as floats.
+pub(super) fn as_floats(program: &Program, plan: &Plan) -> Needs {
+    let numbers: usize = program.weights().iter().map(|weight| weight.numbers.len()).sum();
+    Needs { weights: 4 * numbers, arena: plan.arena::<f32>() }
+}
+
+/// The needs as bytes: each weight one, with a bias of four and a scale of eight for each output channel, and a table for
+/// each function but `relu`.
+pub(super) fn as_bytes(program: &Program) -> Result<Needs, Error> {
+    let plan = program.split().plan().map_err(device)?;
+    let of = |weight: usize| program.weights()[weight].numbers.len();
+    let weights = plan.calls().iter().map(|placed| match &placed.call {
+        Call::Dense { weight, n, .. } => of(*weight) + 12 * n,
+        Call::Conv { weight, .. } => of(*weight) + 12 * program.weights()[*weight].shape[0],
+        Call::Map(..) => 256,
+        _ => 0,
+    });
+    Ok(Needs { weights: weights.sum(), arena: plan.arena::<i8>() })
+}
+
+/// Why a network has no form in bytes; `None` if it has one.
+fn without_bytes(plan: &Plan) -> Option<&'static str> {
+    let lacking = |placed: &tress::nn::device::Placed| match placed.call {
+        Call::Softmax(_) => Some("softmax has no kernel of bytes; give the scores"),
+        Call::Zip(Zip::Add | Zip::Sub | Zip::Mul) => None,
+        Call::Zip(_) => Some("a function of two numbers has no kernel of bytes"),
+        _ => None,
+    };
+    plan.calls().iter().find_map(lacking)
+}
+
+/// An error of the library.
+pub(super) fn device(error: tress::nn::Error) -> Error {
+    Error::Device(error.to_string())
+}
+
+/// Prints what a network takes, and whether that fits.
+///
+/// # Errors
+///
+/// [`Error::Data`] for a file that cannot be read, [`Error::Device`] where it fits neither as floats nor as bytes.
+pub fn fit(args: &FitArgs) -> Result<(), Error> {
+    let model = Model::read(&args.model)?;
+    let (text, fits) = report(&model.program, args)?;
+    say(text.trim_end());
+    match fits {
+        true => Ok(()),
+        false => Err(Error::Device(format!(
+            "it does not fit {}, neither as floats nor as bytes",
+            args.target.name()
+        ))),
+    }
+}
+
+/// The report, and whether the network fits in one way at least.
+pub(super) fn report(program: &Program, args: &FitArgs) -> Result<(String, bool), Error> {
+    let plan = program.plan().map_err(device)?;
+    let [flash, ram] = args.target.memory();
+    let (flash, ram) = (args.flash.unwrap_or(flash), args.ram.unwrap_or(ram));
+    let mut out = String::new();
+    let target = args.target;
+    let _ = writeln!(out, "{} ({}): {flash} bytes of flash, {ram} of RAM", target.name(), target.triple());
+    for input in program.inputs() {
+        let _ = writeln!(out, "input {} {}", input.name, input.shape);
+    }
+    for (name, value) in program.outputs() {
+        let shape = program.shape(*value).map_or(String::new(), |shape| shape.to_string());
+        let _ = writeln!(out, "output {name} {shape}");
+    }
+    let _ = writeln!(out, "{} multiply-adds\n", plan.multiply_adds());
+    let row = ["", "weights", "code up to", "flash up to", "arena", "RAM up to", ""];
+    let mut line = |row: [String; 7]| {
+        let _ = writeln!(
+            out,
+            "{:<7}{:>10}{:>12}{:>13}{:>10}{:>11}  {}",
+            row[0], row[1], row[2], row[3], row[4], row[5], row[6]
+        );
+    };
+    line(row.map(str::to_owned));
+    let mut any = false;
+    let [code, byte_code] = target.code();
+    for (name, needs, code) in
+        [("floats", as_floats(program, &plan), code), ("bytes", as_bytes(program)?, byte_code)]
+    {
+        let (in_flash, in_ram) =
+            (needs.weights.saturating_add(code), needs.arena.saturating_add(Target::STACK));
+        let lacks = [(in_flash > flash, "flash"), (in_ram > ram, "RAM")];
+        let lacking: Vec<&str> = lacks.iter().filter(|lack| lack.0).map(|lack| lack.1).collect();
+        let refused = without_bytes(&plan).filter(|_| name == "bytes");
+        any |= lacking.is_empty() && refused.is_none();
+        let verdict = if let Some(why) = refused {
+            why.to_owned()
+        } else if lacking.is_empty() {
+            "fits".to_owned()
+        } else {
+            format!("too little {}", lacking.join(" and "))
+        };
+        let figures = [needs.weights, code, in_flash, needs.arena, in_ram].map(|figure| figure.to_string());
+        let [a, b, c, d, e] = figures;
+        line([name.to_owned(), a, b, c, d, e, verdict]);
+    }
+    let _ = write!(out, "\nThe arena is exact; code and stack are upper bounds that `embedded/run` checks.");
+    Ok((out, any))
+}

@@ -1,0 +1,106 @@
+/* Sums run over k in blocks of at most 192, as those of Tress do, so that the last bits agree. */
+static inline float @_chain(const float *x, const float *w, int k, int step)
+{
+    int parts = (k + 191) / 192, block, start, i;
+    float total = 0.0f;
+    block = parts > 0 ? (k + parts - 1) / parts : 1;
+    for (start = 0; start < k; start += block) {
+        int end = start + block < k ? start + block : k;
+        float sum = 0.0f;
+        for (i = start; i < end; i++)
+            sum += x[i] * w[i * step];
+        total = start == 0 ? sum : sum + total;
+    }
+    return total;
+}
+
+static inline void @_dense(const float *x, int m, int k, const float *w, const float *bias, int n, float *y)
+{
+    int i, j;
+    for (i = 0; i < m; i++)
+        for (j = 0; j < n; j++)
+            y[i * n + j] = @_chain(x + i * k, w + j, k, n) + (bias ? bias[j] : 0.0f);
+}
+
+/* window: height and width of the image, of the kernel, of the step; zeros above, below, left, right; dilation. */
+static inline void @_conv2d(const float *x, const int *window, const int *size, const float *w, const float *bias,
+                            float *column, float *y)
+{
+    /* size: channels and outputs of one group, groups, height and width of the result. */
+    int taps = size[0] * window[2] * window[3], g, i, j, o, c, r, s;
+    for (g = 0; g < size[2]; g++)
+        for (i = 0; i < size[3]; i++)
+            for (j = 0; j < size[4]; j++) {
+                float *tap = column;
+                for (c = 0; c < size[0]; c++)
+                    for (r = 0; r < window[2]; r++)
+                        for (s = 0; s < window[3]; s++) {
+                            int up = i * window[4] + r * window[10] - window[6];
+                            int left = j * window[5] + s * window[11] - window[8];
+                            int inside = up >= 0 && up < window[0] && left >= 0 && left < window[1];
+                            *tap++ = inside ? x[((g * size[0] + c) * window[0] + up) * window[1] + left] : 0.0f;
+                        }
+                for (o = g * size[1]; o < (g + 1) * size[1]; o++)
+                    y[(o * size[3] + i) * size[4] + j] =
+                        @_chain(column, w + o * taps, taps, 1) + (bias ? bias[o] : 0.0f);
+            }
+}
+
+static inline void @_max_pool(const float *x, const int *window, const int *size, float *y)
+{
+    int c, i, j, r, s;
+    for (c = 0; c < size[0]; c++)
+        for (i = 0; i < size[3]; i++)
+            for (j = 0; j < size[4]; j++) {
+                float best = 0.0f;
+                int found = 0;
+                for (r = 0; r < window[2]; r++)
+                    for (s = 0; s < window[3]; s++) {
+                        int up = i * window[4] + r * window[10] - window[6];
+                        int left = j * window[5] + s * window[11] - window[8];
+                        float here;
+                        if (up < 0 || up >= window[0] || left < 0 || left >= window[1])
+                            continue;
+                        here = x[(c * window[0] + up) * window[1] + left];
+                        if (!found || !(here <= best || best != best))
+                            best = here;
+                        found = 1;
+                    }
+                y[(c * size[3] + i) * size[4] + j] = best;
+            }
+}
+
+static inline void @_mean_pool(const float *x, const int *window, const int *size, float *y)
+{
+    int c, i, j, r, s;
+    float part = 1.0f / (float)(window[2] * window[3]);
+    for (c = 0; c < size[0]; c++)
+        for (i = 0; i < size[3]; i++)
+            for (j = 0; j < size[4]; j++) {
+                float sum = 0.0f;
+                for (r = 0; r < window[2]; r++)
+                    for (s = 0; s < window[3]; s++) {
+                        int up = i * window[4] + r * window[10] - window[6];
+                        int left = j * window[5] + s * window[11] - window[8];
+                        if (up >= 0 && up < window[0] && left >= 0 && left < window[1])
+                            sum += x[(c * window[0] + up) * window[1] + left];
+                    }
+                y[(c * size[3] + i) * size[4] + j] = sum * part;
+            }
+}
+
+static inline void @_softmax(const float *x, int rows, int n, float *y)
+{
+    int i, j;
+    for (i = 0; i < rows; i++) {
+        float largest = x[i * n], sum = 0.0f;
+        for (j = 1; j < n; j++)
+            largest = x[i * n + j] > largest ? x[i * n + j] : largest;
+        for (j = 0; j < n; j++) {
+            y[i * n + j] = expf(x[i * n + j] - largest);
+            sum += y[i * n + j];
+        }
+        for (j = 0; j < n; j++)
+            y[i * n + j] /= sum;
+    }
+}

@@ -1,0 +1,370 @@
+//! A network as the source of a crate without std.
+
+use std::fmt::Write;
+
+use tress::nn::device::{ByteCall, Call, Place, Placed};
+use tress::tensor::Window;
+use tress::tensor::planned::quantised::Scale;
+use tress::tensor::pointwise::Map;
+
+use super::call::{Form, Names, in_arena, lines};
+
+/// `Cargo.toml` of the crate; the library is at a path, or one of its version.
+pub(super) fn manifest(name: &str, library: Option<&str>) -> String {
+    let version = env!("CARGO_PKG_VERSION");
+    let library = match library {
+        Some(path) => format!("{{ path = {path:?}, default-features = false }}"),
+        None => format!("{{ version = \"{version}\", default-features = false }}"),
+    };
+    format!(
+        "[package]\nname = {name:?}\nversion = \"0.0.0\"\nedition = \"2024\"\npublish = false\n\n\
+         # The kernels; nothing else is needed, and no allocator.\n[dependencies]\ntress-tensor = {library}\n\n\
+         # A workspace of its own, wherever it lies.\n[workspace]\n"
+    )
+}
+
+/// `src/lib.rs` of the crate.
+pub(super) fn source(title: &str, form: Form<'_>) -> String {
+    Writer { form, names: Names::of(form.program()), statics: String::new(), body: String::new() }
+        .crate_text(title)
+}
+
+struct Writer<'a> {
+    form: Form<'a>,
+    names: Names,
+    statics: String,
+    body: String,
+}
+
+impl Writer<'_> {
+    fn number(&self) -> &'static str {
+        match self.form {
+            Form::Floats(..) => "f32",
+            Form::Bytes(_) => "i8",
+        }
+    }
+
+    fn crate_text(mut self, title: &str) -> String {
+        let (program, plan, number) = (self.form.program(), self.form.plan(), self.number());
+        match self.form {
+            Form::Floats(program, plan) => {
+                self.weights(program);
+                plan.calls().iter().for_each(|placed| self.float_call(placed));
+            }
+            Form::Bytes(quantised) => {
+                let calls = quantised.plan().calls().iter().zip(quantised.calls());
+                calls.enumerate().for_each(|(at, (placed, call))| self.byte_call(at, placed, call));
+            }
+        }
+        let mut out = format!(
+            "//! {title}, written by `tress export`; to be written again, not to be changed.\n#![no_std]\n#![forbid(unsafe_code)]\n\
+             #![allow(clippy::all)]\n\n"
+        );
+        let floats = matches!(self.form, Form::Floats(..));
+        out.push_str(if floats {
+            "#[allow(unused_imports)] // not every network has windows and functions\n\
+             use tress_tensor::{Window, planned, pointwise::{Function, Zip, map}};\n\n"
+        } else {
+            "#[allow(unused_imports)] // not every network has windows and scales\n\
+             use tress_tensor::{Window, planned::{self, quantised::{self, Finish, Scale}}};\n\n"
+        });
+        let _ = writeln!(
+            out,
+            "/// The bytes that an evaluation needs, but for its outputs and a few words of stack."
+        );
+        let _ = writeln!(out, "pub const ARENA: usize = size_of::<Arena>();\n");
+        let _ = writeln!(out, "/// Multiplications with an addition in one evaluation.");
+        let _ = writeln!(out, "pub const MULTIPLY_ADDS: usize = {};\n", plan.multiply_adds());
+        let (values, column) = (plan.values(), plan.column());
+        let _ = writeln!(
+            out,
+            "/// The memory of an evaluation; what it holds before does not matter.\n#[repr(C, align(8))]"
+        );
+        let _ = writeln!(
+            out,
+            "pub struct Arena {{\n    values: [{number}; {values}],\n    column: [{number}; {column}],\n}}\n"
+        );
+        let zero = if floats { "0.0" } else { "0" };
+        let _ = writeln!(out, "impl Arena {{\n    /// Zeros.\n    pub const fn new() -> Self {{");
+        let _ = writeln!(
+            out,
+            "        Self {{ values: [{zero}; {values}], column: [{zero}; {column}] }}\n    }}\n}}\n"
+        );
+        let _ =
+            writeln!(out, "const _: () = assert!(ARENA == {}, \"as it was planned\");\n", self.form.arena());
+        if let Form::Bytes(quantised) = self.form {
+            let inputs = self.names.inputs.iter().enumerate().map(|(value, name)| (name, value));
+            let outputs =
+                self.names.outputs.iter().zip(program.outputs()).map(|(name, (_, value))| (name, *value));
+            for (name, value) in inputs.chain(outputs) {
+                let range = quantised.range(value);
+                let _ = writeln!(out, "/// What a byte `q` of `{name}` stands for: `scale * (q - zero)`.");
+                let upper = name.to_uppercase();
+                let _ =
+                    writeln!(out, "pub const {upper}: (f32, i8) = ({:?}, {});\n", range.scale, range.zero);
+            }
+            out.push_str(
+                "/// The byte nearest to a number, for one of the pairs above.\npub fn byte(x: f32, (scale, zero): (f32, i8)) -> i8 {\n    \
+                 let q = x / scale + zero as f32;\n    (q + if q < 0.0 { -0.5 } else { 0.5 }) as i8\n}\n\n",
+            );
+        }
+        out.push_str(&self.statics);
+        out.push_str(&self.example());
+        let shape = |value: usize| program.shape(value).map_or(String::new(), |shape| shape.to_string());
+        let _ = writeln!(out, "/// Evaluates one sample.\n///");
+        for (value, name) in self.names.inputs.iter().enumerate() {
+            let _ = writeln!(out, "/// * `{name}`: {}", shape(value));
+        }
+        for (name, (_, value)) in self.names.outputs.iter().zip(program.outputs()) {
+            let _ = writeln!(out, "/// * `{name}`: {}, written", shape(*value));
+        }
+        let len = |value: usize| program.shape(value).map_or(0, |shape| shape.len());
+        let _ =
+            writeln!(out, "#[allow(unused_variables, unused_mut)]\npub fn infer(\n    arena: &mut Arena,");
+        for (value, name) in self.names.inputs.iter().enumerate() {
+            let _ = writeln!(out, "    {name}: &[{number}; {}],", len(value));
+        }
+        for (name, (_, value)) in self.names.outputs.iter().zip(program.outputs()) {
+            let _ = writeln!(out, "    {name}: &mut [{number}; {}],", len(*value));
+        }
+        let _ = writeln!(out, ") {{\n    let Arena {{ values, column }} = arena;\n{}}}\n", self.body);
+        let _ = writeln!(
+            out,
+            "/// Parts of the arena that do not overlap, as they were planned.\n#[inline(always)]\n#[allow(dead_code)]\n\
+             fn parts<const N: usize>(values: &mut [{number}], ranges: [core::ops::Range<usize>; N]) -> [&mut [{number}]; N] {{\n    \
+             match values.get_disjoint_mut(ranges) {{\n        Ok(parts) => parts,\n        Err(_) => unreachable!(),\n    }}\n}}"
+        );
+        out
+    }
+
+    /// An input and the outputs for it, as this machine has them: a device is held against them to the last bit.
+    fn example(&self) -> String {
+        let mut out = String::new();
+        let number = self.number();
+        let mut add = |what: &str, name: &str, texts: Vec<String>| {
+            let upper = name.to_uppercase();
+            let _ = writeln!(out, "/// {what} of an example; linked only where it is looked at.");
+            let list = lines(&texts, Clone::clone);
+            let _ =
+                writeln!(out, "pub static EXAMPLE_{upper}: [{number}; {}] = [\n{list}\n];\n", texts.len());
+        };
+        let inputs = self.form.program().inputs();
+        let wave = |i: usize| (i * 37 % 256) as u8;
+        // Inputs have the lengths that the program wants: its run does not fail.
+        match self.form {
+            Form::Floats(program, plan) => {
+                let numbers = |len: usize| (0..len).map(|i| f32::from(wave(i)) / 128.0 - 1.0).collect();
+                let inputs: Vec<Vec<f32>> = inputs.iter().map(|input| numbers(input.shape.len())).collect();
+                let slices: Vec<&[f32]> = inputs.iter().map(Vec::as_slice).collect();
+                let outputs = program.run_by(plan, &slices, |_, _| ()).unwrap_or_default();
+                let text = |numbers: &Vec<f32>| numbers.iter().map(|x| format!("{x:?}")).collect();
+                inputs.iter().zip(&self.names.inputs).for_each(|(x, name)| add("An input", name, text(x)));
+                outputs.iter().zip(&self.names.outputs).for_each(|(x, name)| add("An output", name, text(x)));
+            }
+            Form::Bytes(quantised) => {
+                let numbers = |len: usize| (0..len).map(|i| wave(i) as i8).collect();
+                let inputs: Vec<Vec<i8>> = inputs.iter().map(|input| numbers(input.shape.len())).collect();
+                let slices: Vec<&[i8]> = inputs.iter().map(Vec::as_slice).collect();
+                let outputs = quantised.run(&slices).unwrap_or_default();
+                let text = |numbers: &Vec<i8>| numbers.iter().map(i8::to_string).collect();
+                inputs.iter().zip(&self.names.inputs).for_each(|(x, name)| add("An input", name, text(x)));
+                outputs.iter().zip(&self.names.outputs).for_each(|(x, name)| add("An output", name, text(x)));
+            }
+        }
+        out
+    }
+
+    /// All weights as one block.
+    fn weights(&mut self, program: &tress::nn::device::Program) {
+        let numbers: Vec<f32> =
+            program.weights().iter().flat_map(|weight| weight.numbers.iter().copied()).collect();
+        let _ = writeln!(self.statics, "/// All weights, one behind the other.");
+        let text = lines(&numbers, |number| format!("{number:?}"));
+        let _ = writeln!(self.statics, "static WEIGHTS: [f32; {}] = [\n{text}\n];\n", numbers.len());
+    }
+
+    fn weight(&self, weight: usize) -> String {
+        let weights = self.form.program().weights();
+        let start: usize = weights[..weight].iter().map(|weight| weight.numbers.len()).sum();
+        format!("&WEIGHTS[{start}..{}]", start + weights[weight].numbers.len())
+    }
+
+    fn bias(&self, bias: Option<usize>) -> String {
+        bias.map_or("&[]".to_owned(), |bias| self.weight(bias))
+    }
+
+    /// Opens the block of a call: the parts of the arena that it looks at and writes, under the names `a`, `b`, .. and `y`.
+    /// Gives the operands and the result as text.
+    fn open(&mut self, placed: &Placed) -> (Vec<String>, String) {
+        let mut ranges: Vec<(usize, usize)> = Vec::new();
+        let mut part = |place: &Place| {
+            let range = in_arena(place)?;
+            let number = ranges.iter().position(|other| *other == range).unwrap_or_else(|| {
+                ranges.push(range);
+                ranges.len() - 1
+            });
+            Some(format!("p{number}"))
+        };
+        let names = &self.names;
+        let from: Vec<String> = placed
+            .from
+            .iter()
+            .map(|(_, place)| match place {
+                Place::Input(number) => format!("&{}[..]", names.inputs[*number]),
+                Place::Output(number) => format!("&{}[..]", names.outputs[*number]),
+                Place::Arena(_) => part(place).map_or(String::new(), |part| format!("&*{part}")),
+            })
+            .collect();
+        let to = match &placed.to.1 {
+            Place::Output(number) => format!("&mut {}[..]", names.outputs[*number]),
+            place => part(place).map_or(String::new(), |part| format!("&mut *{part}")),
+        };
+        self.body.push_str("    {\n");
+        if !ranges.is_empty() {
+            let parts: Vec<String> = (0..ranges.len()).map(|number| format!("p{number}")).collect();
+            let places: Vec<String> = ranges.iter().map(|(start, end)| format!("{start}..{end}")).collect();
+            let _ = writeln!(
+                self.body,
+                "        let [{}] = parts(values, [{}]);",
+                parts.join(", "),
+                places.join(", ")
+            );
+        }
+        (from, to)
+    }
+
+    fn float_call(&mut self, placed: &Placed) {
+        let (from, y) = self.open(placed);
+        let x = from.first().cloned().unwrap_or_default();
+        let text = match &placed.call {
+            Call::Dense { weight, bias, n, activation } => {
+                let (w, b, f) = (self.weight(*weight), self.bias(*bias), function(*activation));
+                format!("planned::dense({x}, {w}, {b}, {n}, {y}, {f});")
+            }
+            Call::Conv { weight, bias, window, groups, column, activation } => {
+                let (w, b, f) = (self.weight(*weight), self.bias(*bias), function(*activation));
+                let window = spelt(window);
+                format!(
+                    "planned::conv2d({x}, &{window}, {groups}, {w}, {b}, &mut column[..{column}], {y}, {f});"
+                )
+            }
+            Call::MaxPool(window) => format!("planned::max_pool({x}, &{}, {y});", spelt(window)),
+            Call::MeanPool(window) => format!("planned::mean_pool({x}, &{}, {y});", spelt(window)),
+            Call::Sums => format!("planned::sums({x}, {y});"),
+            Call::Map(map, true) => format!("planned::map_in_place({y}, {});", function(Some(*map))),
+            Call::Map(map, false) => format!("planned::map({x}, {y}, {});", function(Some(*map))),
+            Call::Zip(zip) => format!("planned::zip(Zip::{zip:?}, {x}, {}, {y});", from[from.len() - 1]),
+            Call::Softmax(n) => format!("planned::softmax({x}, {n}, {y});"),
+            Call::Concat => self.joined(placed, &from, &y, |_, x, y| format!("({y}).copy_from_slice({x});")),
+            Call::Copy => format!("({y}).copy_from_slice({x});"),
+        };
+        let _ = writeln!(self.body, "        {text}\n    }}");
+    }
+
+    fn byte_call(&mut self, at: usize, placed: &Placed, call: &ByteCall) {
+        let (from, y) = self.open(placed);
+        let x = from.first().cloned().unwrap_or_default();
+        let text = match call {
+            ByteCall::Layer { weight, bias, scale, zero, low, lying } => {
+                let finish =
+                    format!("&Finish {{ bias: &BIAS_{at}, scale: &SCALE_{at}, zero: {zero}, low: {low} }}");
+                let (w, b, s) = (
+                    lines(weight, |number| number.to_string()),
+                    lines(bias, |number| number.to_string()),
+                    lines(scale, scale_text),
+                );
+                let _ = writeln!(self.statics, "static WEIGHT_{at}: [i8; {}] = [\n{w}\n];\n", weight.len());
+                let _ = writeln!(self.statics, "static BIAS_{at}: [i32; {}] = [\n{b}\n];\n", bias.len());
+                let _ = writeln!(self.statics, "static SCALE_{at}: [Scale; {}] = [\n{s}\n];\n", scale.len());
+                match lying {
+                    None => format!("quantised::dense({x}, &WEIGHT_{at}, {finish}, {y});"),
+                    Some((window, groups, zero, column)) => format!(
+                        "quantised::conv2d({x}, &{}, [{groups}, {zero}], &WEIGHT_{at}, {finish}, &mut column[..{column}], {y});",
+                        spelt(window)
+                    ),
+                }
+            }
+            ByteCall::MaxPool(window) => format!("planned::max_pool({x}, &{}, {y});", spelt(window)),
+            ByteCall::MeanPool(window, zeros, scale) => {
+                format!(
+                    "quantised::mean_pool({x}, &{}, {zeros:?}, {}, {y});",
+                    spelt(window),
+                    scale_text(scale)
+                )
+            }
+            ByteCall::Sums(zeros, scale) => {
+                format!("quantised::sums({x}, {zeros:?}, {}, {y});", scale_text(scale))
+            }
+            ByteCall::Lookup(table, in_place) => {
+                let text = lines(&table[..], |number| number.to_string());
+                let _ = writeln!(self.statics, "static TABLE_{at}: [i8; 256] = [\n{text}\n];\n");
+                match in_place {
+                    true => format!("quantised::lookup_in_place({y}, &TABLE_{at});"),
+                    false => format!("quantised::lookup({x}, &TABLE_{at}, {y});"),
+                }
+            }
+            ByteCall::Add(zeros, [a, b]) => {
+                let (scales, last) =
+                    (format!("[{}, {}]", scale_text(a), scale_text(b)), &from[from.len() - 1]);
+                format!("quantised::add([{x}, {last}], {zeros:?}, {scales}, {y});")
+            }
+            ByteCall::Multiply(zeros, scale) => {
+                format!(
+                    "quantised::multiply([{x}, {}], {zeros:?}, {}, {y});",
+                    from[from.len() - 1],
+                    scale_text(scale)
+                )
+            }
+            ByteCall::Concat(parts) => self.joined(placed, &from, &y, |i, x, y| {
+                let (zeros, scale) = parts[i];
+                format!("quantised::rescale({x}, {zeros:?}, {}, {y});", scale_text(&scale))
+            }),
+            ByteCall::Copy => format!("({y}).copy_from_slice({x});"),
+        };
+        let _ = writeln!(self.body, "        {text}\n    }}");
+    }
+
+    /// Values end to end: `part` writes one of them to its slice of the result.
+    fn joined(
+        &self,
+        placed: &Placed,
+        from: &[String],
+        y: &str,
+        part: impl Fn(usize, &str, &str) -> String,
+    ) -> String {
+        let mut text = format!("let y = {y};");
+        let mut start = 0;
+        for (i, (value, _)) in placed.from.iter().enumerate() {
+            let len = self.form.program().shape(*value).map_or(0, |shape| shape.len());
+            let _ =
+                write!(text, "\n        {}", part(i, &from[i], &format!("&mut y[{start}..{}]", start + len)));
+            start += len;
+        }
+        text
+    }
+}
+
+fn function(map: Option<Map>) -> String {
+    // As a type, so that no other function is linked.
+    let settings = match map {
+        None => return "|x| x".to_owned(),
+        Some(Map::Scale(c) | Map::Offset(c) | Map::Elu(c)) => format!(" c: {c:?} "),
+        Some(Map::Power(p)) => format!(" p: {p:?} "),
+        Some(Map::LeakyRelu(slope)) => format!(" slope: {slope:?} "),
+        Some(Map::Clamp(low, high)) => format!(" low: {low:?}, high: {high:?} "),
+        Some(_) => String::new(),
+    };
+    let text = map.map_or(String::new(), |map| format!("{map:?}"));
+    format!("|x| map::{} {{{settings}}}.f(x)", text.split('(').next().unwrap_or_default())
+}
+
+fn spelt(window: &Window) -> String {
+    let Window { input, kernel, stride, pad, dilation } = window;
+    format!(
+        "Window {{ input: {input:?}, kernel: {kernel:?}, stride: {stride:?}, pad: {pad:?}, dilation: {dilation:?} }}"
+    )
+}
+
+fn scale_text(scale: &Scale) -> String {
+    format!("Scale {{ multiplier: {}, shift: {} }}", scale.multiplier, scale.shift)
+}

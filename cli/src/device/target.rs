@@ -1,0 +1,69 @@
+//! The devices that a network can be asked to fit.
+
+use clap::ValueEnum;
+
+/// A kind of processor, with the memory of a part that has it; `--flash` and `--ram` say that of another.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Target {
+    /// Cortex-M0, as in nRF51822 (micro:bit): 256 KB flash, 16 KB RAM, no floating-point unit
+    M0,
+    /// Cortex-M3, as in STM32F103: 128 KB flash, 20 KB RAM, no floating-point unit
+    M3,
+    /// Cortex-M4F, as in STM32F405: 1 MB flash, 192 KB RAM
+    M4,
+    /// Cortex-M7, as in STM32F746: 1 MB flash, 320 KB RAM
+    M7,
+    /// Cortex-M33, as in nRF9160: 1 MB flash, 256 KB RAM
+    M33,
+    /// Cortex-M55, as in the board MPS3 AN547: 512 KB flash, 4 MB RAM
+    M55,
+}
+
+impl Target {
+    /// The name on the command line.
+    pub fn name(self) -> &'static str {
+        match self {
+            Target::M0 => "m0",
+            Target::M3 => "m3",
+            Target::M4 => "m4",
+            Target::M7 => "m7",
+            Target::M33 => "m33",
+            Target::M55 => "m55",
+        }
+    }
+
+    /// What Rust calls it.
+    pub fn triple(self) -> &'static str {
+        match self {
+            Target::M0 => "thumbv6m-none-eabi",
+            Target::M3 => "thumbv7m-none-eabi",
+            Target::M4 | Target::M7 => "thumbv7em-none-eabihf",
+            Target::M33 | Target::M55 => "thumbv8m.main-none-eabihf",
+        }
+    }
+
+    /// Bytes of flash and of RAM of the part.
+    pub fn memory(self) -> [usize; 2] {
+        let [flash, ram] = match self {
+            Target::M0 => [256, 16],
+            Target::M3 => [128, 20],
+            Target::M4 => [1024, 192],
+            Target::M7 => [1024, 320],
+            Target::M33 => [1024, 256],
+            Target::M55 => [512, 4096],
+        };
+        [flash * 1024, ram * 1024]
+    }
+
+    /// Bytes that code may take: of floats, and of bytes. `embedded/run` holds the programs that it exports and links against
+    /// this, the program's start included.
+    pub fn code(self) -> [usize; 2] {
+        match self {
+            Target::M0 | Target::M3 => [9 * 1024, 8 * 1024],
+            _ => [7 * 1024, 7 * 1024],
+        }
+    }
+
+    /// Bytes of stack to leave room for: more than an exported program was seen to take (`embedded/run`).
+    pub const STACK: usize = 1024;
+}

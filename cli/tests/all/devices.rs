@@ -1,0 +1,235 @@
+//! Networks for devices: what `tress fit` says, and what the source that `tress export` writes computes.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+use tress::nn::Random;
+use tress::nn::device::Program;
+use tress::nn::file::write_npy;
+use tress::prelude::*;
+
+/// A folder of its own for one test; gone when dropped.
+struct Place(PathBuf);
+
+impl Place {
+    fn new(test: &str) -> Place {
+        let path = std::env::temp_dir().join(format!("tress-devices-{test}-{}", std::process::id()));
+        let _ = fs::remove_dir_all(&path);
+        fs::create_dir(&path).unwrap();
+        Place(path)
+    }
+
+    fn tress(&self, line: &str) -> Output {
+        Command::new(env!("CARGO_BIN_EXE_tress")).args(line.split(' ')).current_dir(&self.0).output().unwrap()
+    }
+
+    fn fine(&self, line: &str) -> String {
+        let output = self.tress(line);
+        let error = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success(), "{line}: {error}");
+        String::from_utf8(output.stdout).unwrap()
+    }
+
+    fn refused(&self, line: &str) -> String {
+        let output = self.tress(line);
+        assert_eq!(output.status.code(), Some(1), "{line}");
+        String::from_utf8(output.stderr).unwrap()
+    }
+
+    fn read(&self, file: &str) -> String {
+        fs::read_to_string(self.0.join(file)).unwrap()
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        let _ = fs::remove_dir_all(&self.0);
+    }
+}
+
+const SHAPE: [usize; 4] = [1, 2, 10, 10];
+
+/// A network with every call that source is written for, and functions of the C library only if `smooth`.
+fn program(smooth: bool) -> Program {
+    let mut params = Params::<f32>::new(3);
+    let mut scope = params.scope("trunk");
+    let first = Conv2d::builder(2, 4, [3, 3]).same().build(&mut scope.scope("first")).unwrap();
+    let second = Conv2d::builder(4, 4, [2, 2]).stride([2, 2]).groups(2).activation(Map::Relu);
+    let second = second.build(&mut scope.scope("second")).unwrap();
+    let left = Dense::new(&mut params.scope("left"), 36, 3).unwrap();
+    let left = left.activation(if smooth { Map::Tanh } else { Map::Relu });
+    let right = Dense::new(&mut params.scope("right"), 8, 2).unwrap();
+    Program::record(&params, &[("image", &SHAPE)], |bound, xs| {
+        let y = first.apply(bound, &xs[0]).max_pool(Window::new([10, 10], [2, 2]).stride([2, 2])).relu();
+        let y = y.max_pool(Window::new([5, 5], [2, 2]).stride([1, 1]).pad([[1, 1], [1, 1]])); // [1, 4, 6, 6]
+        let z = second.apply(bound, &y);
+        let mean = MeanPool2d::new([2, 2]).apply(bound, &y);
+        let both = (z + mean) * (z - mean.map(Map::LeakyRelu(0.25)));
+        let sums = both.sum(&[2, 3]);
+        let wide = sums.concat(1, &[GlobalMeanPool.apply(bound, &y)]);
+        let scores = right.apply(bound, &wide);
+        let scores = if smooth { scores.map(Map::Sigmoid) } else { scores };
+        Ok(vec![
+            ("left".to_owned(), left.apply(bound, &Flatten.apply(bound, &both))),
+            ("right".to_owned(), scores),
+            ("int".to_owned(), both),
+        ])
+    })
+    .unwrap()
+}
+
+fn sample(seed: u64) -> Vec<f32> {
+    let mut random = Random::new(seed);
+    (0..200).map(|_| random.normal() as f32).collect()
+}
+
+/// Builds and runs a C program around the header; `None`, loudly, where there is no compiler.
+fn compiled(place: &Place, header: &str, main: &str) -> Option<Vec<String>> {
+    let compiler = std::env::var("CC").unwrap_or_else(|_| "cc".to_owned());
+    if Command::new(&compiler).arg("--version").output().is_err() {
+        eprintln!("!!!! SKIPPED: no C compiler `{compiler}`: exported headers are not compiled !!!!");
+        return None;
+    }
+    let text =
+        format!("#include <stdio.h>\n#include \"{header}\"\nint main(void)\n{{\n{main}\n    return 0;\n}}\n");
+    fs::write(place.0.join("main.c"), text).unwrap();
+    let arguments =
+        ["-std=c99", "-O1", "-Wall", "-Wextra", "-Werror", "-pedantic", "main.c", "-o", "main", "-lm"];
+    let built = Command::new(compiler).args(arguments).current_dir(&place.0).output().unwrap();
+    assert!(built.status.success(), "{}", String::from_utf8_lossy(&built.stderr));
+    let ran = Command::new(place.0.join("main")).output().unwrap();
+    assert!(ran.status.success());
+    Some(String::from_utf8(ran.stdout).unwrap().split_whitespace().map(str::to_owned).collect())
+}
+
+/// Text of C that evaluates `input` and prints all outputs with a format.
+fn main_of(number: &str, input: &[String], lengths: [usize; 3], format: &str) -> String {
+    let [a, b, c] = lengths;
+    let mut text = format!(
+        "    static const {number} x[] = {{ {} }};\n    static {number} a[{a}], b[{b}], c[{c}];\n",
+        input.join(", ")
+    );
+    text += "    int i, time;\n    for (time = 0; time < 2; time++)\n        net_infer(x, a, b, c);\n";
+    for (name, length) in [("a", a), ("b", b), ("c", c)] {
+        text += &format!("    for (i = 0; i < {length}; i++)\n        printf(\"{format}\\n\", {name}[i]);\n");
+    }
+    text
+}
+
+const LENGTHS: [usize; 3] = [3, 2, 36];
+
+#[test]
+fn c_of_floats_gives_the_bits_of_the_program() {
+    for smooth in [false, true] {
+        let place = Place::new(&format!("floats-{smooth}"));
+        let program = program(smooth);
+        fs::write(place.0.join("net.safetensors"), program.save()).unwrap();
+        let said = place.fine("export net.safetensors --c net.h");
+        assert!(said.contains(&format!("arena {} bytes", program.plan().unwrap().arena::<f32>())), "{said}");
+        let x = sample(1);
+        let expected: Vec<f32> = program.run(&[&x]).unwrap().concat();
+        let input: Vec<String> = x.iter().map(|x| format!("{x:?}f")).collect();
+        let main = main_of("float", &input, LENGTHS, "%.9g");
+        let Some(found) = compiled(&place, "net.h", &main) else { return };
+        assert_eq!(found.len(), expected.len());
+        for (found, expected) in found.iter().zip(expected) {
+            let found: f32 = found.parse().unwrap();
+            let close = (found - expected).abs() <= 2e-6 * expected.abs().max(1.0);
+            assert!(found.to_bits() == expected.to_bits() || smooth && close, "{found} for {expected}");
+        }
+    }
+}
+
+#[test]
+fn c_of_bytes_gives_the_bytes_of_the_program() {
+    let place = Place::new("bytes");
+    let program = program(true);
+    fs::write(place.0.join("net.safetensors"), program.save()).unwrap();
+    let samples: Vec<Vec<f32>> = (0..20).map(sample).collect();
+    let tensor = Tensor::new([20, 2, 10, 10], &samples.concat()).unwrap();
+    fs::write(place.0.join("samples.npy"), write_npy(&tensor)).unwrap();
+    place.fine("export net.safetensors --c net.h --int8 --calibrate samples.npy");
+    let quantised = program.quantise(samples.iter().map(|sample| [&sample[..]])).unwrap();
+    let x: Vec<i8> = samples[7].iter().map(|&x| quantised.range(0).byte(x)).collect();
+    let expected = quantised.run(&[&x]).unwrap().concat();
+    let input: Vec<String> = x.iter().map(i8::to_string).collect();
+    let Some(found) = compiled(&place, "net.h", &main_of("int8_t", &input, LENGTHS, "%d")) else { return };
+    assert_eq!(found, expected.iter().map(i8::to_string).collect::<Vec<_>>());
+}
+
+#[test]
+fn rust_is_written_as_a_crate() {
+    let place = Place::new("rust");
+    fs::write(place.0.join("net.safetensors"), program(true).save()).unwrap();
+    let tensor = Tensor::new([1, 2, 10, 10], &sample(1)).unwrap();
+    fs::write(place.0.join("samples.npy"), write_npy(&tensor)).unwrap();
+    place.fine("export net.safetensors --rust my-net --library ../tensor");
+    let manifest = place.read("my-net/Cargo.toml");
+    assert!(
+        manifest.contains("name = \"my-net\"") && manifest.contains("path = \"../tensor\""),
+        "{manifest}"
+    );
+    let source = place.read("my-net/src/lib.rs");
+    // `int` is a word of C alone, but one name serves both.
+    for part in [
+        "#![no_std]",
+        "#![forbid(unsafe_code)]",
+        "pub fn infer(",
+        "image: &[f32; 200]",
+        "int_: &mut [f32; 36]",
+    ] {
+        assert!(source.contains(part), "{part} is missing in:\n{source}");
+    }
+    let again = place.refused("export net.safetensors --rust my-net");
+    assert!(again.contains("is there already"), "{again}");
+    place.fine("export net.safetensors --rust my-net --overwrite --int8 --calibrate samples.npy");
+    assert!(place.read("my-net/src/lib.rs").contains("quantised::conv2d("));
+    // That it compiles, and computes the same, `embedded/run` sees on boards.
+}
+
+#[test]
+fn fit_says_what_is_needed_and_refuses_what_is_too_much() {
+    let place = Place::new("fit");
+    let program = program(false);
+    fs::write(place.0.join("net.safetensors"), program.save()).unwrap();
+    let plan = program.plan().unwrap();
+    let said = place.fine("fit net.safetensors --target m4");
+    let row = |name: &str| -> Vec<String> {
+        let line = said.lines().find(|line| line.starts_with(name)).unwrap();
+        line.split_whitespace().map(str::to_owned).collect()
+    };
+    let weights: usize = program.weights().iter().map(|weight| weight.numbers.len()).sum();
+    assert_eq!(row("floats")[1], (4 * weights).to_string(), "{said}");
+    assert_eq!(row("floats")[4], plan.arena::<f32>().to_string(), "{said}");
+    assert_eq!(row("bytes")[4], plan.arena::<i8>().to_string(), "{said}");
+    assert!(said.contains(&format!("{} multiply-adds", plan.multiply_adds())), "{said}");
+    assert_eq!(row("floats")[6], "fits", "{said}");
+    assert!(place.fine("fit net.safetensors --ram 3K").contains("too little RAM"));
+    let refused = place.refused("fit net.safetensors --target m0 --flash 4K");
+    assert!(refused.contains("does not fit m0"), "{refused}");
+    let nothing = place.refused("fit nothing.safetensors");
+    assert!(nothing.contains("nothing.safetensors: cannot be read"), "{nothing}");
+    fs::write(place.0.join("plain.safetensors"), tress::nn::file::save(&Params::<f32>::new(1))).unwrap();
+    let plain = place.refused("fit plain.safetensors");
+    assert!(plain.contains("does not say what they belong to"), "{plain}");
+    fs::write(place.0.join("bad.safetensors"), &program.save()[..300]).unwrap();
+    assert!(place.refused("export bad.safetensors --c x.h").contains("bad.safetensors"));
+    let calibrate = place.refused("export net.safetensors --c x.h --int8");
+    assert!(calibrate.contains("--calibrate FILE.npy"), "{calibrate}");
+    assert!(!Path::new(&place.0).join("x.h").exists(), "nothing is left of what was refused");
+}
+
+#[test]
+fn a_run_can_be_exported_and_says_what_bytes_cost() {
+    let place = Place::new("run");
+    place.fine("train --samples 256 --epochs 1 --quiet --threads 1 --out run");
+    let said = place.fine("fit run --target m4");
+    assert!(said.contains("output left [1, 10]") && said.contains("output right [1, 10]"), "{said}");
+    // conv1 (10 of 24 x 24), conv2 (20 of 8 x 8), the dense layers of trunk and heads.
+    let macs = 10 * 576 * 25 + 20 * 64 * 250 + 320 * 50 + 2 * (50 * 50 + 50 * 10);
+    assert!(said.contains(&format!("{macs} multiply-adds")), "{said}");
+    let exported = place.fine("export run --c net.h --int8 --samples 20");
+    assert!(exported.contains("2000 test pictures") && exported.contains("the same answer"), "{exported}");
+    assert!(place.read("net.h").contains("#define NET_LEFT_LENGTH 10"));
+}

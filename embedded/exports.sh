@@ -1,0 +1,172 @@
+# Networks that `tress export` wrote, on boards: linked with nothing but their kernels, held against this machine to the last
+# bit, and against what `tress fit` said of them. To be sourced after toolchain.sh and machines.sh.
+#
+#   exports_make                 trains two small networks, exports them as floats and as bytes; skips with 125 without a host
+#   exports_run BOARD ...        as run_board of embedded/run, for the exported networks
+
+EXPORTS="${CARGO_TARGET_DIR:-$root/target}/exports"
+
+exports_make() {
+  [ ! -e "$EXPORTS/made" ] || return 0
+  rm -rf "$EXPORTS"
+  mkdir -p "$EXPORTS"
+  # The workspace's own target folder: what its tests have built serves.
+  local host=(env "CARGO_TARGET_DIR=${CARGO_TARGET_DIR%/conformance}") tress
+  (cd "$root" && "${host[@]}" cargo build --quiet --locked -p tress-cli &&
+    "${host[@]}" cargo run --quiet --locked --example sine -- "$EXPORTS/sine.safetensors" >/dev/null)
+  tress="${CARGO_TARGET_DIR%/conformance}/debug/tress"
+  "$tress" train --quiet --samples 2000 --epochs 2 --threads 1 --out "$EXPORTS/lenet" >/dev/null
+  local library="--library $root/tensor"
+  "$tress" export "$EXPORTS/sine.safetensors" --rust "$EXPORTS/sine-f32" $library >/dev/null
+  "$tress" export "$EXPORTS/sine.safetensors" --rust "$EXPORTS/sine-i8" $library --int8 --calibrate "$EXPORTS/sine.npy" >/dev/null
+  "$tress" export "$EXPORTS/lenet" --rust "$EXPORTS/lenet-f32" $library >/dev/null
+  "$tress" export "$EXPORTS/lenet" --rust "$EXPORTS/lenet-i8" $library --int8 >"$EXPORTS/accuracy"
+  for board in m0 m3 m4 m7 m33 m55; do
+    "$tress" fit "$EXPORTS/sine.safetensors" --target $board >"$EXPORTS/fit-sine-$board" || true
+    "$tress" fit "$EXPORTS/lenet" --target $board >"$EXPORTS/fit-lenet-$board" || true
+  done
+  exports_program sine-f32 x y
+  exports_program sine-i8 x y
+  exports_lean sine-f32
+  exports_program lenet-f32 input left right
+  exports_program lenet-i8 input left right
+  touch "$EXPORTS/made"
+}
+
+# The least program around the exported sine: a static arena, one evaluation, an end that says whether it was right.
+exports_lean() {
+  local folder="$EXPORTS/run-sine-lean"
+  cp -r "$EXPORTS/run-$1" "$folder"
+  sed -i "s/^name = .*/name = \"run-sine-lean\"/" "$folder/Cargo.toml"
+  cat >"$folder/src/main.rs" <<'RUST'
+//! Evaluates an exported network once, with nothing around it.
+#![no_std]
+#![no_main]
+
+use core::cell::UnsafeCell;
+use sine_f32 as net;
+use tress_conformance::machine;
+
+machine::program!(run);
+
+struct Alone(UnsafeCell<net::Arena>);
+// SAFETY: there is one thread, and `run` is called once.
+unsafe impl Sync for Alone {}
+static ARENA: Alone = Alone(UnsafeCell::new(net::Arena::new()));
+
+fn run() -> bool {
+    let mut y = [0.0];
+    // SAFETY: nothing else looks at the arena.
+    net::infer(unsafe { &mut *ARENA.0.get() }, core::hint::black_box(&net::EXAMPLE_X), &mut y);
+    y == net::EXAMPLE_Y
+}
+RUST
+}
+
+# A program around an exported network: evaluates the example, compares, counts.
+exports_program() {
+  local name=$1 input=$2 crate="${1//-/_}" folder="$EXPORTS/run-$1" output
+  shift 2
+  mkdir -p "$folder/src"
+  cat >"$folder/Cargo.toml" <<TOML
+[workspace]
+
+[package]
+name = "run-$name"
+version = "0.0.0"
+edition = "2024"
+
+[features]
+std = []
+
+[dependencies]
+tress-conformance = { path = "$root/embedded/conformance" }
+$name = { path = "../$name", package = "$name" }
+
+[profile.release]
+opt-level = "s"
+lto = "fat"
+codegen-units = 1
+panic = "abort"
+TOML
+  # The names of Cargo are those of the folders with dashes, as \`tress export\` gives them.
+  {
+    cat <<'RUST'
+//! Evaluates an exported network on its example, and counts what that takes.
+#![no_std]
+#![no_main]
+
+extern crate alloc;
+
+use alloc::alloc::{Layout, alloc_zeroed};
+use tress_conformance::{machine, print};
+
+machine::program!(run);
+RUST
+    echo "use $crate as net;"
+    cat <<'RUST'
+
+fn run() -> bool {
+    // The arena is all that is asked of the heap: what is counted there is what was planned.
+    let layout = Layout::new::<net::Arena>();
+    // SAFETY: an arena has a size, zeros are numbers, and nothing else has this block.
+    let arena = unsafe { &mut *alloc_zeroed(layout).cast::<net::Arena>() };
+RUST
+    local arguments="arena, core::hint::black_box(&net::EXAMPLE_${input^^})" checks="" first=""
+    for output in "$@"; do
+      echo "    let mut $output = [Default::default(); net::EXAMPLE_${output^^}.len()];"
+      arguments="$arguments, &mut $output"
+      checks="$checks && $output == net::EXAMPLE_${output^^}"
+    done
+    echo "    let before = machine::ticks();"
+    echo "    for _ in 0..TIMES { net::infer($arguments); }"
+    echo "    let ticks = machine::ticks().wrapping_sub(before);"
+    echo "    let fine = ${checks# && };"
+    cat <<'RUST'
+    machine::write(if fine { b"exported same" } else { b"exported DIFFERENT" });
+    print::entry("arena", net::ARENA as u64);
+    print::entry("example", EXAMPLE);
+    print::entry("macs", net::MULTIPLY_ADDS as u64);
+    print::entry("times", u64::from(TIMES));
+    print::entry("ticks", ticks);
+    machine::figures();
+    machine::write(b"\n");
+    fine
+}
+RUST
+    echo "const EXAMPLE: u64 = (size_of_val(&net::EXAMPLE_${input^^})$(printf ' + size_of_val(&net::EXAMPLE_%s)' "${@^^}")) as u64;"
+    echo "const TIMES: u32 = $([[ $name == sine* ]] && echo 100 || echo 2);"
+  } >"$folder/src/main.rs"
+}
+
+# Which networks a board runs: all that its memory takes.
+exports_run() {
+  local name=$1 machine=$2 target=$3 rom=$4 ram=$5 factor=$6 heap=$7 net file out status
+  local nets=(sine-lean sine-f32 sine-i8 lenet-f32 lenet-i8)
+  [ "$name" != m0 ] || nets=(sine-lean sine-f32 sine-i8)
+  bare_ready "$target" || { skip "$name" "no Rust"; return; }
+  exports_make
+  local scripts="$CARGO_TARGET_DIR/board-$name"
+  mkdir -p "$scripts"
+  board_script "$rom" "$ram" >"$scripts/board.ld"
+  for net in "${nets[@]}"; do
+    (cd "$EXPORTS/run-$net" && TRESS_HEAP=$heap bare_cargo "$target" rustc --quiet --release -- \
+      "-Clink-arg=-T$root/embedded/cortex-m.ld" "-Clink-arg=-L$scripts")
+    file="$(product_of "$target" release "run-$net")"
+    status=0
+    out="$(machine_arm "$machine" "$file")" || status=$?
+    [ $status != 125 ] || { skip "$name" "no qemu-system-arm"; return; }
+    if [ $net = sine-lean ]; then
+      note "$name" $net "$(flash "$file")" "$factor" <<<"lean ${out:-right}"
+    else
+      note "$name" "$net" "$(flash "$file")" "$factor" <<<"$out"
+    fi
+    [ $status = 0 ] || { echo "$name $net ended with $out" >&2; return 1; }
+    [ $net != sine-lean ] || continue
+    # What `tress fit` said before anything was built.
+    local row=floats said
+    [[ $net != *-i8 ]] || row=bytes
+    said="$(awk -v row=$row '$1 == row { print $4, $5 }' "$EXPORTS/fit-${net%-*}-$name")"
+    note "$name" "$net-fit" "${said% *}" "$factor" <<<"fit arena ${said#* }"
+  done
+}

@@ -1,0 +1,225 @@
+//! A program: inputs by name, a list of operations that a device has kernels for, outputs by name, and the weights.
+
+use crate::Error;
+use alloc::borrow::ToOwned;
+use alloc::format;
+use alloc::string::String;
+use alloc::vec::Vec;
+use tress_autograd::Op;
+use tress_autograd::op::{Conv, ConvRole, Pick, Product, Role};
+use tress_tensor::Shape;
+
+/// What a network does to one sample: a list of operations, each on values before it and on weights.
+///
+/// Values are numbered: the inputs first, then what each step gives. Shapes keep their first axis, of length 1.
+#[derive(Clone, Debug)]
+pub struct Program {
+    pub(super) inputs: Vec<Port>,
+    pub(super) steps: Vec<Step>,
+    pub(super) outputs: Vec<(String, usize)>,
+    pub(super) weights: Vec<Weight>,
+}
+
+/// A named input.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Port {
+    /// Its name.
+    pub name: String,
+    /// Its shape, the first axis being 1.
+    pub shape: Shape,
+}
+
+/// Numbers that do not change: a parameter, or state.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Weight {
+    /// Its name in the model.
+    pub name: String,
+    /// Its shape.
+    pub shape: Shape,
+    /// Its numbers, row-major.
+    pub numbers: Vec<f32>,
+}
+
+/// One operation.
+#[derive(Clone, Debug)]
+pub struct Step {
+    /// What is done.
+    pub op: Op,
+    /// What it is done to.
+    pub operands: Vec<Operand>,
+    /// The shape of the result.
+    pub shape: Shape,
+}
+
+/// An operand of a step.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Operand {
+    /// The value of this number.
+    Value(usize),
+    /// The weight of this number.
+    Weight(usize),
+}
+
+impl Step {
+    /// The values among the operands.
+    pub fn values(&self) -> impl Iterator<Item = usize> + '_ {
+        self.operands.iter().filter_map(|operand| match operand {
+            Operand::Value(value) => Some(*value),
+            Operand::Weight(_) => None,
+        })
+    }
+
+    /// The weights among the operands.
+    pub fn weights(&self) -> impl Iterator<Item = usize> + '_ {
+        self.operands.iter().filter_map(|operand| match operand {
+            Operand::Weight(weight) => Some(*weight),
+            Operand::Value(_) => None,
+        })
+    }
+}
+
+impl Program {
+    /// An empty program with these inputs.
+    ///
+    /// # Errors
+    /// A name that comes twice, or a shape whose first axis is not 1.
+    pub(super) fn new(inputs: Vec<Port>) -> Result<Self, Error> {
+        for (i, input) in inputs.iter().enumerate() {
+            if input.shape.first() != Some(&1) {
+                let why =
+                    format!("input `{}` has shape {}: a device takes one sample", input.name, input.shape);
+                return Err(Error::Device { why: why + ", so the first axis must be 1" });
+            }
+            if inputs[..i].iter().any(|other| other.name == input.name) {
+                return Err(Error::Device { why: format!("two inputs are called `{}`", input.name) });
+            }
+        }
+        Ok(Self { inputs, steps: Vec::new(), outputs: Vec::new(), weights: Vec::new() })
+    }
+
+    /// Appends an operation; gives the number of its value.
+    ///
+    /// # Errors
+    /// An operation that devices have no kernel for, operands that are not there, or shapes that do not fit.
+    pub(super) fn push(&mut self, op: Op, operands: Vec<Operand>) -> Result<usize, Error> {
+        let mut shapes = Vec::with_capacity(operands.len());
+        for operand in &operands {
+            shapes.push(match *operand {
+                Operand::Value(value) => self.shape(value),
+                Operand::Weight(weight) => self.weights.get(weight).map(|weight| weight.shape),
+            });
+        }
+        let Some(shapes) = shapes.into_iter().collect::<Option<Vec<_>>>() else {
+            let why = format!("step {} (`{}`) names a value that is not there", self.steps.len(), op.name());
+            return Err(Error::Device { why });
+        };
+        let refuse = |why: &str| {
+            Err(Error::Device { why: format!("step {} (`{}`): {why}", self.steps.len(), op.name()) })
+        };
+        let shape = op.infer(&shapes)?;
+        if let Some(why) = unsupported(&op, &operands, &shapes) {
+            return refuse(why);
+        }
+        self.steps.push(Step { op, operands, shape });
+        Ok(self.inputs.len() + self.steps.len() - 1)
+    }
+
+    /// Names a value as an output.
+    ///
+    /// # Errors
+    /// A name that comes twice, or a value that is not there.
+    pub(super) fn output(&mut self, name: &str, value: usize) -> Result<(), Error> {
+        if self.outputs.iter().any(|(other, _)| other == name) {
+            return Err(Error::Device { why: format!("two outputs are called `{name}`") });
+        }
+        if self.shape(value).is_none() {
+            return Err(Error::Device { why: format!("output `{name}` is a value that is not there") });
+        }
+        self.outputs.push((name.to_owned(), value));
+        Ok(())
+    }
+
+    /// The inputs.
+    pub fn inputs(&self) -> &[Port] {
+        &self.inputs
+    }
+
+    /// The operations, in order.
+    pub fn steps(&self) -> &[Step] {
+        &self.steps
+    }
+
+    /// The outputs: names, and the numbers of their values.
+    pub fn outputs(&self) -> &[(String, usize)] {
+        &self.outputs
+    }
+
+    /// The weights that steps look at.
+    pub fn weights(&self) -> &[Weight] {
+        &self.weights
+    }
+
+    /// The shape of a value; `None` if there is none of this number.
+    pub fn shape(&self, value: usize) -> Option<Shape> {
+        match value.checked_sub(self.inputs.len()) {
+            None => Some(self.inputs[value].shape),
+            Some(step) => self.steps.get(step).map(|step| step.shape),
+        }
+    }
+
+    /// The number of numbers in a value; 0 if there is none of this number.
+    pub(super) fn len_of(&self, value: usize) -> usize {
+        self.shape(value).map_or(0, |shape| shape.len())
+    }
+
+    /// How many steps and outputs look at each value.
+    pub(super) fn uses(&self) -> Vec<usize> {
+        let mut uses = alloc::vec![0; self.inputs.len() + self.steps.len()];
+        self.steps.iter().flat_map(Step::values).for_each(|value| uses[value] += 1);
+        self.outputs.iter().for_each(|&(_, value)| uses[value] += 1);
+        uses
+    }
+}
+
+/// Why devices have no kernel for an operation whose shapes fit; `None` if they have one.
+fn unsupported(op: &Op, operands: &[Operand], shapes: &[Shape]) -> Option<&'static str> {
+    let only_first = || match operands {
+        [Operand::Value(_), weights @ ..] => weights.iter().all(|x| matches!(x, Operand::Weight(_))),
+        _ => false,
+    };
+    let values = || operands.iter().all(|x| matches!(x, Operand::Value(_)));
+    let of_values =
+        "a device does this to values, not to weights; compute what depends on weights alone beforehand";
+    match op {
+        Op::Product(Product { transposed: [false, false], .. })
+            if shapes[0].rank() == 2 && shapes[1].rank() == 2 =>
+        {
+            (!only_first()).then_some("a device multiplies a value by weights, and adds a bias that is one")
+        }
+        Op::Product(_) => Some("a device multiplies a matrix `[m, k]` by weights `[k, n]` as they lie"),
+        Op::Conv(Conv { role: ConvRole::Output, .. }) if shapes[0][0] != 1 => {
+            Some("a device convolves one image")
+        }
+        Op::Conv(Conv { role: ConvRole::Output, .. }) => {
+            (!only_first()).then_some("a device convolves a value with weights, and adds a bias that is one")
+        }
+        Op::MaxPool(_, Pick::Output)
+        | Op::MeanPool(_, Role::Output)
+        | Op::Map(_)
+        | Op::Reshape(_)
+        | Op::Stop => (!values()).then_some(of_values),
+        Op::Softmax | Op::Zip(_) => (!values()).then_some(of_values),
+        Op::Sum(axes) => {
+            let last = shapes[0].rank() - axes.iter().count();
+            let whole = axes.iter().all(|axis| axis >= last);
+            (!(values() && whole)).then_some("a device sums over the last axes of a value")
+        }
+        Op::Concat(axis) => {
+            let flat = shapes[0][..*axis].iter().all(|&length| length == 1);
+            (!(values() && flat))
+                .then_some("a device puts values end to end along their first axis that is not 1")
+        }
+        Op::LogSoftmax => Some("devices have no kernel for it; give the scores, or their softmax"),
+        _ => Some("devices have no kernel for it"),
+    }
+}

@@ -1,0 +1,102 @@
+//! Recording: a model run on symbols, and what it did taken off the tape.
+
+use super::program::{Operand, Port, Program, Weight};
+use crate::{Bound, Error, Params};
+use alloc::borrow::ToOwned;
+use alloc::format;
+use alloc::string::String;
+use alloc::vec::Vec;
+use tress_autograd::{Outline, Symbol, Tape};
+use tress_tensor::Shape;
+
+impl Program {
+    /// Records what `model` does to inputs of these names and shapes, whose first axis is 1; it gives its outputs by name.
+    /// Nothing is computed.
+    ///
+    /// # Errors
+    /// The first mistake of the model with its place; an operation that devices have no kernel for, with its place; numbers
+    /// that the model puts in as constants, or an output that is none of its values.
+    pub fn record<F>(params: &Params<f32>, inputs: &[(&str, &[usize])], model: F) -> Result<Self, Error>
+    where
+        F: for<'t> FnOnce(&Bound<Symbol<'t>>, &[Symbol<'t>]) -> Result<Vec<(String, Symbol<'t>)>, Error>,
+    {
+        let mut ports = Vec::with_capacity(inputs.len());
+        for &(name, shape) in inputs {
+            ports.push(Port { name: name.to_owned(), shape: Shape::new(shape)? });
+        }
+        let mut program = Program::new(ports)?;
+        let tape = Tape::<Outline>::new();
+        let bound = params.bind(|_, numbers| tape.leaf(Outline::new(*numbers.shape())));
+        let symbols: Vec<_> = program.inputs.iter().map(|port| tape.leaf(Outline::new(port.shape))).collect();
+        let outputs = model(&bound, &symbols)?;
+        if let Some(mistake) = tape.mistake() {
+            return Err(mistake.into());
+        }
+        let mut named = Vec::with_capacity(outputs.len());
+        for (name, symbol) in &outputs {
+            match symbol.index().filter(|_| core::ptr::eq(symbol.tape(), &tape)) {
+                Some(index) => named.push((name.as_str(), index)),
+                None => {
+                    return Err(Error::Device {
+                        why: format!("output `{name}` was not computed from the inputs"),
+                    });
+                }
+            }
+        }
+        program.take(params, &tape, &named)?;
+        Ok(program.fused())
+    }
+
+    /// Takes what the outputs need off the tape.
+    fn take(
+        &mut self,
+        params: &Params<f32>,
+        tape: &Tape<Outline>,
+        outputs: &[(&str, usize)],
+    ) -> Result<(), Error> {
+        let entries: Vec<_> = tape.entries().collect();
+        let mut needed = alloc::vec![false; entries.len()];
+        outputs.iter().for_each(|&(_, index)| needed[index] = true);
+        for entry in entries.iter().rev().filter(|entry| !entry.operands.is_empty()) {
+            if needed[entry.index] {
+                entry.operands.iter().for_each(|&x| needed[x] = true);
+            }
+        }
+        let parameters: Vec<_> = params.entries().collect();
+        let mut found: Vec<Option<Operand>> = alloc::vec![None; entries.len()];
+        for entry in &entries {
+            let index = entry.index;
+            if let Some(input) =
+                index.checked_sub(parameters.len()).filter(|&input| input < self.inputs.len())
+            {
+                found[index] = Some(Operand::Value(input));
+            } else if !needed[index] {
+                continue;
+            } else if let Some(parameter) = parameters.get(index) {
+                let numbers = params.tensor(parameter.name())?.to_vec();
+                let (name, shape) = (parameter.name().to_owned(), *parameter.shape());
+                self.weights.push(Weight { name, shape, numbers });
+                found[index] = Some(Operand::Weight(self.weights.len() - 1));
+            } else if let Some(op) = &entry.op {
+                let operands = entry.operands.iter().filter_map(|&x| found[x]).collect();
+                let placed = |error: Error| Error::Device {
+                    why: format!("{error} (recorded at {}:{})", entry.place.file(), entry.place.line()),
+                };
+                found[index] = Some(Operand::Value(self.push(op.clone(), operands).map_err(placed)?));
+            } else {
+                let why = "the model puts in numbers that are neither inputs nor parameters";
+                let place = format!("{}:{}", entry.place.file(), entry.place.line());
+                return Err(Error::Device {
+                    why: format!("{why} (recorded at {place}); declare them as state"),
+                });
+            }
+        }
+        for &(name, index) in outputs {
+            match found[index] {
+                Some(Operand::Value(value)) => self.output(name, value)?,
+                _ => return Err(Error::Device { why: format!("output `{name}` is a parameter") }),
+            }
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,238 @@
+//! Programs for devices: what was recorded computes what the model computes, in the arena that its plan says, as floats, as
+//! bytes, and after a way through a file.
+
+use tress_autograd::{Arrange, Eager, Fused, Pointwise, Reduce, Value};
+use tress_nn::device::{Place, Program};
+use tress_nn::{
+    Bound, Conv2d, Dense, Error, Flatten, GlobalMeanPool, Layer, MaxPool2d, MeanPool2d, Params, Random,
+    Sequential,
+};
+use tress_tensor::pointwise::Map;
+use tress_tensor::{Tensor, Window};
+
+/// Two heads on a trunk that has every operation that devices have: groups, padding, branches, tables.
+struct Model {
+    first: Conv2d,
+    second: Conv2d,
+    left: Sequential,
+    right: Dense,
+}
+
+impl Model {
+    fn new(params: &mut Params) -> Result<Self, Error> {
+        let mut scope = params.scope("trunk");
+        Ok(Self {
+            first: Conv2d::builder(2, 6, [3, 3]).same().build(&mut scope.scope("first"))?,
+            second: Conv2d::builder(6, 6, [2, 2])
+                .stride([2, 2])
+                .groups(2)
+                .activation(Map::Relu)
+                .build(&mut scope.scope("second"))?,
+            left: Sequential::new()
+                .then(Flatten)
+                .then(Dense::new(&mut params.scope("left.a"), 54, 9)?.activation(Map::Tanh))
+                .then(Dense::new(&mut params.scope("left.b"), 9, 4)?),
+            right: Dense::new(&mut params.scope("right"), 12, 3)?.activation(Map::Sigmoid),
+        })
+    }
+
+    fn apply<V: Value>(&self, bound: &Bound<V>, x: &V) -> Vec<(String, V)> {
+        let y = self.first.apply(bound, x);
+        let y = Map::Relu.apply(bound, &MaxPool2d::new([2, 2]).apply(bound, &y)); // [1, 6, 6, 6]
+        let z = self.second.apply(bound, &y); // [1, 6, 3, 3]
+        let mean = MeanPool2d::new([2, 2]).apply(bound, &y); // [1, 6, 3, 3]
+        let both = (z.clone() + mean.clone()) * (z - mean.map(Map::LeakyRelu(0.25)));
+        let pooled = GlobalMeanPool.apply(bound, &both);
+        let wide = pooled.concat(1, &[both.max_pool(Window::new([3, 3], [3, 3])).flatten(1)]);
+        vec![
+            ("left".into(), self.left.apply(bound, &both)),
+            ("right".into(), self.right.apply(bound, &wide)),
+            ("features".into(), both),
+        ]
+    }
+}
+
+const SHAPE: [usize; 4] = [1, 2, 12, 12];
+
+fn model() -> (Params, Model, Program) {
+    let mut params = Params::new(5);
+    let model = Model::new(&mut params).unwrap();
+    let program = Program::record(&params, &[("image", &SHAPE)], |bound, xs| Ok(model.apply(bound, &xs[0])));
+    (params, model, program.unwrap())
+}
+
+fn samples(count: usize) -> Vec<Vec<f32>> {
+    let mut random = Random::new(9);
+    (0..count).map(|_| (0..288).map(|_| random.normal() as f32).collect()).collect()
+}
+
+fn expected(params: &Params, model: &Model, sample: &[f32]) -> Vec<Vec<f32>> {
+    let x = Eager::new(Tensor::new(SHAPE, sample).unwrap());
+    model.apply(&params.eager(), &x).iter().map(|(_, y)| y.tensor().unwrap().to_vec()).collect()
+}
+
+fn furthest(a: &[Vec<f32>], b: &[Vec<f32>]) -> f32 {
+    assert_eq!(a.iter().map(Vec::len).collect::<Vec<_>>(), b.iter().map(Vec::len).collect::<Vec<_>>());
+    let pairs = a.iter().flatten().zip(b.iter().flatten());
+    pairs.fold(0.0, |furthest, (a, b)| if (a - b).abs() <= furthest { furthest } else { (a - b).abs() })
+}
+
+#[test]
+fn a_program_computes_what_the_model_computes() {
+    let (params, model, program) = model();
+    for sample in samples(4) {
+        let found = program.run(&[&sample]).unwrap();
+        assert!(furthest(&found, &expected(&params, &model, &sample)) < 1e-5);
+    }
+    assert!(program.run(&[]).unwrap_err().to_string().contains("0 inputs are given, 1 are wanted"));
+    let short = program.run(&[&[0.0; 7]]).unwrap_err().to_string();
+    assert!(short.contains("input `image` has 7 numbers, but its shape is [1, 2, 12, 12]"), "{short}");
+}
+
+#[test]
+fn a_plan_gives_room_to_what_is_alive_and_to_nothing_else() {
+    let (.., program) = model();
+    let plan = program.plan().unwrap();
+    let first = program.inputs().len();
+    // Every value of the arena as long as anybody looks at it: no two overlap then.
+    let calls = plan.calls();
+    let mut lives: Vec<(std::ops::Range<usize>, usize, usize)> = Vec::new();
+    for (at, placed) in calls.iter().enumerate() {
+        let Place::Arena(range) = &placed.to.1 else { continue };
+        assert!(range.end <= plan.values() && range.len() == program.shape(placed.to.0).unwrap().len());
+        let mut last = at;
+        for (later, call) in calls.iter().enumerate().skip(at + 1) {
+            if call.from.iter().any(|(_, place)| *place == placed.to.1) {
+                last = later;
+            }
+            if call.to.1 == placed.to.1 {
+                break;
+            }
+        }
+        lives.push((range.clone(), at, last));
+    }
+    for (i, (a, a_from, a_to)) in lives.iter().enumerate() {
+        for (b, b_from, b_to) in &lives[..i] {
+            let together = a_from <= b_to && b_from <= a_to;
+            assert!(!together || a == b || a.end <= b.start || b.end <= a.start, "{a:?} and {b:?}");
+        }
+    }
+    assert!(first + program.steps().len() > lives.len());
+    // The layer of most numbers, its operand being the input: 6 x 12 x 12, with the 6 x 6 x 6 that are pooled from it.
+    assert_eq!(plan.values(), 864 + 216);
+    assert_eq!((plan.column(), plan.arena::<f32>(), plan.arena::<i8>()), (18, 4 * 1098, 1104));
+    let macs = 6 * 144 * 18 + 6 * 9 * 12 + 54 * 9 + 9 * 4 + 12 * 3;
+    assert_eq!(plan.multiply_adds(), macs);
+    assert!(
+        calls.iter().all(|placed| !matches!(placed.call, tress_nn::device::Call::Map(Map::Relu, _))),
+        "fused"
+    );
+}
+
+#[test]
+fn bytes_are_near_the_numbers_that_they_stand_for() {
+    let (params, model, program) = model();
+    let samples = samples(40);
+    let quantised = program.quantise(samples.iter().map(|sample| [&sample[..]])).unwrap();
+    let (mut error, mut size) = (0.0f64, 0.0f64);
+    for sample in &samples {
+        let (found, truth) = (quantised.run_numbers(&[sample]).unwrap(), expected(&params, &model, sample));
+        for (a, b) in found.iter().flatten().zip(truth.iter().flatten()) {
+            error += f64::from((a - b) * (a - b));
+            size += f64::from(b * b);
+        }
+    }
+    let noise = (error / size).sqrt();
+    assert!(noise < 0.05, "the error is {noise} of the signal");
+    assert!(noise > 1e-5, "bytes cannot be exact: {noise}");
+}
+
+#[test]
+fn a_program_comes_back_from_a_file() {
+    let (params, _, program) = model();
+    let sample = &samples(1)[0];
+    let expected = program.run(&[sample]).unwrap();
+    for file in [program.save(), program.save_beside(&params)] {
+        let back = Program::read(&file).unwrap();
+        assert_eq!(back.run(&[sample]).unwrap(), expected);
+        assert_eq!(back.json(), program.json());
+        assert_eq!(back.plan().unwrap(), program.plan().unwrap());
+    }
+    let plain = tress_nn::file::save(&params);
+    assert!(Program::read(&plain).unwrap_err().to_string().contains("does not say what they belong to"));
+}
+
+#[test]
+fn damaged_programs_are_errors() {
+    let (params, _, program) = model();
+    let good = program.json();
+    let read = |text: &str| {
+        Program::read(&tress_nn::file::save_with(&params, &[("tress.program", text)]))
+            .map(|program| program.plan())
+    };
+    assert!(read(&good).is_ok());
+    for (from, to) in [
+        ("tress-program", "another"),
+        ("\"version\":1", "\"version\":2"),
+        ("[1,2,12,12]", "[2,2,12,12]"),
+        ("[1,2,12,12]", "[1,2,12]"),
+        ("[1,2,12,12]", "[1,2,99999999999,99999999999]"),
+        ("\"conv2d\"", "\"conv3d\""),
+        ("\"of\":[1]", "\"of\":[77]"),
+        ("\"of\":[1]", "\"of\":[]"),
+        ("trunk.first.weight", "trunk.first.wait"),
+        ("\"settings\":[12,12,3,3", "\"settings\":[12,12,0,3"),
+        ("\"settings\":[12,12,3,3", "\"settings\":[12,12,3"),
+        ("leaky_relu 0.25", "leaky_relu"),
+        ("leaky_relu 0.25", "leaky_relu x"),
+        ("\"map\":\"tanh\"", "\"map\":\"tanh 1.0\""),
+        ("\"value\":", "\"value\":9"),
+        ("\"name\":\"left\"", "\"name\":\"right\""),
+        ("\"outputs\"", "\"inputs\""),
+        ("]}", "]"),
+    ] {
+        let bad = good.replacen(from, to, 1);
+        assert!(bad != good, "{from} is not in {good}");
+        assert!(read(&bad).is_err(), "{from} -> {to}");
+    }
+    // Cut anywhere, and with any byte changed to another character: an error or a program, never a panic.
+    for at in 0..good.len() {
+        assert!(read(&good[..at]).is_err());
+        for to in ["9", "\"", "{", "-"] {
+            let _ = read(&format!("{}{to}{}", &good[..at], &good[at + 1..]));
+        }
+    }
+}
+
+#[test]
+fn what_devices_cannot_do_is_said_with_its_place() {
+    let mut params = Params::<f32>::new(1);
+    let dense = Dense::new(&mut params.root(), 4, 4).unwrap();
+    let record = |shape: &[usize],
+                  model: &dyn for<'t> Fn(
+        tress_autograd::Symbol<'t>,
+        &Bound<tress_autograd::Symbol<'t>>,
+    ) -> tress_autograd::Symbol<'t>| {
+        Program::record(&params, &[("x", shape)], |bound, xs| Ok(vec![("y".into(), model(xs[0], bound))]))
+            .map(|_| ())
+            .unwrap_err()
+            .to_string()
+    };
+    let sorted = record(&[1, 4], &|x, _| x.log_softmax());
+    assert!(
+        sorted.contains("`log_softmax`")
+            && sorted.contains("device.rs:")
+            && sorted.contains("give the scores"),
+        "{sorted}"
+    );
+    let two = record(&[2, 4], &|x, bound| dense.apply(bound, &x));
+    assert!(two.contains("input `x` has shape [2, 4]: a device takes one sample"), "{two}");
+    let wrong = record(&[1, 5], &|x, bound| dense.apply(bound, &x));
+    assert!(wrong.contains("[1, 5] x [4, 4]"), "{wrong}");
+    let itself = record(&[1, 4], &|x, _| x.matmul(x.reshape([4, 1])));
+    assert!(itself.contains("multiplies a value by weights"), "{itself}");
+    let constant = record(&[1, 4], &|x, _| x * x.constant(2.0));
+    assert!(constant.contains("neither inputs nor parameters"), "{constant}");
+    let middle = record(&[1, 4, 4], &|x, _| x.sum(&[1]));
+    assert!(middle.contains("over the last axes"), "{middle}");
+}
