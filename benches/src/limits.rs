@@ -33,7 +33,7 @@ pub struct Memory {
     pub name: &'static str,
     /// Bytes that fit.
     pub bytes: f64,
-    /// Copying: bytes a second, those read and those written added up.
+    /// The most bytes a second that go either way: of a copy, those read and those written added up, or of reading alone.
     pub speed: f64,
 }
 
@@ -44,7 +44,8 @@ impl Limits {
         let place = |name, fits: f64, footprint: f64| {
             // What all cores share is divided among them.
             let share = if fits <= sizes[1] { footprint } else { footprint / threads as f64 };
-            Memory { name, bytes: fits, speed: copy(share as usize, threads) }
+            let share = share as usize;
+            Memory { name, bytes: fits, speed: copy(share, threads).max(read(share, threads)) }
         };
         let memory = vec![
             place("L1", sizes[0], 0.5 * sizes[0]),
@@ -114,6 +115,33 @@ fn copy(footprint: usize, threads: usize) -> f64 {
         }
     });
     threads as f64 * (count * 8) as f64 / seconds
+}
+
+/// Adds all numbers up, in as many chains as hide the time of an addition; the compiler makes vectors of it.
+struct Read<'a>(&'a [f32]);
+
+impl Kernel<f32> for Read<'_> {
+    type Output = f32;
+    #[inline(always)]
+    fn run<I: Lanes<f32>>(self, _: I) -> f32 {
+        let mut sums = [0.0f32; 128];
+        for part in self.0.chunks_exact(128) {
+            for (sum, x) in sums.iter_mut().zip(part) {
+                *sum += x;
+            }
+        }
+        sums.into_iter().sum()
+    }
+}
+
+/// Bytes a second that are read, if each thread's buffer has so many.
+fn read(footprint: usize, threads: usize) -> f64 {
+    let count = (footprint / 4).max(1024);
+    let seconds = together(threads, |_| {
+        let from = vec![1.0f32; count];
+        move || _ = black_box(f32::dispatch(Read(black_box(&from))))
+    });
+    threads as f64 * (count * 4) as f64 / seconds
 }
 
 /// Bytes a second of zeros into memory that the system has never handed out before.

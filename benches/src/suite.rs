@@ -22,7 +22,7 @@ pub fn suite() -> Vec<Workload> {
 }
 
 fn products(all: &mut Vec<Workload>) {
-    for (kind, [m, k, n]) in [
+    let sizes: [(&str, [usize; 3]); 10] = [
         ("nn", [32, 32, 32]),
         ("nn", [64, 64, 64]),
         ("nn", [256, 256, 256]),
@@ -33,7 +33,8 @@ fn products(all: &mut Vec<Workload>) {
         ("nn", [256, 512, 10]),
         ("tn", [512, 256, 10]),
         ("nt", [256, 500, 2880]),
-    ] {
+    ];
+    for (kind, [m, k, n]) in sizes {
         let (flops, bytes) = (2 * m * k * n, 4 * (m * k + k * n + m * n));
         let settings = json!({ "tr": kind, "m": m, "k": k, "n": n });
         let work = [Some(flops as f64), Some(bytes as f64), None];

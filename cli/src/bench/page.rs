@@ -53,8 +53,8 @@ pub(super) fn page(limits: &Limits, figures: &[Figure], when: SystemTime) -> Str
     }
     html.push_str(
         "<footer><p>Times are the shortest of many samples. The limit of a workload is the longer of two times: its \
-         operations at the machine's rate of multiply-adds, and its bytes at the speed of a copy in the memory that they \
-         fit into.</p></footer>\n</main>\n</body>\n</html>\n",
+         operations at the machine's rate of multiply-adds, and its bytes at the most that a copy or a plain read \
+         moves in the memory that they fit into.</p></footer>\n</main>\n</body>\n</html>\n",
     );
     html
 }
@@ -66,7 +66,7 @@ fn tiles(html: &mut String, limits: &Limits) {
     };
     tile("multiply-adds of f32", format!("{:.0} Gflop/s", limits.peak * 1e-9));
     for place in &limits.memory {
-        tile(&format!("copies in {}", place.name), format!("{:.0} GB/s", place.speed * 1e-9));
+        tile(&format!("to and from {}", place.name), format!("{:.0} GB/s", place.speed * 1e-9));
     }
     tile("fresh pages", format!("{:.1} GB/s", limits.fresh * 1e-9));
     if let Some(wake) = limits.wake {

@@ -14,32 +14,41 @@ const RIGHT: f64 = WIDTH - 24.0;
 const TOP: f64 = 18.0;
 const BOTTOM: f64 = HEIGHT - 52.0;
 
-/// A logarithmic axis between two powers of ten.
+/// A logarithmic axis whose ends are 1, 2 or 5 times a power of ten.
 struct Decades {
-    low: i32,
-    high: i32,
+    ticks: Vec<f64>,
 }
 
 impl Decades {
+    /// Around all values that have a logarithm; with at most two decades every tick is kept, else the powers of ten.
     fn around(values: impl Iterator<Item = f64>) -> Decades {
-        let exponents = values.filter(|value| *value > 0.0 && value.is_finite()).map(f64::log10);
-        let (low, high) =
-            exponents.fold((f64::INFINITY, f64::NEG_INFINITY), |(l, h), x| (l.min(x), h.max(x)));
-        match low <= high {
-            true => {
-                Decades { low: low.floor() as i32, high: (high.ceil() as i32).max(low.floor() as i32 + 1) }
-            }
-            false => Decades { low: 0, high: 1 },
+        let values = values.filter(|value| *value > 0.0 && value.is_finite());
+        let (low, high) = values.fold((f64::INFINITY, 0.0), |(l, h): (f64, f64), x| (l.min(x), h.max(x)));
+        let (low, high) = if low <= high { (low, high.max(1.01 * low)) } else { (1.0, 10.0) };
+        let decades = low.log10().floor() as i32..=high.log10().ceil() as i32;
+        let all: Vec<f64> =
+            decades.flat_map(|power| [1.0, 2.0, 5.0].map(|m| m * 10f64.powi(power))).collect();
+        let first = all.iter().rposition(|&tick| tick <= low * (1.0 + 1e-9)).unwrap_or(0);
+        let last = all.iter().position(|&tick| tick >= high * (1.0 - 1e-9)).unwrap_or(all.len() - 1);
+        let mut ticks = all[first..=last].to_vec();
+        if ticks.len() > 7 {
+            let ends = (ticks[0], ticks[ticks.len() - 1]);
+            ticks.retain(|&tick| tick == ends.0 || tick == ends.1 || tick.log10().fract().abs() < 1e-9);
         }
+        Decades { ticks }
+    }
+
+    fn low(&self) -> f64 {
+        self.ticks[0]
+    }
+
+    fn high(&self) -> f64 {
+        self.ticks[self.ticks.len() - 1]
     }
 
     /// 0 at the lower end, 1 at the upper.
     fn place(&self, value: f64) -> f64 {
-        (value.log10() - f64::from(self.low)) / f64::from(self.high - self.low)
-    }
-
-    fn ticks(&self) -> impl Iterator<Item = f64> {
-        (self.low..=self.high).map(|power| 10f64.powi(power))
+        (value / self.low()).ln() / (self.high() / self.low()).ln()
     }
 }
 
@@ -59,8 +68,8 @@ pub(super) fn draw(limits: &Limits, figures: &[Figure]) -> String {
     let slowest = limits.memory.iter().map(|place| place.speed).fold(f64::INFINITY, f64::min);
     let across =
         Decades::around(points.iter().map(|point| point.2).chain([0.1, 2.0 * limits.peak / slowest]));
-    let least = points.iter().map(|point| point.3).fold(limits.peak / 100.0, f64::min);
-    let up = Decades::around([least * 1e-9, limits.peak * 1e-9].into_iter());
+    let least = points.iter().map(|point| point.3).fold(limits.peak / 10.0, f64::min);
+    let up = Decades::around([least * 1e-9, 1.2e-9 * limits.peak].into_iter());
     let x = |value: f64| LEFT + across.place(value) * (RIGHT - LEFT);
     let y = |flops: f64| BOTTOM - up.place(flops * 1e-9) * (BOTTOM - TOP);
 
@@ -69,7 +78,7 @@ pub(super) fn draw(limits: &Limits, figures: &[Figure]) -> String {
         "<svg class=\"roofline\" viewBox=\"0 0 {WIDTH} {HEIGHT}\" role=\"img\" aria-label=\"Roofline: operations a second over \
          operations a byte\">\n"
     );
-    for tick in up.ticks() {
+    for &tick in &up.ticks {
         let height = y(tick * 1e9);
         let _ = writeln!(
             svg,
@@ -79,7 +88,7 @@ pub(super) fn draw(limits: &Limits, figures: &[Figure]) -> String {
             height + 4.0
         );
     }
-    for tick in across.ticks() {
+    for &tick in &across.ticks {
         let along = x(tick);
         let _ = writeln!(
             svg,
@@ -127,10 +136,9 @@ fn roofs(
     x: impl Fn(f64) -> f64,
     y: impl Fn(f64) -> f64,
 ) {
-    let (least, most) = (10f64.powi(across.low), 10f64.powi(across.high));
-    let floor = 10f64.powi(up.low) * 1e9;
+    let (least, most, floor) = (across.low(), across.high(), up.low() * 1e9);
     let mut ridge = most;
-    for place in &limits.memory {
+    for (k, place) in limits.memory.iter().enumerate() {
         let end = (limits.peak / place.speed).min(most);
         let begin = least.max(floor / place.speed);
         ridge = ridge.min(end);
@@ -143,8 +151,9 @@ fn roofs(
             svg,
             "<line class=\"roof\" x1=\"{x1:.1}\" y1=\"{y1:.1}\" x2=\"{x2:.1}\" y2=\"{y2:.1}\"/>\
              <text class=\"roof\" transform=\"translate({:.1} {:.1}) rotate({angle:.1})\">{} {:.0} GB/s</text>",
-            x1 + 0.04 * (x2 - x1) + 4.0,
-            y1 + 0.04 * (y2 - y1) - 5.0,
+            // Slopes may lie close together: each name stands a little further up than the one before.
+            x1 + (0.05 + 0.2 * k as f64) * (x2 - x1) - 4.0,
+            y1 + (0.05 + 0.2 * k as f64) * (y2 - y1) - 4.0,
             place.name,
             place.speed * 1e-9
         );
@@ -171,10 +180,12 @@ mod tests {
     #[test]
     fn axes_enclose_what_they_show_and_ignore_what_has_no_logarithm() {
         let axis = Decades::around([0.3, 40.0, 0.0, f64::INFINITY, f64::NAN].into_iter());
-        assert_eq!((axis.low, axis.high), (-1, 2));
-        assert!((axis.place(1.0) - 1.0 / 3.0).abs() < 1e-12);
+        assert_eq!((axis.low(), axis.high()), (0.2, 50.0));
+        assert!((axis.place(0.2)).abs() < 1e-12 && (axis.place(50.0) - 1.0).abs() < 1e-12);
+        assert!(axis.place(1.0) > 0.0 && axis.place(1.0) < 0.5);
+        assert_eq!(Decades::around([2.0].into_iter()).ticks, [2.0, 5.0]);
         let nothing = Decades::around(std::iter::empty());
-        assert!(nothing.low < nothing.high);
+        assert!(nothing.low() < nothing.high());
     }
 
     #[test]

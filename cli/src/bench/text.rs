@@ -30,7 +30,7 @@ pub(super) fn limits(limits: &Limits) -> String {
     let memory: Vec<String> =
         limits.memory.iter().map(|place| format!("{} {:.0}", place.name, place.speed * 1e-9)).collect();
     let mut text = format!(
-        "{} on {threads}: multiply-adds of f32 {:.1} Gflop/s; copies, GB/s read and written: {}; fresh pages {:.1} GB/s",
+        "{} on {threads}: multiply-adds of f32 {:.1} Gflop/s; copied or read, GB/s: {}; fresh pages {:.1} GB/s",
         limits.level.name(),
         limits.peak * 1e-9,
         memory.join(", "),
