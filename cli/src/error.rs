@@ -81,3 +81,9 @@ impl fmt::Display for Error {
 }
 
 impl std::error::Error for Error {}
+
+impl From<tress_readers::Error> for Error {
+    fn from(error: tress_readers::Error) -> Error {
+        Error::data(error.file(), error.trouble())
+    }
+}

@@ -5,8 +5,8 @@
 //! cargo run --release --manifest-path fuzz/Cargo.toml -- FORMAT SECONDS [SEED]
 //! ```
 //!
-//! with `safetensors`, `npy`, `npz`, `checkpoint` or `all` for FORMAT. It needs no nightly compiler and no other crate. What
-//! fails is written to `fuzz/found-FORMAT`, and `cargo run .. -- FORMAT PATH` reads one such file.
+//! with `safetensors`, `npy`, `npz`, `checkpoint`, `idx`, `csv`, `picture` or `all` for FORMAT. It needs no nightly
+//! compiler. What fails is written to `found-FORMAT`, and `cargo run .. -- FORMAT PATH` reads one such file.
 
 mod allocation;
 mod mutate;
@@ -17,6 +17,7 @@ use std::process::ExitCode;
 use std::time::{Duration, Instant};
 use tress_nn::file::{Archive, Checkpoint, Loader, Npz, read_npy};
 use tress_nn::{Params, Random};
+use tress_readers::{Channels, Column, Folder, Missing, Schema, Table, idx, npz, picture};
 
 /// A format: its name, files to begin with, what reads one, and how many bytes reading may ask for at one time: so many
 /// times the file, and so many more.
@@ -27,19 +28,27 @@ struct Format {
     factor: usize,
 }
 
-/// What is always allowed: messages, short lists, the model that is filled.
-const ALLOWED: usize = 64 << 10;
+/// What is always allowed: messages, short lists, the model that is filled, the windows and tables of a decoder.
+const ALLOWED: usize = 512 << 10;
 
 /// The longest that reading one damaged file may take.
 const SLOWEST: Duration = Duration::from_secs(1);
 
+/// What one byte can inflate to (RFC 1951).
+const INFLATION: usize = 1032;
+
 /// A safetensors file of n bytes has at most n / 30 descriptions of about 100 bytes each; npy holds its numbers as `f64`,
-/// eight times its bytes, and then again in order; deflate has 1032 bytes for one (RFC 1951).
-const FORMATS: [Format; 4] = [
+/// eight times its bytes, and then again in order. A table holds its text twice, and for each field, of which each byte
+/// may be one, where it ends and what it means. A picture may have a pixel in each bit, of which a few copies are made.
+/// What is gzip may be all that as often as it inflates to.
+const FORMATS: [Format; 7] = [
     Format { name: "safetensors", seeds: seeds::safetensors, read: read_safetensors, factor: 32 },
     Format { name: "npy", seeds: seeds::npy, read: read_any_npy, factor: 24 },
-    Format { name: "npz", seeds: seeds::npz, read: read_npz, factor: 1032 * 24 },
+    Format { name: "npz", seeds: seeds::npz, read: read_npz, factor: INFLATION * 24 },
     Format { name: "checkpoint", seeds: seeds::checkpoint, read: read_checkpoint, factor: 48 },
+    Format { name: "idx", seeds: seeds::idx, read: read_idx, factor: 32 },
+    Format { name: "csv", seeds: seeds::csv, read: read_csv, factor: 128 },
+    Format { name: "picture", seeds: seeds::picture, read: read_picture, factor: INFLATION * 128 },
 ];
 
 fn read_safetensors(bytes: &[u8]) {
@@ -54,11 +63,12 @@ fn read_any_npy(bytes: &[u8]) {
 }
 
 fn read_npz(bytes: &[u8]) {
-    if let Ok(npz) = Npz::read(bytes) {
-        npz.names().for_each(|name| drop(npz.tensor::<f64>(name)));
-    }
+    let _ = Npz::read(bytes);
     let mut params: Params<f32> = seeds::model();
-    let _ = Loader::new().lenient().npz(&mut params, bytes);
+    if let Ok(npz) = npz::read(bytes) {
+        npz.names().for_each(|name| drop(npz.tensor::<f64>(name)));
+        let _ = Loader::new().lenient().members(&mut params, &npz);
+    }
 }
 
 /// Damage is nearly always caught by the checksum; so it is also made right, to get behind it.
@@ -72,10 +82,50 @@ fn read_checkpoint(bytes: &[u8]) {
     }
 }
 
+fn read_idx(bytes: &[u8]) {
+    for axes in [1, 3] {
+        if let Ok(found) = idx::parse("idx", bytes, axes) {
+            let _ = (found.shares::<f32>(), found.labels(10));
+        }
+    }
+}
+
+fn read_csv(bytes: &[u8]) {
+    let column = |name: &str, missing| Column::number(name).missing(missing);
+    let schema = Schema::new([
+        column("id", Missing::Drop),
+        column("age", Missing::Keep),
+        Column::category("work").missing(Missing::Keep),
+        Column::label("pay").missing(Missing::Keep),
+    ]);
+    for schema in [schema.clone(), schema.ignore_rest().separator(';'), Schema::new([]).ignore_rest()] {
+        if let Ok(records) = schema.parse("csv", bytes) {
+            // One column for each word would be the square of the file.
+            let _ = (records.labels("pay"), records.tensor::<f32>(&["age"]), records.schema().parse("csv", bytes));
+        }
+    }
+    let _ = Table::parse("csv", bytes, '\t').map(|table| table.columns().len());
+}
+
+/// Damage is nearly always caught by the checksums of chunks; so they are also made right. A folder with the one picture
+/// in it is read as well.
+fn read_picture(bytes: &[u8]) {
+    for bytes in [bytes.to_vec(), seeds::with_right_chunks(bytes)] {
+        let _ = picture("picture", &bytes, Channels::Grey);
+        if picture("picture", &bytes, Channels::Colour).is_ok() {
+            let root = std::env::temp_dir().join(format!("tress-fuzz-{}", std::process::id()));
+            std::fs::create_dir_all(root.join("class")).expect("a folder can be made");
+            std::fs::write(root.join("class/1.png"), &bytes).expect("a file can be written");
+            let _ = Folder::colour().sized(4, 4).read(&root);
+            std::fs::remove_dir_all(root).expect("the folder can be removed");
+        }
+    }
+}
+
 fn main() -> ExitCode {
     let words: Vec<String> = std::env::args().skip(1).collect();
     let (Some(which), Some(how)) = (words.first(), words.get(1)) else {
-        eprintln!("FORMAT SECONDS [SEED], or FORMAT PATH; formats: safetensors, npy, npz, checkpoint, all");
+        eprintln!("FORMAT SECONDS [SEED], or FORMAT PATH; formats: safetensors, npy, npz, checkpoint, idx, csv, picture, all");
         return ExitCode::FAILURE;
     };
     let formats: Vec<&Format> =
@@ -134,7 +184,9 @@ fn check(format: &Format, bytes: &[u8]) -> Result<usize, String> {
     if result.is_err() {
         return Err(String::from("a panic"));
     }
-    if peak > ALLOWED + format.factor * bytes.len() {
+    // What begins as gzip may be read as what it inflates to.
+    let inflation = if bytes.starts_with(&[0x1f, 0x8b]) { INFLATION } else { 1 };
+    if peak > ALLOWED + inflation * format.factor * bytes.len() {
         return Err(format!("{peak} bytes of memory for a file of {}", bytes.len()));
     }
     match began.elapsed() {

@@ -3,7 +3,7 @@
 use tress_nn::Random;
 
 /// Texts that mean something in one of the formats.
-const WORDS: [&[u8]; 24] = [
+const WORDS: [&[u8]; 36] = [
     b"\"",
     b"\\u",
     b"{",
@@ -28,6 +28,18 @@ const WORDS: [&[u8]; 24] = [
     b"PK\x03\x04",
     b"PK\x05\x06",
     b"18446744073709551615",
+    b"\x1f\x8b\x08",
+    b"\0\0\x08\x03",
+    b"\xFF\xFF\xFF\xFF",
+    b"\n",
+    b"\"\"",
+    b"1e308",
+    b"IHDR",
+    b"IDAT",
+    b"PLTE",
+    b"tRNS",
+    b"acTL",
+    b"P5 32768 32768 255 ",
 ];
 
 /// A damaged copy of `base`, perhaps with a part of another file.

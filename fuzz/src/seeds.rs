@@ -1,5 +1,7 @@
 //! Whole files to begin with.
 
+use std::io::Write;
+
 use tress_nn::file::{Checkpoint, save, save_npz, save_with, write_npy};
 use tress_nn::optim::{Average, Lbfgs, Plateau};
 use tress_nn::{Adam, Dense, Error, Init, Optimiser, Params, Random, RmsProp};
@@ -57,6 +59,57 @@ pub fn checkpoint() -> Vec<Vec<u8>> {
     let whole = whole.state("lbfgs", lbfgs.state()).state("average", average.state());
     let whole = whole.state("plateau", plateau.state()).random("noise", &Random::new(5));
     vec![small.to_bytes(), whole.to_bytes()]
+}
+
+pub fn idx() -> Vec<Vec<u8>> {
+    let labels = [&[0, 0, 8, 1, 0, 0, 0, 5][..], &[1, 2, 3, 4, 9]].concat();
+    let images = [&[0, 0, 8, 3, 0, 0, 0, 2, 0, 0, 0, 3, 0, 0, 0, 2][..], &[7; 12]].concat();
+    vec![gzip(&labels), gzip(&images), labels, images]
+}
+
+pub fn csv() -> Vec<Vec<u8>> {
+    let plain = b"id,age,work,pay\n1,30,state,low\n2,41.5,\"none, or\n\"\"so\"\"\",high\n3,?,,NA\r\n".to_vec();
+    let other = b"id;age;work;pay;more\n1;-3e5;a;low;x\n;1;b;;\n".to_vec();
+    vec![gzip(&plain), plain, other, b"a\tb\n1\t2\n\n3\t4".to_vec()]
+}
+
+pub fn picture() -> Vec<Vec<u8>> {
+    macro_rules! kept {
+        ($name:literal) => {
+            include_bytes!(concat!("../../readers/tests/fixtures/", $name)).to_vec()
+        };
+    }
+    let pnm: [&[u8]; 5] = [
+        b"P1 3 2 1 0 1 0 1 0",
+        b"P2 # a note\n3 1 255 1 2 200\n",
+        b"P4 3 2 \xA0\x40",
+        b"P5 3 1 255 \x01\x02\xC8",
+        b"P6 1 2 65535 abcdefghijkl",
+    ];
+    let png = [kept!("colour.png"), kept!("grey16.png"), kept!("bits.png")];
+    png.into_iter().chain(pnm.map(<[u8]>::to_vec)).collect()
+}
+
+fn gzip(bytes: &[u8]) -> Vec<u8> {
+    let mut writer = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::best());
+    writer.write_all(bytes).expect("memory can be written");
+    writer.finish().expect("memory can be written")
+}
+
+/// The same PNG with the checksums that its chunks should have, as far as there are any.
+pub fn with_right_chunks(bytes: &[u8]) -> Vec<u8> {
+    let (mut bytes, mut at) = (bytes.to_vec(), 8);
+    while let Some(length) = bytes.get(at..at + 4) {
+        let length = u32::from_be_bytes(length.try_into().expect("four bytes")) as usize;
+        let end = at + 8 + length;
+        if end + 4 > bytes.len() {
+            break;
+        }
+        let sum = crc32(&bytes[at + 4..end]).to_be_bytes();
+        bytes[end..end + 4].copy_from_slice(&sum);
+        at = end + 4;
+    }
+    bytes
 }
 
 /// Tries to restore everything from a checkpoint.

@@ -7,8 +7,8 @@
 
 use tress::mtl::data::Standard;
 use tress::tensor::Tensor;
+use tress_readers::Table;
 
-use super::table::Table;
 use crate::error::Error;
 
 static TRAIN: &[u8] = include_bytes!("../../../data/census-income-train20k.csv.gz");
@@ -67,7 +67,7 @@ impl Census {
     /// [`Error::Data`] where a column is missing, a field is no number or code, or a table has no row.
     pub fn new(group: Group, book: &Table, train: &Table, test: &Table) -> Result<Self, Error> {
         if let Some(empty) = [train, test].into_iter().find(|table| table.is_empty()) {
-            return Err(Error::data(&empty.name, "has no rows"));
+            return Err(Error::data(empty.name(), "has no rows"));
         }
         let columns = columns(book)?;
         // What is asked, and what would give it away: income itself stays out of the inputs of its group only.
@@ -129,7 +129,7 @@ fn fit(inputs: &[&Column], train: &Table) -> Result<(Vec<Vec<u32>>, Standard), E
         seen.push(codes);
     }
     let numbers = numeric(inputs, train)?;
-    let standard = Standard::fit(&numbers).map_err(|e| Error::data(&train.name, e.to_string()))?;
+    let standard = Standard::fit(&numbers).map_err(|e| Error::data(train.name(), e.to_string()))?;
     Ok((seen, standard))
 }
 
@@ -142,14 +142,14 @@ fn numeric(inputs: &[&Column], table: &Table) -> Result<Tensor, Error> {
             if let Some(row) = numbers.iter().position(|&x| x < 0.0) {
                 let trouble =
                     format!("has fewer than no dollars in row {}, column `{}`", row + 1, column.name);
-                return Err(Error::data(&table.name, trouble));
+                return Err(Error::data(table.name(), trouble));
             }
             numbers.iter_mut().for_each(|x| *x = x.ln_1p());
         }
         columns.push(numbers);
     }
     let value = |i: &[usize]| columns[i[1]][i[0]] as f32;
-    Tensor::from_fn([table.len(), columns.len()], value).map_err(|e| Error::data(&table.name, e.to_string()))
+    Tensor::from_fn([table.len(), columns.len()], value).map_err(|e| Error::data(table.name(), e.to_string()))
 }
 
 /// Standardised numbers, then a column of 0 and 1 for each category; one that no training row has is 0 everywhere.
@@ -159,7 +159,7 @@ fn prepare(
     standard: &Standard,
     table: &Table,
 ) -> Result<Tensor, Error> {
-    let failed = |e: &dyn std::fmt::Display| Error::data(&table.name, e.to_string());
+    let failed = |e: &dyn std::fmt::Display| Error::data(table.name(), e.to_string());
     let numbers = standard.apply(&numeric(inputs, table)?).map_err(|e| failed(&e))?;
     let numbers = numbers.to_vec();
     let first = standard.columns().len();
@@ -183,12 +183,12 @@ fn prepare(
 
 fn truth(table: &Table, columns: &[Column], name: &str, yes: impl Fn(&str) -> bool) -> Result<Tensor, Error> {
     let Some(column) = columns.iter().find(|column| column.name == name) else {
-        return Err(Error::data(&table.name, format!("has no column `{name}` in its code book")));
+        return Err(Error::data(table.name(), format!("has no column `{name}` in its code book")));
     };
     let answers = table.codes(name, column.codes.len())?;
     let answers: Vec<f32> =
         answers.iter().map(|&code| f32::from(u8::from(yes(&column.codes[code as usize])))).collect();
-    Tensor::new([answers.len(), 1], &answers).map_err(|e| Error::data(&table.name, e.to_string()))
+    Tensor::new([answers.len(), 1], &answers).map_err(|e| Error::data(table.name(), e.to_string()))
 }
 
 #[cfg(test)]

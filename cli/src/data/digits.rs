@@ -1,6 +1,7 @@
 //! Labelled 28x28 pictures of ten classes: handwritten digits, or clothes in the same format.
 
-use super::idx::Idx;
+use tress_readers::Idx;
+
 use crate::error::Error;
 
 /// The side of a picture, in pixels.

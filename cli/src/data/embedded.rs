@@ -3,9 +3,9 @@
 use std::path::{Path, PathBuf};
 
 use serde::Serialize;
+use tress_readers::idx;
 
 use super::digits::Digits;
-use super::idx;
 use super::multimnist::Split;
 use crate::error::Error;
 

@@ -8,8 +8,8 @@ use tress::mtl::data::Standard;
 use tress::mtl::network::Targets;
 use tress::nn::{Labels, shuffle};
 use tress::tensor::Tensor;
+use tress_readers::Table;
 
-use super::table::Table;
 use crate::error::Error;
 
 static LEAVES: &[u8] = include_bytes!("../../../data/flavia-leaf.csv.gz");
@@ -45,7 +45,7 @@ impl Leaves {
     /// # Errors
     /// [`Error::Data`] where a column is missing, a feature is no number, or an edge neither yes nor no.
     pub fn new(table: &Table) -> Result<Self, Error> {
-        let failed = |e: &dyn std::fmt::Display| Error::data(&table.name, e.to_string());
+        let failed = |e: &dyn std::fmt::Display| Error::data(table.name(), e.to_string());
         let is_feature = |name: &String| !CLASSES.contains(&&**name) && !EDGES.contains(&&**name);
         let columns: Vec<Vec<f64>> = table
             .columns()
@@ -73,7 +73,7 @@ impl Leaves {
                 other => {
                     let row = row + 1;
                     Err(Error::data(
-                        &table.name,
+                        table.name(),
                         format!("has `{other}` in row {row}, column `{edge}`, not yes or no"),
                     ))
                 }

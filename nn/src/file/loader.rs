@@ -95,7 +95,14 @@ impl Loader {
     /// # Errors
     /// As [`safetensors`](Loader::safetensors).
     pub fn npz<T: Float>(&self, params: &mut Params<T>, bytes: &[u8]) -> Result<Report, Error> {
-        let npz = Npz::read(bytes)?;
+        self.members(params, &Npz::read(bytes)?)
+    }
+
+    /// Fills from the members of a npz file that was read already, deflated ones perhaps.
+    ///
+    /// # Errors
+    /// As [`safetensors`](Loader::safetensors).
+    pub fn members<T: Float>(&self, params: &mut Params<T>, npz: &Npz<'_>) -> Result<Report, Error> {
         self.fill(params, &npz.items().map_err(Error::File)?)
     }
 

@@ -23,7 +23,6 @@ mod checkpoint;
 mod crc;
 mod decode;
 mod error;
-mod inflate;
 pub(crate) mod json;
 mod loader;
 mod npy;

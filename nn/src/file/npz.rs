@@ -1,15 +1,15 @@
 //! Several tensors as a npz file: a zip archive of npy files.
 //!
 //! The format: PKWARE's APPNOTE, of which archives without encryption, of one part, are read: members stored as they are
-//! (`numpy.savez`) or deflated (`numpy.savez_compressed`), with or without the 64-bit extension. Members are written as
-//! they are.
+//! (`numpy.savez`), with or without the 64-bit extension. Deflated ones (`numpy.savez_compressed`) need a function that
+//! inflates, which the crate `tress-readers` has. Members are written as they are.
 
 use super::crc::crc32;
-use super::inflate::inflate;
 use super::npy::{item, tensor};
 use super::{FileError, Item};
 use crate::{Error, Params};
 use alloc::borrow::Cow;
+use alloc::collections::BTreeSet;
 use alloc::string::String;
 use alloc::vec::Vec;
 use tress_tensor::{Element, Float, Tensor};
@@ -24,44 +24,58 @@ pub struct Npz<'a> {
 }
 
 impl<'a> Npz<'a> {
-    /// Reads the directory of the archive, unpacks what is deflated, and checks the checksum of each member.
+    /// Reads the directory of the archive and checks the checksum of each member.
     ///
     /// # Errors
-    /// Anything that the format does not allow, or that this reader does not know: encryption, other methods of packing.
-    /// Not more memory is asked for than 1032 times the size of the file.
+    /// Anything that the format does not allow, or that this reader does not know: encryption, members that are packed.
     pub fn read(file: &'a [u8]) -> Result<Self, Error> {
-        Self::checked(file).map_err(Error::File)
+        Self::read_with(file, |_, _| {
+            Err("it is deflated; read it with `npz::read` of the crate tress-readers")
+        })
     }
 
-    fn checked(file: &'a [u8]) -> Result<Self, FileError> {
+    /// As [`read`](Npz::read), where `inflate` unpacks deflated members: from the packed bytes and the size that they
+    /// should have afterwards. It is asked for no more than 1032 times the size of the file in all.
+    ///
+    /// # Errors
+    /// As [`read`](Npz::read), or what `inflate` says.
+    pub fn read_with(
+        file: &'a [u8],
+        inflate: impl FnMut(&'a [u8], usize) -> Result<Vec<u8>, &'static str>,
+    ) -> Result<Self, Error> {
+        Self::checked(file, inflate).map_err(Error::File)
+    }
+
+    fn checked(
+        file: &'a [u8],
+        mut inflate: impl FnMut(&'a [u8], usize) -> Result<Vec<u8>, &'static str>,
+    ) -> Result<Self, FileError> {
         let (count, mut at) = directory(file)?;
         let mut members: Vec<(String, Cow<'a, [u8]>)> = Vec::new();
-        let mut unpacked = 0u64;
+        let (mut left, mut names) = (file.len(), BTreeSet::new());
         for _ in 0..count {
             let (member, next) = Member::read(file, at)?;
             at = next;
             let packed = member.packed(file)?;
+            // Members that share bytes would make work and memory grow with the square of the file.
+            left = left.checked_sub(packed.len()).ok_or(wrong("two members lie in the same place"))?;
             let bytes = match member.method {
                 0 if member.size == packed.len() as u64 => Cow::Borrowed(packed),
                 0 => return Err(wrong("a stored member has another size than it says")),
-                8 => {
-                    // Members may overlap, and share bytes: so the sum counts, not each of them.
-                    unpacked = unpacked.saturating_add(member.size);
-                    if unpacked > LARGEST_RATIO.saturating_mul(file.len() as u64) {
-                        return Err(wrong("a member says to be larger than it can be"));
-                    }
-                    Cow::Owned(inflate(packed, member.size as usize).map_err(wrong)?)
+                8 if member.size > LARGEST_RATIO.saturating_mul(packed.len() as u64) => {
+                    return Err(wrong("a member says to be larger than it can be"));
                 }
+                8 => Cow::Owned(inflate(packed, place(member.size)?).map_err(wrong)?),
                 _ => return Err(wrong("a member is packed by a method that is neither 0 nor 8")),
             };
             if crc32(&bytes) != member.crc {
                 return Err(FileError::Checksum);
             }
-            let name = member.name.strip_suffix(".npy").unwrap_or(&member.name);
-            if members.iter().any(|(other, _)| other == name) {
-                return Err(FileError::Tensor { name: String::from(name), why: "the name comes twice" });
+            let name = String::from(member.name.strip_suffix(".npy").unwrap_or(&member.name));
+            if !names.insert(name.clone()) {
+                return Err(FileError::Tensor { name, why: "the name comes twice" });
             }
-            members.push((String::from(name), bytes));
+            members.push((name, bytes));
         }
         Ok(Self { members })
     }

@@ -19,8 +19,9 @@ fn table() -> Vec<f64> {
 }
 
 #[test]
-fn files_of_numpy_are_read_stored_and_packed() {
-    for name in ["numbers.npz", "packed.npz"] {
+fn files_of_numpy_are_read() {
+    {
+        let name = "numbers.npz";
         let bytes = fixture(name);
         let npz = Npz::read(&bytes).unwrap();
         assert_eq!(npz.names().len(), 15, "{name}");
@@ -45,7 +46,8 @@ fn files_of_numpy_are_read_stored_and_packed() {
         );
         assert!(matches!(npz.tensor::<f32>("other"), Err(Error::Unknown { .. })));
     }
-    assert!(fixture("packed.npz").len() < fixture("numbers.npz").len());
+    let error = Npz::read(&fixture("packed.npz")).unwrap_err().to_string();
+    assert!(error.contains("deflated; read it with `npz::read` of the crate tress-readers"), "{error}");
     assert_eq!(
         read_npy::<f32>(&fixture("version2.npy")).unwrap().to_vec(),
         table().iter().map(|&x| x as f32).collect::<Vec<_>>()

@@ -11,7 +11,10 @@ use std::path::Path;
 
 use flate2::bufread::GzDecoder;
 
-use crate::error::{Error, plain};
+use tress_nn::Labels;
+use tress_tensor::{Float, Tensor};
+
+use crate::error::{Error, Result, plain};
 
 /// Deflate cannot squeeze more than this many bytes into one (its own limit is 1032).
 const MOST_INFLATION: u64 = 1032;
@@ -31,19 +34,39 @@ pub struct Idx {
     pub data: Vec<u8>,
 }
 
+impl Idx {
+    /// The bytes as numbers from 0 to 1, in the shape of the file: what a network is given of pictures.
+    ///
+    /// # Errors
+    /// More than eight axes.
+    pub fn shares<T: Float>(&self) -> std::result::Result<Tensor<T>, tress_nn::Error> {
+        let numbers: Vec<T> = self.data.iter().map(|&byte| T::from_f64(f64::from(byte) / 255.0)).collect();
+        Ok(Tensor::new(&self.shape[..], &numbers)?)
+    }
+
+    /// The bytes as labels below `classes`.
+    ///
+    /// # Errors
+    /// A byte that is no class.
+    pub fn labels(&self, classes: usize) -> std::result::Result<Labels, tress_nn::Error> {
+        Labels::new(self.data.iter().map(|&byte| u32::from(byte)), classes)
+    }
+}
+
 /// Reads the file at `path`, which must have `axes` axes.
 ///
 /// # Errors
 ///
-/// [`Error::Data`] naming the file where it cannot be opened or is not a whole, plain or gzip-compressed IDX file of
+/// [`Error`] naming the file where it cannot be opened or is not a whole, plain or gzip-compressed IDX file of
 /// unsigned bytes with `axes` axes and nothing after them.
-pub fn read(path: &Path, axes: usize) -> Result<Idx, Error> {
+pub fn read(path: impl AsRef<Path>, axes: usize) -> Result<Idx> {
+    let path = path.as_ref();
     let name = path.display().to_string();
-    let unreadable = |e: io::Error| Error::data(&name, format!("cannot be read: {}", plain(&e)));
+    let unreadable = |e: io::Error| Error::new(&name, format!("cannot be read: {}", plain(&e)));
     let file = File::open(path).map_err(unreadable)?;
     let about = file.metadata().map_err(unreadable)?;
     if !about.is_file() {
-        return Err(Error::data(&name, "is not a file; give the folder that holds the IDX files"));
+        return Err(Error::new(&name, "is not a file; give the folder that holds the IDX files"));
     }
     decode(&name, BufReader::new(file), about.len(), axes)
 }
@@ -53,14 +76,14 @@ pub fn read(path: &Path, axes: usize) -> Result<Idx, Error> {
 /// # Errors
 ///
 /// As [`read`].
-pub fn parse(name: &str, bytes: &[u8], axes: usize) -> Result<Idx, Error> {
+pub fn parse(name: &str, bytes: &[u8], axes: usize) -> Result<Idx> {
     decode(name, bytes, bytes.len() as u64, axes)
 }
 
-fn decode(name: &str, mut file: impl BufRead, length: u64, axes: usize) -> Result<Idx, Error> {
-    let start = file.fill_buf().map_err(|e| Error::data(name, format!("cannot be read: {}", plain(&e))))?;
+fn decode(name: &str, mut file: impl BufRead, length: u64, axes: usize) -> Result<Idx> {
+    let start = file.fill_buf().map_err(|e| Error::new(name, format!("cannot be read: {}", plain(&e))))?;
     if start.is_empty() {
-        return Err(Error::data(name, "is empty; download it again"));
+        return Err(Error::new(name, "is empty; download it again"));
     }
     if !start.starts_with(&[0x1f, 0x8b]) {
         return body(name, &mut file, length, false, axes);
@@ -69,18 +92,18 @@ fn decode(name: &str, mut file: impl BufRead, length: u64, axes: usize) -> Resul
     let idx = body(name, &mut inflated, length.saturating_mul(MOST_INFLATION), true, axes)?;
     match inflated.into_inner().fill_buf() {
         Ok([]) => Ok(idx),
-        _ => Err(Error::data(name, "has trailing bytes after its gzip stream; download it again")),
+        _ => Err(Error::new(name, "has trailing bytes after its gzip stream; download it again")),
     }
 }
 
 /// Reads header and data from `file`, which cannot hold more than `most` bytes.
-fn body(name: &str, file: &mut impl Read, most: u64, zipped: bool, axes: usize) -> Result<Idx, Error> {
+fn body(name: &str, file: &mut impl Read, most: u64, zipped: bool, axes: usize) -> Result<Idx> {
     let failed = |e: io::Error, what: &str| match (e.kind(), zipped) {
         (io::ErrorKind::UnexpectedEof, _) => {
-            Error::data(name, format!("is truncated in its {what}; download it again"))
+            Error::new(name, format!("is truncated in its {what}; download it again"))
         }
-        (_, true) => Error::data(name, format!("is corrupt gzip data ({}); download it again", plain(&e))),
-        (_, false) => Error::data(name, format!("cannot be read: {}", plain(&e))),
+        (_, true) => Error::new(name, format!("is corrupt gzip data ({}); download it again", plain(&e))),
+        (_, false) => Error::new(name, format!("cannot be read: {}", plain(&e))),
     };
 
     let mut magic = [0_u8; 4];
@@ -88,19 +111,19 @@ fn body(name: &str, file: &mut impl Read, most: u64, zipped: bool, axes: usize) 
     match magic {
         [0, 0, 8, found] if usize::from(found) == axes => {}
         [0, 0, 8, found] => {
-            return Err(Error::data(
+            return Err(Error::new(
                 name,
                 format!("is {found}-dimensional where {axes} dimensions are needed{}", swapped(found, axes)),
             ));
         }
         [0, 0, kind, _] => {
-            return Err(Error::data(
+            return Err(Error::new(
                 name,
                 format!("holds elements of type {kind:#04x}; only unsigned bytes (0x08) are read"),
             ));
         }
         [a, b, c, d] => {
-            return Err(Error::data(
+            return Err(Error::new(
                 name,
                 format!(
                     "is not an IDX file: it begins with {a:02x} {b:02x} {c:02x} {d:02x}, not 00 00 08 {axes:02x}"
@@ -121,16 +144,14 @@ fn body(name: &str, file: &mut impl Read, most: u64, zipped: bool, axes: usize) 
     let room = most.saturating_sub(4 + 4 * axes as u64);
     let declared = match declared {
         Some(declared) if declared <= room && declared > MOST_DATA => {
-            return Err(Error::data(
+            return Err(Error::new(
                 name,
-                format!(
-                    "holds {declared} bytes of data, more than {MOST_DATA}; give a set of 28x28 pictures"
-                ),
+                format!("holds {declared} bytes of data, more than {MOST_DATA}; cut it into several files"),
             ));
         }
         Some(declared) if declared <= room => declared,
         Some(declared) if !zipped => {
-            return Err(Error::data(
+            return Err(Error::new(
                 name,
                 format!(
                     "is truncated: its header promises {declared} bytes of data and {room} are there; download it again"
@@ -138,7 +159,7 @@ fn body(name: &str, file: &mut impl Read, most: u64, zipped: bool, axes: usize) 
             ));
         }
         _ => {
-            return Err(Error::data(
+            return Err(Error::new(
                 name,
                 format!(
                     "has a corrupt header: a shape of {shape:?} cannot fit into this file; download it again"
@@ -151,7 +172,7 @@ fn body(name: &str, file: &mut impl Read, most: u64, zipped: bool, axes: usize) 
     file.take(declared + 1).read_to_end(&mut data).map_err(|e| failed(e, "data"))?;
     let found = data.len() as u64;
     if found < declared {
-        return Err(Error::data(
+        return Err(Error::new(
             name,
             format!(
                 "is truncated: its header promises {declared} bytes of data and {found} are there; download it again"
@@ -159,7 +180,7 @@ fn body(name: &str, file: &mut impl Read, most: u64, zipped: bool, axes: usize) 
         ));
     }
     if found > declared {
-        return Err(Error::data(
+        return Err(Error::new(
             name,
             format!("has trailing bytes after the {declared} that its header promises; download it again"),
         ));

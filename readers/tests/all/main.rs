@@ -1,0 +1,5 @@
+//! All tests of the readers in one program.
+
+mod npz;
+mod pictures;
+mod tables;
