@@ -101,7 +101,11 @@ fn read_csv(bytes: &[u8]) {
     for schema in [schema.clone(), schema.ignore_rest().separator(';'), Schema::new([]).ignore_rest()] {
         if let Ok(records) = schema.parse("csv", bytes) {
             // One column for each word would be the square of the file.
-            let _ = (records.labels("pay"), records.tensor::<f32>(&["age"]), records.schema().parse("csv", bytes));
+            let _ = (
+                records.labels("pay"),
+                records.tensor::<f32>(&["age"]),
+                records.schema().parse("csv", bytes),
+            );
         }
     }
     let _ = Table::parse("csv", bytes, '\t').map(|table| table.columns().len());
@@ -125,7 +129,9 @@ fn read_picture(bytes: &[u8]) {
 fn main() -> ExitCode {
     let words: Vec<String> = std::env::args().skip(1).collect();
     let (Some(which), Some(how)) = (words.first(), words.get(1)) else {
-        eprintln!("FORMAT SECONDS [SEED], or FORMAT PATH; formats: safetensors, npy, npz, checkpoint, idx, csv, picture, all");
+        eprintln!(
+            "FORMAT SECONDS [SEED], or FORMAT PATH; formats: safetensors, npy, npz, checkpoint, idx, csv, picture, all"
+        );
         return ExitCode::FAILURE;
     };
     let formats: Vec<&Format> =
@@ -189,8 +195,18 @@ fn check(format: &Format, bytes: &[u8]) -> Result<usize, String> {
     if peak > ALLOWED + inflation * format.factor * bytes.len() {
         return Err(format!("{peak} bytes of memory for a file of {}", bytes.len()));
     }
-    match began.elapsed() {
-        late if late > SLOWEST => Err(format!("{late:?} for one file")),
-        _ => Ok(peak),
+    // The clock on the wall also counts what the machine does elsewhere: slow is what is slow each time.
+    let again = |late: Duration| {
+        let began = Instant::now();
+        (format.read)(bytes);
+        late.min(began.elapsed())
+    };
+    let mut late = began.elapsed();
+    for _ in 0..20 {
+        if late <= SLOWEST {
+            return Ok(peak);
+        }
+        late = again(late);
     }
+    Err(format!("{late:?} for one file"))
 }

@@ -68,7 +68,8 @@ pub fn idx() -> Vec<Vec<u8>> {
 }
 
 pub fn csv() -> Vec<Vec<u8>> {
-    let plain = b"id,age,work,pay\n1,30,state,low\n2,41.5,\"none, or\n\"\"so\"\"\",high\n3,?,,NA\r\n".to_vec();
+    let plain =
+        b"id,age,work,pay\n1,30,state,low\n2,41.5,\"none, or\n\"\"so\"\"\",high\n3,?,,NA\r\n".to_vec();
     let other = b"id;age;work;pay;more\n1;-3e5;a;low;x\n;1;b;;\n".to_vec();
     vec![gzip(&plain), plain, other, b"a\tb\n1\t2\n\n3\t4".to_vec()]
 }

@@ -56,6 +56,29 @@ pub enum Error {
         /// The number of classes; labels are below it.
         classes: usize,
     },
+    /// A column of a data set that does not fit, or is not there.
+    Column {
+        /// The name of the column.
+        name: String,
+        /// What is wrong with it.
+        why: String,
+    },
+    /// A row that a data set does not have.
+    Row {
+        /// The row.
+        row: usize,
+        /// The number of samples; rows are below it.
+        samples: usize,
+    },
+    /// A row that is in two parts of a split, or twice in one.
+    Leak {
+        /// The row.
+        row: usize,
+        /// The one part.
+        first: &'static str,
+        /// The other part.
+        second: &'static str,
+    },
     /// A number that is infinite or NaN.
     NotFinite {
         /// What the number is.
@@ -118,6 +141,17 @@ impl fmt::Display for Error {
             Error::Label { index, label, classes } => {
                 write!(f, "label {label} at index {index} is not one of the {classes} classes 0 to ")?;
                 write!(f, "{}", classes.saturating_sub(1))
+            }
+            Error::Column { name, why } => write!(f, "column `{name}`: {why}"),
+            Error::Row { row, samples } => write!(f, "row {row} is none of the {samples} samples"),
+            Error::Leak { row, first, second } if first == second => {
+                write!(f, "row {row} is in the {first} part twice; each row may be there once only")
+            }
+            Error::Leak { row, first, second } => {
+                write!(
+                    f,
+                    "row {row} is in the {first} and in the {second} part; each row may be in one part only"
+                )
             }
             Error::NotFinite { what } => {
                 write!(f, "{what} is infinite or not a number; lower the learning rate, ")?;

@@ -81,7 +81,7 @@
 #![forbid(unsafe_code)]
 extern crate alloc;
 
-mod batch;
+pub mod data;
 pub mod device;
 mod error;
 pub mod file;
@@ -93,8 +93,9 @@ pub mod optim;
 mod params;
 mod pattern;
 mod random;
+pub mod train;
 
-pub use batch::{Batches, shuffle};
+pub use data::{Batches, shuffle};
 pub use error::Error;
 pub use init::Init;
 pub use layer::{

@@ -94,9 +94,18 @@ impl Table {
             .flexible(true) // rows of another length get an error that says more
             .from_reader(text.as_bytes());
         let mut record = csv::StringRecord::new();
+        // Lines are counted here: the reader's own count is that of the line end before a record.
+        let (mut at, mut line) = (0, 1u64);
         let mut next = |record: &mut csv::StringRecord| {
             let found = reader.read_record(record).map_err(|error| Error::new(name, error.to_string()))?;
-            Ok::<_, Error>(found.then(|| record.position().map_or(0, csv::Position::line)))
+            let start = record.position().map_or(0, |position| position.byte() as usize);
+            let bytes = text.as_bytes();
+            while at < start || matches!(bytes.get(at), Some(b'\r' | b'\n')) {
+                line +=
+                    u64::from(bytes[at] == b'\n' || bytes[at] == b'\r' && bytes.get(at + 1) != Some(&b'\n'));
+                at += 1;
+            }
+            Ok::<_, Error>(found.then_some(line))
         };
         let mut table = Self {
             name: name.to_owned(),

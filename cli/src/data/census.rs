@@ -5,7 +5,7 @@
 //! dollars go through `ln(1 + x)`, and numbers are standardised; which categories there are, means and deviations are
 //! those of the **training rows** alone.
 
-use tress::mtl::data::Standard;
+use tress::nn::data::{Standard, Train};
 use tress::tensor::Tensor;
 use tress_readers::Table;
 
@@ -129,7 +129,8 @@ fn fit(inputs: &[&Column], train: &Table) -> Result<(Vec<Vec<u32>>, Standard), E
         seen.push(codes);
     }
     let numbers = numeric(inputs, train)?;
-    let standard = Standard::fit(&numbers).map_err(|e| Error::data(train.name(), e.to_string()))?;
+    let standard =
+        Standard::of(&Train::declared(numbers)).map_err(|e| Error::data(train.name(), e.to_string()))?;
     Ok((seen, standard))
 }
 

@@ -4,8 +4,8 @@
 //! those of J. Lakshika and T. Talagala, "Computer-aided interpretable features for leaf image classification",
 //! arXiv:2106.08077, 2021.
 
-use tress::mtl::data::Standard;
 use tress::mtl::network::Targets;
+use tress::nn::data::{Standard, Train};
 use tress::nn::{Labels, shuffle};
 use tress::tensor::Tensor;
 use tress_readers::Table;
@@ -120,7 +120,7 @@ impl Leaves {
             Tensor::from_fn([rows.len(), width], |i| self.features[[rows[i[0]], i[1]]])
                 .map_err(|e| failed(&e))
         };
-        let standard = Standard::fit(&pick(train)?).map_err(|e| failed(&e))?;
+        let standard = Standard::of(&Train::declared(pick(train)?)).map_err(|e| failed(&e))?;
         standard.apply(&pick(rows)?).map_err(|e| failed(&e))
     }
 }

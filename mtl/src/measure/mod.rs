@@ -24,13 +24,5 @@ pub use rank::mean_rank;
 pub use student::{PairedTest, paired_t, student_cdf};
 pub use study::{Budget, Comparison, Outcome, Run, Study};
 pub use summary::Summary;
+pub use tress_nn::train::Better;
 pub use wilcoxon::{SignedRank, signed_rank};
-
-/// Which way a metric improves.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Better {
-    /// Smaller is better: a loss, an error.
-    Lower,
-    /// Larger is better: an accuracy, an area under a curve.
-    Higher,
-}

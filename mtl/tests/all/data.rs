@@ -1,20 +1,7 @@
 //! Data sets of tasks, their sampling and scales, and when a task is trained.
 
-use tress_mtl::data::{
-    Agenda, ClassWeights, Cycle, EarlyStopping, Sampling, Standard, TaskLoaders, TaskSampler, Verdict,
-};
+use tress_mtl::data::{Agenda, Cycle, EarlyStopping, Sampling, TaskLoaders, TaskSampler, Verdict};
 use tress_mtl::measure::Better;
-use tress_nn::Labels;
-use tress_tensor::Tensor;
-
-fn numbers(shape: &[usize]) -> Tensor<f64> {
-    let mut count = 0.7f64;
-    Tensor::from_fn(shape, |_| {
-        count += 1.0;
-        (count * 0.618_033_988_749_895).fract() * 2.0 - 1.0
-    })
-    .unwrap()
-}
 
 #[test]
 fn sampling_follows_its_formula_and_its_seed() {
@@ -107,55 +94,6 @@ fn loaders_give_every_sample_once_an_epoch_and_resume() {
     let both = twins.draw_all().unwrap();
     assert_ne!(both[0].samples, both[1].samples);
     assert!(Cycle::new(0, 1, 0).is_err() && Cycle::new(1, 0, 0).is_err());
-}
-
-/// The weight of a class of so many samples, but for a factor.
-type Formula = fn(f64) -> f64;
-
-#[test]
-fn class_weights_have_mean_one_and_their_formulas() {
-    let labels = Labels::new((0..90).map(|i| u32::from(i >= 60) + u32::from(i >= 80)), 4).unwrap();
-    let counts = [60.0, 20.0, 10.0, 0.0];
-    let beta = 0.99f64;
-    let cases: [(ClassWeights, Formula); 3] = [
-        (ClassWeights::Inverse, |n| 1.0 / n),
-        (ClassWeights::InverseRoot, |n| 1.0 / n.sqrt()),
-        (ClassWeights::Effective(beta), |n| (1.0 - 0.99) / (1.0 - 0.99f64.powf(n))),
-    ];
-    for (scheme, formula) in cases {
-        let weights = scheme.of(&labels).unwrap();
-        let mean: f64 = weights.iter().zip(counts).map(|(w, n)| w * n).sum::<f64>() / 90.0;
-        assert!((mean - 1.0).abs() < 1e-14);
-        assert_eq!(weights[3], 0.0, "a class that was not seen");
-        for c in 0..2 {
-            let ratio = formula(counts[c]) / formula(counts[c + 1]);
-            assert!((weights[c] / weights[c + 1] - ratio).abs() < 1e-12);
-        }
-    }
-    assert_eq!(ClassWeights::Effective(0.0).of(&labels).unwrap()[..3], [1.0; 3]);
-    assert!(ClassWeights::Effective(1.0).of(&labels).is_err());
-    assert!(ClassWeights::Inverse.of(&Labels::new([], 3).unwrap()).is_err());
-}
-
-#[test]
-fn numbers_are_standardised_as_the_training_samples_are() {
-    let nan = f64::NAN;
-    let train = Tensor::new([4, 3], &[1.0, 5.0, 1e8, 3.0, 5.0, 2e8, 5.0, 5.0, nan, nan, 5.0, 3e8]).unwrap();
-    let standard = Standard::fit(&train).unwrap();
-    assert_eq!(standard.columns()[0], (3.0, (8.0f64 / 3.0).sqrt()));
-    assert_eq!(standard.columns()[1], (5.0, 1.0), "a column that does not vary");
-    let done = standard.apply(&train).unwrap();
-    assert!(done[[3, 0]].is_nan() && done[[0, 1]] == 0.0);
-    for c in [0, 2] {
-        let known: Vec<f64> = (0..4).map(|r| done[[r, c]]).filter(|x| !x.is_nan()).collect();
-        assert!(known.iter().sum::<f64>().abs() < 1e-14);
-        assert!((known.iter().map(|x| x * x).sum::<f64>() / 3.0 - 1.0).abs() < 1e-14);
-    }
-    let test = numbers(&[2, 3]);
-    let back = standard.invert(&standard.apply(&test).unwrap()).unwrap().to_vec();
-    assert!(back.iter().zip(test.to_vec()).all(|(a, b)| (a - b).abs() < 1e-7));
-    assert!(standard.apply(&numbers(&[2, 2])).is_err() && Standard::fit(&numbers(&[3])).is_err());
-    assert!(Standard::fit(&Tensor::new([1, 1], &[f64::INFINITY]).unwrap()).is_err());
 }
 
 #[test]

@@ -10,6 +10,7 @@ use super::decode::{encode, numbers};
 use super::{Archive, Dtype, FileError};
 use crate::optim::State;
 use crate::{Error, Params, Random};
+use alloc::collections::BTreeMap;
 use alloc::format;
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
@@ -192,6 +193,8 @@ impl<T: Float> Checkpoint<T> {
         }
         let mut found =
             Self { params: Vec::new(), states: Vec::new(), randoms: Vec::new(), counts: Vec::new() };
+        // Where each state is, so that many names take no longer than their number.
+        let mut places = BTreeMap::new();
         for (key, text) in &texts {
             if let Some(name) = key.strip_prefix("count/") {
                 let count = text.parse().map_err(|_| wrong("a count is no number"))?;
@@ -203,18 +206,24 @@ impl<T: Float> Checkpoint<T> {
                 let random = random.ok_or_else(|| wrong("a random state is none"))?;
                 found.randoms.push((String::from(name), random));
             } else if let Some(name) = key.strip_prefix("state/") {
-                put(&mut found.states, name, State::new(text));
+                if places.insert(name, found.states.len()).is_some() {
+                    return Err(wrong("two states have one name"));
+                }
+                found.states.push((String::from(name), State::new(text)));
             }
         }
+        let why = "a value or tensor belongs to a state that is not there";
+        let place_of = |whose: &str| places.get(whose).copied().ok_or(wrong(why));
         for (key, text) in &texts {
             let Some(path) = key.strip_prefix("value/") else { continue };
             let (whose, name) = parts(path).ok_or_else(|| wrong("a value has no name"))?;
             let bits = text.get(1..).and_then(|digits| u64::from_str_radix(digits, 16).ok());
             let bits = bits.ok_or_else(|| wrong("a value is no number"))?;
-            let state = found.state_mut(whose)?;
+            let state = &mut found.states[place_of(whose)?].1;
+            let before = core::mem::replace(state, State::new(""));
             *state = match text.starts_with('n') {
-                true => state.clone().with_number(name, f64::from_bits(bits)),
-                false => state.clone().with_count(name, bits),
+                true => before.with_number(name, f64::from_bits(bits)),
+                false => before.with_count(name, bits),
             };
         }
         for item in archive.items() {
@@ -227,17 +236,11 @@ impl<T: Float> Checkpoint<T> {
             } else {
                 let path = item.name().strip_prefix("state/").and_then(parts);
                 let (whose, name) = path.ok_or_else(|| wrong("a tensor is neither parameter nor state"))?;
-                let state = found.state_mut(whose)?;
-                *state = state.clone().with_block(name, tensor);
+                let state = &mut found.states[place_of(whose)?].1;
+                *state = core::mem::replace(state, State::new("")).with_block(name, tensor);
             }
         }
         Ok(found)
-    }
-
-    fn state_mut(&mut self, name: &str) -> Result<&mut State<T>, Error> {
-        let why = "a value or tensor belongs to a state that is not there";
-        let found = self.states.iter_mut().find(|(other, _)| other == name);
-        found.map(|(_, state)| state).ok_or(Error::File(FileError::Checkpoint { why }))
     }
 
     /// Writes the file, such that at any moment the old one or the new one is there, whole:

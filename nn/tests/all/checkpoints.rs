@@ -1,15 +1,10 @@
-//! Checkpoints: what is stored comes back, damage is seen, and a run that is killed goes on to the same bits.
+//! Checkpoints: what is stored comes back, and damage is seen.
 
-use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
-use std::time::{Duration, Instant};
-use tress_autograd::Tape;
+use std::path::PathBuf;
 use tress_nn::file::{Archive, Checkpoint, FileError, write_atomic};
 use tress_nn::optim::{Average, Lbfgs, Plateau};
-use tress_nn::{
-    Adam, Batches, Dense, Error, Gradient, Init, Layer, Optimiser, Params, Random, Schedule, mse,
-};
-use tress_tensor::{Tensor, pointwise::Map};
+use tress_nn::{Adam, Dense, Error, Init, Optimiser, Params, Random};
+use tress_tensor::Tensor;
 
 fn model() -> Params<f32> {
     let mut params = Params::new(1);
@@ -112,95 +107,4 @@ fn folder(name: &str) -> PathBuf {
     let folder = std::env::temp_dir().join(format!("tress-{name}-{}", std::process::id()));
     std::fs::create_dir_all(&folder).unwrap();
     folder
-}
-
-const EPOCHS: u64 = 30;
-
-/// A training run with noise, dropout's seeds, a schedule and an average, which stores itself after every epoch and goes
-/// on from what it finds. Returns the last weights, those of the average included.
-fn train(path: &Path) -> Vec<u32> {
-    let mut params = Params::<f32>::new(3);
-    let hidden = Dense::new(&mut params.scope("hidden"), 2, 16).unwrap().activation(Map::Tanh);
-    let output = Dense::new(&mut params.scope("output"), 16, 1).unwrap();
-    let (mut adam, mut average) = (Adam::new(0.01), Average::exponential(0.95).unwrap());
-    let schedule = Schedule::cosine(0.02, 0.001, EPOCHS).unwrap().after_warm_up(3);
-    let (mut random, mut first) = (Random::new(8), 0);
-    if path.exists() {
-        let found = Checkpoint::load(path).unwrap(); // whole, whenever the run was killed
-        found.restore(&mut params).unwrap();
-        adam.restore(found.state_of("adam").unwrap(), &params).unwrap();
-        average.restore(found.state_of("average").unwrap(), &params).unwrap();
-        (random, first) = (found.random_of("noise").unwrap(), found.count_of("epoch").unwrap());
-    }
-    let x = Tensor::from_fn([64, 2], |i| ((i[0] * 2 + i[1]) as f32 * 0.37).sin()).unwrap();
-    let mut tape = Tape::new();
-    for epoch in first..EPOCHS {
-        adam.set_rate(schedule.rate(epoch));
-        for batch in Batches::new(64, 16).unwrap().shuffled(1, epoch).iter() {
-            let rows = |column: usize| batch.iter().map(move |&row| (row, column));
-            let noisy: Vec<f32> = batch
-                .iter()
-                .flat_map(|&row| [x[[row, 0]], x[[row, 1]]])
-                .map(|x| x + 0.1 * random.normal() as f32)
-                .collect();
-            let target: Vec<f32> = rows(0).map(|(row, _)| x[[row, 0]] * x[[row, 1]]).collect();
-            let bound = params.on(&tape);
-            let input = tape.var(Tensor::new([16, 2], &noisy).unwrap());
-            let target = tape.var(Tensor::new([16, 1], &target).unwrap());
-            let loss = mse(&output.apply(&bound, &hidden.apply(&bound, &input)), &target);
-            let gradient = loss.gradient(&bound).unwrap();
-            tape.reset();
-            adam.step(&mut params, &gradient).unwrap();
-        }
-        average.update(&params).unwrap();
-        let checkpoint = Checkpoint::new(&params)
-            .state("adam", adam.state())
-            .state("average", average.state())
-            .random("noise", &random)
-            .count("epoch", epoch + 1);
-        checkpoint.save(path).unwrap();
-    }
-    params.block().to_vec().iter().chain(&average.block().unwrap().to_vec()).map(|x| x.to_bits()).collect()
-}
-
-const CHILD: &str = "TRESS_TEST_CHECKPOINT";
-
-/// No test by itself: the run that the next test starts and kills.
-#[test]
-fn child_that_is_killed() {
-    if let Some(path) = std::env::var_os(CHILD) {
-        train(Path::new(&path));
-    }
-}
-
-#[test]
-fn a_run_that_is_killed_at_any_moment_goes_on_to_the_same_bits() {
-    let folder = folder("killed");
-    let start = || {
-        let mut child = Command::new(std::env::current_exe().unwrap());
-        child.args(["--exact", "child_that_is_killed"]).env(CHILD, folder.join("killed"));
-        child.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap()
-    };
-    let began = Instant::now();
-    let whole = train(&folder.join("whole"));
-    let run = began.elapsed();
-    let mut random = Random::new(std::process::id() as u64);
-    let mut killed = 0;
-    // Moments spread over the run, start of the process included; a run that ended before is begun anew.
-    while killed < 20 {
-        let mut child = start();
-        std::thread::sleep(Duration::from_secs_f64(random.uniform() * run.as_secs_f64() / 3.0));
-        if let Some(status) = child.try_wait().unwrap() {
-            assert!(status.success(), "what the kill before left behind cannot be read");
-            let _ = std::fs::remove_file(folder.join("killed"));
-            continue;
-        }
-        child.kill().unwrap();
-        child.wait().unwrap();
-        killed += 1;
-    }
-    assert!(start().wait().unwrap().success());
-    assert_eq!(Checkpoint::<f32>::load(folder.join("killed")).unwrap().count_of("epoch"), Ok(EPOCHS));
-    assert!(train(&folder.join("killed")) == whole, "the weights differ");
-    std::fs::remove_dir_all(folder).unwrap();
 }

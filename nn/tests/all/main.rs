@@ -1,6 +1,7 @@
 //! All tests of layers, losses, optimisers and files in one program: one is built and linked in a fraction of the time that many take.
 
 mod checkpoints;
+mod data;
 mod device;
 mod files;
 mod layer_cases;
@@ -15,6 +16,7 @@ mod networks;
 mod numpy_files;
 mod optimisers;
 mod params;
+mod training;
 
 #[path = "../../../tests/common/fixture.rs"]
 mod fixture;

@@ -1,9 +1,17 @@
-//! Stopping a task that no longer gets better.
+//! Stopping what no longer gets better.
 
+use crate::Error;
+use alloc::string::String;
 use alloc::vec::Vec;
 
-use crate::error::{Error, Result, check_length};
-use crate::measure::Better;
+/// Which way a metric improves.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Better {
+    /// Smaller is better: a loss, an error.
+    Lower,
+    /// Larger is better: an accuracy, an area under a curve.
+    Higher,
+}
 
 /// What a new measurement says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -17,7 +25,7 @@ pub enum Verdict {
 }
 
 /// Early stopping by patience (L. Prechelt, "Early stopping - but when?", 1998, section 2.1, criterion UP in its usual
-/// form), for one task or for a figure of all.
+/// form), for one metric, or the loss of one task.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct EarlyStopping {
     better: Better,
@@ -32,10 +40,10 @@ impl EarlyStopping {
     ///
     /// # Errors
     /// No patience, or a least improvement that is negative or not finite.
-    pub fn new(better: Better, patience: u64, least: f64) -> Result<Self> {
+    pub fn new(better: Better, patience: u64, least: f64) -> Result<Self, Error> {
         if patience == 0 || !(least >= 0.0 && least.is_finite()) {
-            let what = "patience is at least 1, and the least improvement finite and from 0 up";
-            return Err(Error::Setting { what });
+            let why = "patience is at least 1, and the least improvement finite and from 0 up";
+            return Err(Error::Setting { of: "early stopping", why });
         }
         Ok(Self { better, patience, least, best: None, waited: 0 })
     }
@@ -78,13 +86,17 @@ impl EarlyStopping {
     ///
     /// # Errors
     /// Another length, or a count that is none; nothing is changed then.
-    pub fn restore(&mut self, state: &[f64]) -> Result<()> {
-        check_length("state", 2, state.len())?;
-        let waited = state[1];
-        if !(waited >= 0.0 && waited <= self.patience as f64 && waited == libm::trunc(waited)) {
-            return Err(Error::State { what: "the measurements waited for are a count up to the patience" });
-        }
-        self.best = (!state[0].is_nan()).then_some(state[0]);
+    pub fn restore(&mut self, state: &[f64]) -> Result<(), Error> {
+        let sound =
+            |waited: f64| waited >= 0.0 && waited <= self.patience as f64 && waited == libm::trunc(waited);
+        let (best, waited) = match *state {
+            [best, waited] if sound(waited) => (best, waited),
+            _ => {
+                let why = "early stopping is stored as the best measurement and a count up to the patience";
+                return Err(Error::State { why: String::from(why) });
+            }
+        };
+        self.best = (!best.is_nan()).then_some(best);
         self.waited = waited as u64;
         Ok(())
     }

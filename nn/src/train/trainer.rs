@@ -1,0 +1,273 @@
+//! The loop.
+
+use super::callback::{Callback, Epoch, Flow};
+use super::{Problem, Step};
+use crate::data::prefetched;
+use crate::optim::{Accumulator, Average, Plateau, Schedule, clip};
+use crate::{Error, Gradient, Optimiser, Params, Random, mix};
+use alloc::string::String;
+use alloc::vec::Vec;
+use tress_autograd::{Eager, Tape};
+use tress_tensor::Float;
+
+/// How a run ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ended {
+    /// All epochs are done.
+    Finished,
+    /// A callback ended it.
+    Stopped,
+}
+
+/// A training run: parameters, optimiser, and all that goes on between them.
+///
+/// Settings are given once, before the first step. What the steps make of it (parameters, moments, averages, rates, random
+/// numbers, the place in the epoch) is what a [`checkpoint`](Trainer::checkpoint) holds. A trainer with the same settings
+/// that is restored from one goes on to the same bits.
+pub struct Trainer<T: Float, O: Optimiser<T>> {
+    /// The parameters that are trained.
+    pub params: Params<T>,
+    /// The optimiser.
+    pub optimiser: O,
+    pub(super) epochs: u64,
+    pub(super) seed: u64,
+    pub(super) schedule: Option<Schedule>,
+    pub(super) plateau: Option<(String, Plateau)>,
+    pub(super) average: Option<Average<T>>,
+    clip: Option<f64>,
+    accumulate: u64,
+    ahead: usize,
+    #[cfg(feature = "std")]
+    pub(super) file: Option<(std::path::PathBuf, u64)>,
+    pub(super) random: Random,
+    pub(super) at: Place,
+    /// Sum of the losses of this epoch times the sizes of their batches, and the sum of those.
+    pub(super) loss: [f64; 2],
+    tape: Tape<Eager<T>>,
+}
+
+/// How far a run has come.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Place {
+    /// Whole epochs.
+    pub(super) epoch: u64,
+    /// Batches of this epoch that a step was taken for.
+    pub(super) batch: u64,
+    /// Steps of the optimiser.
+    pub(super) step: u64,
+    pub(super) stopped: bool,
+}
+
+impl<T: Float, O: Optimiser<T>> Trainer<T, O> {
+    /// Trains these parameters with this optimiser for so many epochs; everything random follows from the seed.
+    pub fn new(params: Params<T>, optimiser: O, epochs: u64, seed: u64) -> Self {
+        Self {
+            params,
+            optimiser,
+            epochs,
+            seed,
+            schedule: None,
+            plateau: None,
+            average: None,
+            clip: None,
+            accumulate: 1,
+            ahead: 0,
+            #[cfg(feature = "std")]
+            file: None,
+            random: Random::new(mix(seed, 1)),
+            at: Place::default(),
+            loss: [0.0; 2],
+            tape: Tape::new(),
+        }
+    }
+
+    /// The learning rate of each step of the optimiser.
+    pub fn schedule(self, schedule: Schedule) -> Self {
+        Self { schedule: Some(schedule), plateau: None, ..self }
+    }
+
+    /// A learning rate that falls when a figure (`"loss"`, or one of [`Problem::judge`]) no longer gets better.
+    pub fn plateau(self, figure: &str, plateau: Plateau) -> Self {
+        Self { schedule: None, plateau: Some((String::from(figure), plateau)), ..self }
+    }
+
+    /// Averages the parameters after each step. Figures are those of the average.
+    pub fn average(self, average: Average<T>) -> Self {
+        Self { average: Some(average), ..self }
+    }
+
+    /// Scales gradients down that are longer than this: [`clip::by_norm`].
+    pub fn clip(self, norm: f64) -> Self {
+        Self { clip: Some(norm), ..self }
+    }
+
+    /// Takes one step for the mean gradient of so many batches in a row, or of as many as an epoch has left; 1 at least.
+    pub fn accumulate(self, batches: u64) -> Self {
+        Self { accumulate: batches.max(1), ..self }
+    }
+
+    /// Makes so many batches ahead on a thread of their own: [`prefetched`]. It changes the time, never the result.
+    pub fn prefetch(self, batches: usize) -> Self {
+        Self { ahead: batches, ..self }
+    }
+
+    /// Stores a [`checkpoint`](Trainer::checkpoint) in this file after each `every` steps of the optimiser, and after each
+    /// epoch. At any moment the file is there whole.
+    #[cfg(feature = "std")]
+    pub fn checkpoints(self, path: impl Into<std::path::PathBuf>, every: u64) -> Self {
+        Self { file: Some((path.into(), every.max(1))), ..self }
+    }
+
+    /// The epoch that comes next, or is under way.
+    pub fn epoch(&self) -> u64 {
+        self.at.epoch
+    }
+
+    /// How many steps the optimiser has taken.
+    pub fn steps(&self) -> u64 {
+        self.at.step
+    }
+
+    /// The average of the parameters, if there is one.
+    pub fn averaged(&self) -> Option<&Average<T>> {
+        self.average.as_ref()
+    }
+
+    /// Puts the average in the place of the parameters, at the end of training.
+    ///
+    /// # Errors
+    /// There is no average, or no step was taken.
+    pub fn take_average(&mut self) -> Result<(), Error> {
+        match &mut self.average {
+            Some(average) => average.swap(&mut self.params),
+            None => Err(Error::Setting { of: "trainer", why: "no average was asked for" }),
+        }
+    }
+
+    /// Trains until all epochs are done or a callback stops it, from wherever it is.
+    ///
+    /// # Errors
+    /// What the problem or a callback reports, a mistake of the model, a loss that is not finite (with the place where it
+    /// was found), or a checkpoint that cannot be written.
+    pub fn run<P: Problem<T>>(
+        &mut self,
+        problem: &P,
+        callbacks: &mut [&mut dyn Callback<T>],
+    ) -> Result<Ended, Error> {
+        self.optimiser.prepare(&self.params)?;
+        if let Some((_, plateau)) = &self.plateau {
+            self.optimiser.set_rate(plateau.rate());
+        }
+        while self.at.epoch < self.epochs && !self.at.stopped {
+            let (epoch, had) = (self.at.epoch, self.at.batch as usize);
+            let batches = problem.order(epoch)?;
+            if had > batches.len() {
+                let why =
+                    alloc::format!("{had} batches of epoch {epoch} were done, which has {}", batches.len());
+                return Err(Error::State { why });
+            }
+            let make = |(i, rows)| Ok::<_, Error>((i, rows, problem.batch(epoch, rows)?));
+            let todo = batches.iter().enumerate().skip(had);
+            let count = batches.len();
+            prefetched(todo, self.ahead, make, |made| self.steps_of(problem, made, count, callbacks))?;
+            if self.at.stopped {
+                break;
+            }
+            self.end_epoch(problem, callbacks)?;
+        }
+        Ok(if self.at.stopped { Ended::Stopped } else { Ended::Finished })
+    }
+
+    /// The steps that are left of an epoch.
+    fn steps_of<'b, P: Problem<T>>(
+        &mut self,
+        problem: &P,
+        made: &mut dyn Iterator<Item = Result<(usize, &'b [usize], P::Batch), Error>>,
+        count: usize,
+        callbacks: &mut [&mut dyn Callback<T>],
+    ) -> Result<(), Error> {
+        let mut sum = Accumulator::new();
+        for item in made {
+            let (i, rows, batch) = item?;
+            let (epoch, seed) = (self.at.epoch, mix(mix(self.seed, self.at.epoch), i as u64));
+            let mut step = Step { epoch, batch: i as u64, rows, seed, random: &mut self.random };
+            let (value, mut gradient) = {
+                let bound = self.params.on(&self.tape).training(seed);
+                let loss = problem.loss(&self.tape, &bound, &batch, &mut step)?;
+                (loss.item()?.to_f64(), loss.gradient(&bound)?)
+            };
+            self.tape.reset(); // lets go of the parameters, so that the step changes them in place
+            if !value.is_finite() {
+                return Err(Error::NotFinite { what: "the loss of a batch" });
+            }
+            let size = rows.len() as f64;
+            self.loss = [self.loss[0] + value * size, self.loss[1] + size];
+            if self.accumulate > 1 {
+                sum.add(&gradient, size)?;
+                if sum.batches() < self.accumulate && i + 1 < count {
+                    continue;
+                }
+                gradient = sum.take()?;
+            }
+            if let Some(norm) = self.clip {
+                clip::by_norm(&mut gradient, norm)?;
+            }
+            if let Some(schedule) = &self.schedule {
+                self.optimiser.set_rate(schedule.rate(self.at.step));
+            }
+            self.optimiser.step(&mut self.params, &gradient)?;
+            if let Some(average) = &mut self.average {
+                average.update(&self.params)?;
+            }
+            (self.at.step, self.at.batch) = (self.at.step + 1, i as u64 + 1);
+            for callback in callbacks.iter_mut() {
+                self.at.stopped |= callback.after_step(self.at.step, value, &self.params)? == Flow::Stop;
+            }
+            self.store(callbacks, false)?;
+            if self.at.stopped {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    /// Figures, callbacks and checkpoint at the end of an epoch.
+    fn end_epoch<P: Problem<T>>(
+        &mut self,
+        problem: &P,
+        callbacks: &mut [&mut dyn Callback<T>],
+    ) -> Result<(), Error> {
+        let mut average = self.average.as_mut().filter(|average| average.updates() > 0);
+        if let Some(average) = &mut average {
+            average.swap(&mut self.params)?;
+        }
+        let judged = problem.judge(&self.params);
+        let mut figures: Vec<(String, f64)> =
+            alloc::vec![(String::from("loss"), self.loss[0] / self.loss[1])];
+        if let Ok(judged) = &judged {
+            figures.extend(judged.iter().cloned());
+        }
+        let ended = Epoch { epoch: self.at.epoch, epochs: self.epochs, rate: self.optimiser.rate(), figures };
+        let mut flows = Ok(false);
+        if judged.is_ok() {
+            for callback in callbacks.iter_mut() {
+                flows = match (flows, callback.after_epoch(&ended, &self.params)) {
+                    (Ok(stop), Ok(flow)) => Ok(stop | (flow == Flow::Stop)),
+                    (Err(error), _) | (_, Err(error)) => Err(error),
+                };
+            }
+        }
+        // Back before anything may end the run, so that no error leaves the average in the place of the parameters.
+        if let Some(average) = average {
+            average.swap(&mut self.params)?;
+        }
+        judged?;
+        self.at.stopped |= flows?;
+        if let Some((name, plateau)) = &mut self.plateau {
+            let Some(value) = ended.figure(name) else { return Err(ended.lacks(name)) };
+            self.optimiser.set_rate(plateau.observe(value));
+        }
+        (self.at.epoch, self.at.batch, self.loss) = (self.at.epoch + 1, 0, [0.0; 2]);
+        self.store(callbacks, true)
+    }
+}

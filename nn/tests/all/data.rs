@@ -1,0 +1,363 @@
+//! Samples: aligned, split, in batches, scaled, changed.
+
+use std::collections::BTreeSet;
+use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
+use std::thread;
+use tress_nn::data::{
+    Augment, Batches, ClassWeights, Dataset, Split, Standard, Train, one_hot, prefetched, shuffle,
+};
+use tress_nn::{Error, Labels};
+use tress_tensor::Tensor;
+
+fn numbers(shape: &[usize]) -> Tensor<f64> {
+    let mut count = 0.7f64;
+    Tensor::from_fn(shape, |_| {
+        count += 1.0;
+        (count * 0.618_033_988_749_895).fract() * 2.0 - 1.0
+    })
+    .unwrap()
+}
+
+/// Samples whose numbers tell their row and their label.
+fn told(samples: usize, classes: u32) -> Dataset {
+    let x = Tensor::from_fn([samples, 2], |i| (i[0] * 2 + i[1]) as f32).unwrap();
+    let labels = Labels::new((0..samples as u32).map(|i| i * i % 7 % classes), classes as usize).unwrap();
+    Dataset::new().numbers("x", x).unwrap().labels("y", labels).unwrap()
+}
+
+/// That each row still has its own numbers and label; gives the rows.
+fn rows_of(part: &Dataset, whole: &Dataset) -> Vec<usize> {
+    let (x, y) = (part.tensor("x").unwrap(), part.labels_of("y").unwrap());
+    let row = |i: usize| {
+        let row = x[[i, 0]] as usize / 2;
+        assert_eq!(x[[i, 1]] as usize, 2 * row + 1);
+        assert_eq!(y.as_slice()[i], whole.labels_of("y").unwrap().as_slice()[row]);
+        row
+    };
+    (0..part.len()).map(row).collect()
+}
+
+#[test]
+fn columns_stay_aligned_through_splits_shuffles_and_batches() {
+    let whole = told(101, 4);
+    let parts = Split::random(101, [0.6, 0.2, 0.2], 3).unwrap().of(&whole).unwrap();
+    let mut all = Vec::new();
+    for part in [&*parts.train, &parts.valid, &parts.test] {
+        let expected = rows_of(part, &whole);
+        let mut met = Vec::new();
+        for batch in Batches::new(part.len(), 8).unwrap().shuffled(5, 2).iter() {
+            met.extend(rows_of(&part.rows(batch).unwrap(), &whole));
+        }
+        met.sort_unstable();
+        assert_eq!(met, expected);
+        all.extend(met);
+    }
+    all.sort_unstable();
+    assert_eq!(all, (0..101).collect::<Vec<_>>());
+    assert_eq!(rows_of(&whole.rows(&[7, 7, 0]).unwrap(), &whole), [7, 7, 0]);
+
+    // Labels that are ignored stay ignored, and images keep their axes.
+    let labels = Labels::with_ignored([0, 9, 1], 2, 9).unwrap();
+    let data = Dataset::new().labels("y", labels).unwrap().numbers("x", numbers(&[3, 1, 2, 2])).unwrap();
+    let picked = data.rows(&[2, 1]).unwrap();
+    assert_eq!(picked.labels_of("y").unwrap().iter().collect::<Vec<_>>(), [Some(1), None]);
+    assert_eq!(picked.tensor("x").unwrap().shape()[..], [2, 1, 2, 2]);
+    assert!(data.rows(&[0, 2]).unwrap().labels_of("y").unwrap().counts(1));
+    assert_eq!(data.rows(&[]).unwrap().len(), 0);
+}
+
+#[test]
+fn what_does_not_fit_is_named() {
+    let data = told(5, 2);
+    let text = |error: Error| error.to_string();
+    let other = |data: &Dataset, n: usize| data.clone().numbers("z", Tensor::zeros([n, 1]).unwrap());
+    assert_eq!(text(other(&data, 4).unwrap_err()), "column `z`: 4 samples, but the columns before have 5");
+    assert!(text(data.clone().numbers("x", Tensor::zeros([5]).unwrap()).unwrap_err()).contains("taken"));
+    assert!(
+        text(Dataset::new().numbers("x", Tensor::scalar(1.0f32)).unwrap_err()).contains("one row a sample")
+    );
+    assert_eq!(text(data.rows(&[0, 5]).unwrap_err()), "row 5 is none of the 5 samples");
+    assert!(text(data.tensor("y").unwrap_err()).contains("ask for them with `labels_of`"));
+    assert!(text(data.labels_of("q").unwrap_err()).contains("there are [\"x\", \"y\"]"));
+    assert!(data.clone().replaced("x", Tensor::zeros([4, 2]).unwrap()).is_err());
+    assert!(data.clone().replaced("y", Tensor::zeros([5, 2]).unwrap()).is_err());
+    assert!(Split::random(6, [0.5, 0.25, 0.25], 0).unwrap().of(&data).is_err());
+}
+
+#[test]
+fn leaks_are_refused_by_row_and_found_by_content() {
+    for (parts, text) in [
+        ([&[0, 1][..], &[1], &[2]], "row 1 is in the training and in the validation part"),
+        ([&[0], &[1, 2], &[2]], "row 2 is in the validation and in the test part"),
+        ([&[0, 0], &[], &[]], "row 0 is in the training part twice"),
+        ([&[0], &[], &[3]], "row 3 is none of the 3 samples"),
+    ] {
+        let error = Split::new(3, parts[0], parts[1], parts[2]).unwrap_err().to_string();
+        assert!(error.contains(text), "{error}");
+    }
+    // Rows 1, 3 and 4 are the same sample; 0 and 5 are, and lie in one part.
+    let x = Tensor::new([6, 1], &[7.0, 1.0, 2.0, 1.0, 1.0, 7.0f32]).unwrap();
+    let data = Dataset::new().numbers("x", x).unwrap();
+    assert_eq!(data.repeated("x").unwrap(), [(0, 5), (1, 3), (1, 4)]);
+    let split = Split::new(6, &[0, 1, 5], &[3], &[2, 4]).unwrap();
+    assert_eq!(split.repeated(&data, "x").unwrap(), [(1, 3), (1, 4)]);
+    // The first of them is in no part: the others are still compared.
+    assert_eq!(Split::new(6, &[0], &[3], &[4]).unwrap().repeated(&data, "x").unwrap(), [(3, 4)]);
+    assert!(Split::new(6, &[0, 1, 3, 4, 5], &[2], &[]).unwrap().repeated(&data, "x").unwrap().is_empty());
+    let signs = Dataset::new().numbers("x", Tensor::new([2, 1], &[0.0f32, -0.0]).unwrap()).unwrap();
+    assert!(signs.repeated("x").unwrap().is_empty(), "bit for bit");
+}
+
+/// That the parts are disjoint and hold all rows.
+fn cover(split: &Split, samples: usize) {
+    let parts = [split.train(), split.valid(), split.test()];
+    let all: BTreeSet<usize> = parts.into_iter().flatten().copied().collect();
+    assert_eq!((all.len(), parts.iter().map(|part| part.len()).sum::<usize>()), (samples, samples));
+}
+
+#[test]
+fn stratified_parts_have_the_shares_of_the_classes() {
+    // 300, 90, 30, 7 and 3 samples, in no order.
+    let mut classes: Vec<u32> = [300, 90, 30, 7, 3].iter().zip(0..).flat_map(|(&n, c)| vec![c; n]).collect();
+    shuffle(&mut classes, 1);
+    let labels = Labels::new(classes.iter().copied(), 5).unwrap();
+    let shares = [0.6, 0.15, 0.25];
+    for seed in 0..20 {
+        let split = Split::stratified(&labels, shares, seed).unwrap();
+        cover(&split, 430);
+        for (rows, share) in [split.train(), split.valid(), split.test()].into_iter().zip(shares) {
+            assert!((rows.len() as f64 - 430.0 * share).abs() < 2.0);
+            for (class, n) in [300, 90, 30, 7, 3].into_iter().enumerate() {
+                let found = rows.iter().filter(|&&row| classes[row] == class as u32).count() as f64;
+                assert!(
+                    (found - n as f64 * share).abs() <= 2.0,
+                    "seed {seed}, class {class}: {found} of {n}"
+                );
+            }
+        }
+        assert_ne!(split, Split::stratified(&labels, shares, seed + 1).unwrap());
+    }
+    let whole = Split::random(10, [0.7, 0.3, 0.0], 1).unwrap();
+    assert_eq!((whole.train().len(), whole.valid().len(), whole.test().len()), (7, 3, 0));
+    for wrong in [[0.5, 0.5, 0.5], [1.5, -0.5, 0.0], [f64::NAN, 0.5, 0.5]] {
+        assert!(Split::random(10, wrong, 1).is_err(), "{wrong:?}");
+    }
+}
+
+#[test]
+fn groups_are_whole_in_one_part() {
+    let groups: Vec<String> = (0..500).map(|i| format!("patient {}", i * i % 61)).collect();
+    let split = Split::grouped(&groups, [0.6, 0.2, 0.2], 4).unwrap();
+    cover(&split, 500);
+    let of = |rows: &[usize]| rows.iter().map(|&row| groups[row].clone()).collect::<BTreeSet<_>>();
+    let sets = [split.train(), split.valid(), split.test()].map(of);
+    assert!(sets[0].is_disjoint(&sets[1]) && sets[0].is_disjoint(&sets[2]) && sets[1].is_disjoint(&sets[2]));
+    assert!((280..=320).contains(&split.train().len()), "{}", split.train().len());
+    for fold in Split::grouped_folds(&groups, 5, 4).unwrap() {
+        cover(&fold, 500);
+        assert!(of(fold.train()).is_disjoint(&of(fold.valid())));
+        assert!((85..=115).contains(&fold.valid().len()));
+    }
+    assert!(Split::grouped_folds(&["a", "a", "b"], 3, 0).is_err());
+}
+
+#[test]
+fn folds_hold_out_each_row_once() {
+    let labels = Labels::new((0..50).map(|i| u32::from(i < 10)), 2).unwrap();
+    for folds in [Split::folds(50, 5, 1).unwrap(), Split::stratified_folds(&labels, 5, 1).unwrap()] {
+        let mut held: Vec<usize> = folds.iter().flat_map(|fold| fold.valid().to_vec()).collect();
+        held.sort_unstable();
+        assert_eq!(held, (0..50).collect::<Vec<_>>());
+        folds.iter().for_each(|fold| cover(fold, 50));
+    }
+    for fold in Split::stratified_folds(&labels, 5, 1).unwrap() {
+        assert_eq!(fold.valid().iter().filter(|&&row| row < 10).count(), 2);
+    }
+    let outer = Split::random(50, [0.8, 0.0, 0.2], 2).unwrap();
+    for fold in outer.folds_within(4, 3).unwrap() {
+        assert_eq!(fold.test(), outer.test());
+        cover(&fold, 50);
+    }
+    assert!(Split::folds(3, 4, 0).is_err() && Split::folds(3, 1, 0).is_err());
+}
+
+#[test]
+fn channels_have_their_own_scale_and_nothing_is_fitted_on_the_test() {
+    let x = numbers(&[20, 3, 4, 4]);
+    let parts = Split::random(20, [0.5, 0.0, 0.5], 1).unwrap();
+    let parts = parts.of(&Dataset::new().numbers("x", x).unwrap()).unwrap();
+    let standard = Standard::fit(&parts.train, "x").unwrap();
+    assert_eq!(standard.columns().len(), 3);
+    let scaled = standard.dataset(&parts.train, "x").unwrap();
+    for channel in 0..3 {
+        let values = scaled.tensor("x").unwrap().slice(1, channel, channel + 1, 1).unwrap().to_vec();
+        let mean = values.iter().sum::<f64>() / 160.0;
+        assert!(
+            mean.abs() < 1e-14 && (values.iter().map(|x| x * x).sum::<f64>() / 160.0 - 1.0).abs() < 1e-14
+        );
+    }
+    let back = standard.invert(scaled.tensor("x").unwrap()).unwrap();
+    assert!(
+        back.to_vec()
+            .iter()
+            .zip(parts.train.tensor("x").unwrap().to_vec())
+            .all(|(a, b)| (a - b).abs() < 1e-15)
+    );
+    let gap = Tensor::new([1, 3], &[f64::NAN, 1.0, 2.0]).unwrap();
+    assert!(standard.apply(&gap).unwrap()[[0, 0]].is_nan());
+    assert_eq!(standard.filling().apply(&gap).unwrap()[[0, 0]], 0.0);
+
+    let labels = Labels::with_ignored([1, 7, 0], 2, 7).unwrap();
+    assert_eq!(one_hot::<f32>(&labels).unwrap().to_vec(), [0.0, 1.0, 0.0, 0.0, 1.0, 0.0]);
+}
+
+/// The weight of a class of so many samples, but for a factor.
+type Formula = fn(f64) -> f64;
+
+#[test]
+fn class_weights_have_mean_one_and_their_formulas() {
+    let labels = Labels::new((0..90).map(|i| u32::from(i >= 60) + u32::from(i >= 80)), 4).unwrap();
+    let counts = [60.0, 20.0, 10.0, 0.0];
+    let beta = 0.99f64;
+    let cases: [(ClassWeights, Formula); 3] = [
+        (ClassWeights::Inverse, |n| 1.0 / n),
+        (ClassWeights::InverseRoot, |n| 1.0 / n.sqrt()),
+        (ClassWeights::Effective(beta), |n| (1.0 - 0.99) / (1.0 - 0.99f64.powf(n))),
+    ];
+    for (scheme, formula) in cases {
+        let weights = scheme.of(&labels).unwrap();
+        let mean: f64 = weights.iter().zip(counts).map(|(w, n)| w * n).sum::<f64>() / 90.0;
+        assert!((mean - 1.0).abs() < 1e-14);
+        assert_eq!(weights[3], 0.0, "a class that was not seen");
+        for c in 0..2 {
+            let ratio = formula(counts[c]) / formula(counts[c + 1]);
+            assert!((weights[c] / weights[c + 1] - ratio).abs() < 1e-12);
+        }
+    }
+    assert_eq!(ClassWeights::Effective(0.0).of(&labels).unwrap()[..3], [1.0; 3]);
+    assert!(ClassWeights::Effective(1.0).of(&labels).is_err());
+    assert!(ClassWeights::Inverse.of(&Labels::new([], 3).unwrap()).is_err());
+}
+
+#[test]
+fn numbers_are_standardised_as_the_training_samples_are() {
+    let nan = f64::NAN;
+    let train = Tensor::new([4, 3], &[1.0, 5.0, 1e8, 3.0, 5.0, 2e8, 5.0, 5.0, nan, nan, 5.0, 3e8]).unwrap();
+    let standard = Standard::of(&Train::declared(train.clone())).unwrap();
+    assert_eq!(standard.columns()[0], (3.0, (8.0f64 / 3.0).sqrt()));
+    assert_eq!(standard.columns()[1], (5.0, 1.0), "a column that does not vary");
+    let done = standard.apply(&train).unwrap();
+    assert!(done[[3, 0]].is_nan() && done[[0, 1]] == 0.0);
+    for c in [0, 2] {
+        let known: Vec<f64> = (0..4).map(|r| done[[r, c]]).filter(|x| !x.is_nan()).collect();
+        assert!(known.iter().sum::<f64>().abs() < 1e-14);
+        assert!((known.iter().map(|x| x * x).sum::<f64>() / 3.0 - 1.0).abs() < 1e-14);
+    }
+    let test = numbers(&[2, 3]);
+    let back = standard.invert(&standard.apply(&test).unwrap()).unwrap().to_vec();
+    assert!(back.iter().zip(test.to_vec()).all(|(a, b)| (a - b).abs() < 1e-7));
+    assert!(
+        standard.apply(&numbers(&[2, 2])).is_err() && Standard::of(&Train::declared(numbers(&[3]))).is_err()
+    );
+    assert!(Standard::of(&Train::declared(Tensor::new([1, 1], &[f64::INFINITY]).unwrap())).is_err());
+}
+
+#[test]
+fn pictures_are_changed_by_their_row_and_epoch_alone() {
+    let x = numbers(&[6, 2, 7, 5]);
+    let rows = [4, 9, 2, 7, 0, 1];
+    let augment = Augment::new(3).shift(2).crop(6, 4).flip(0.5).cutout(2).noise(0.01);
+    let changed = augment.apply(&x, &rows, 5).unwrap();
+    assert_eq!(changed.shape()[..], [6, 2, 6, 4]);
+    // In other batches, in another order.
+    for (i, &row) in rows.iter().enumerate().rev() {
+        let alone = augment.apply(&x.slice(0, i, i + 1, 1).unwrap(), &[row], 5).unwrap();
+        assert_eq!(alone, changed.slice(0, i, i + 1, 1).unwrap(), "row {row}");
+    }
+    assert_ne!(augment.apply(&x, &rows, 6).unwrap(), changed);
+    assert_ne!(Augment::new(4).shift(2).apply(&x, &rows, 5), Augment::new(3).shift(2).apply(&x, &rows, 5));
+}
+
+#[test]
+fn each_change_does_what_it_says() {
+    let x = Tensor::from_fn([400, 1, 3, 3], |i| (i[2] * 3 + i[3] + 1) as f32).unwrap();
+    let rows: Vec<usize> = (0..400).collect();
+    let all = |augment: Augment| {
+        let changed = augment.apply(&x, &rows, 0).unwrap();
+        let size = changed.len() / 400;
+        changed.to_vec().chunks_exact(size).map(<[f32]>::to_vec).collect::<Vec<_>>()
+    };
+    let count =
+        |pictures: &[Vec<f32>], one: &[f32]| pictures.iter().filter(|picture| picture[..] == *one).count();
+    let whole: Vec<f32> = (1..=9).map(|x| x as f32).collect();
+
+    let flipped = all(Augment::new(1).flip(0.25));
+    let turned = count(&flipped, &[3.0, 2.0, 1.0, 6.0, 5.0, 4.0, 9.0, 8.0, 7.0]);
+    assert_eq!(turned + count(&flipped, &whole), 400);
+    assert!((70..=130).contains(&turned), "a quarter: {turned}");
+
+    let cropped = all(Augment::new(1).crop(2, 2));
+    let places = [1.0, 2.0, 4.0, 5.0].map(|first| [first, first + 1.0, first + 3.0, first + 4.0]);
+    let met = places.map(|place| count(&cropped, &place));
+    assert_eq!(met.iter().sum::<usize>(), 400);
+    assert!(met.iter().all(|n| (65..=135).contains(n)), "each of four places alike: {met:?}");
+    assert_eq!(Augment::new(1).crop(1, 1).plain(&x).unwrap().to_vec(), [5.0; 400]);
+
+    let shifted = all(Augment::new(1).shift(1));
+    let moves = [
+        &whole[..],
+        &[0.0, 1.0, 2.0, 0.0, 4.0, 5.0, 0.0, 7.0, 8.0],
+        &[5.0, 6.0, 0.0, 8.0, 9.0, 0.0, 0.0, 0.0, 0.0],
+    ];
+    assert!(moves.iter().all(|one| (20..=70).contains(&count(&shifted, one))), "one of nine each");
+
+    let cut = all(Augment::new(1).cutout(1));
+    assert!(cut.iter().all(|picture| picture.iter().filter(|&&x| x == 0.0).count() == 1));
+    let cut = all(Augment::new(1).cutout(3));
+    assert!(cut.iter().all(|picture| [4, 6, 9].contains(&picture.iter().filter(|&&x| x == 0.0).count())));
+    assert!(all(Augment::new(1).cutout(99)).iter().all(|picture| picture.iter().all(|&x| x == 0.0)));
+
+    let noisy: Vec<f64> = all(Augment::new(1).noise(0.5))
+        .iter()
+        .flat_map(|p| p.iter().zip(&whole).map(|(a, b)| f64::from(a - b)).collect::<Vec<_>>())
+        .collect();
+    let variance = noisy.iter().map(|x| x * x).sum::<f64>() / 3600.0;
+    assert!((variance - 0.25).abs() < 0.03, "{variance}");
+
+    assert!(Augment::new(1).crop(4, 1).apply(&x, &rows, 0).is_err());
+    assert!(Augment::new(1).crop(2, 2).crop(3, 3).plain(&x).is_err(), "the second is cut from the first");
+    assert!(
+        Augment::new(1).flip(1.5).apply(&x, &rows, 0).is_err()
+            && Augment::new(1).noise(-1.0).plain(&x).is_err()
+    );
+    assert!(
+        Augment::new(1).apply(&x, &rows[1..], 0).is_err()
+            && Augment::new(1).plain(&numbers(&[2, 3])).is_err()
+    );
+}
+
+#[test]
+fn prefetched_items_come_in_order_whatever_is_ahead() {
+    for ahead in [0, 1, 4] {
+        let (made, most) = (AtomicUsize::new(0), AtomicUsize::new(0));
+        let here = thread::current().id();
+        let make = |i: usize| {
+            made.fetch_add(1, SeqCst);
+            (i * i, thread::current().id() == here)
+        };
+        let total = prefetched(0..50, ahead, make, |items| {
+            let mut total = 0;
+            for (taken, (square, mine)) in items.enumerate() {
+                assert_eq!((square, mine), (taken * taken, ahead == 0));
+                most.fetch_max(made.load(SeqCst) - taken, SeqCst);
+                total += 1;
+            }
+            total
+        });
+        assert_eq!(total, 50);
+        assert!(most.load(SeqCst) <= ahead + 2, "no more than asked for: {}", most.load(SeqCst));
+        // Who stops early leaves nothing running.
+        let first = prefetched(0..1_000_000_000usize, ahead, |i| i, |items| items.nth(2));
+        assert_eq!(first, Some(2));
+    }
+}
