@@ -179,10 +179,10 @@ impl<T: Float, O: Optimiser<T>> Trainer<T, O> {
     }
 
     /// The steps that are left of an epoch.
-    fn steps_of<'b, P: Problem<T>>(
+    fn steps_of<P: Problem<T>>(
         &mut self,
         problem: &P,
-        made: &mut dyn Iterator<Item = Result<(usize, &'b [usize], P::Batch), Error>>,
+        made: &mut dyn Iterator<Item = Result<(usize, &[usize], P::Batch), Error>>,
         count: usize,
         callbacks: &mut [&mut dyn Callback<T>],
     ) -> Result<(), Error> {
@@ -191,15 +191,16 @@ impl<T: Float, O: Optimiser<T>> Trainer<T, O> {
             let (i, rows, batch) = item?;
             let (epoch, seed) = (self.at.epoch, mix(mix(self.seed, self.at.epoch), i as u64));
             let mut step = Step { epoch, batch: i as u64, rows, seed, random: &mut self.random };
-            let (value, mut gradient) = {
+            let (value, mut gradient, renewed) = {
                 let bound = self.params.on(&self.tape).training(seed);
                 let loss = problem.loss(&self.tape, &bound, &batch, &mut step)?;
-                (loss.item()?.to_f64(), loss.gradient(&bound)?)
+                (loss.item()?.to_f64(), loss.gradient(&bound)?, bound.renewed()?)
             };
             self.tape.reset(); // lets go of the parameters, so that the step changes them in place
             if !value.is_finite() {
                 return Err(Error::NotFinite { what: "the loss of a batch" });
             }
+            self.params.renew(&renewed)?;
             let size = rows.len() as f64;
             self.loss = [self.loss[0] + value * size, self.loss[1] + size];
             if self.accumulate > 1 {

@@ -11,11 +11,12 @@ use tress_nn::train::{
     Better, Callback, EarlyStop, EarlyStopping, Ended, Epoch, Flow, History, Problem, Progress, Step, Trainer,
 };
 use tress_nn::{
-    Adam, Bound, Dense, Dropout, Error, Layer, Optimiser, Params, Random, Schedule, Sequential, Sgd, mse,
+    Adam, BatchNorm, Bound, Dense, Dropout, Error, Layer, Optimiser, Params, Random, Schedule, Sequential,
+    Sgd, mse,
 };
 use tress_tensor::{Tensor, parallel, pointwise::Map};
 
-/// A small network with dropout and noise, that learns a product.
+/// A small network, with noise, dropout and batch norm perhaps, that learns a product.
 struct Product {
     model: Sequential,
     data: Dataset,
@@ -25,10 +26,15 @@ struct Product {
 
 fn product(size: usize, noise: f32) -> (Params<f32>, Product) {
     let mut params = Params::new(3);
-    let model = Sequential::new()
-        .then(Dense::new(&mut params.scope("hidden"), 2, 16).unwrap().activation(Map::Tanh))
-        .then(Dropout::new(&mut params.scope("dropout"), if noise > 0.0 { 0.1 } else { 0.0 }).unwrap())
-        .then(Dense::new(&mut params.scope("output"), 16, 1).unwrap());
+    let mut model =
+        Sequential::new().then(Dense::new(&mut params.scope("hidden"), 2, 16).unwrap().activation(Map::Tanh));
+    if noise > 0.0 {
+        // What a step renews besides the parameters, and what acts in training only.
+        model = model
+            .then(BatchNorm::new(&mut params.scope("norm"), 16).unwrap())
+            .then(Dropout::new(&mut params.scope("dropout"), 0.1).unwrap());
+    }
+    model = model.then(Dense::new(&mut params.scope("output"), 16, 1).unwrap());
     let x = Tensor::from_fn([60, 2], |i| ((i[0] * 2 + i[1]) as f32 * 0.37).sin()).unwrap();
     let y = Tensor::from_fn([60, 1], |i| x[[i[0], 0]] * x[[i[0], 1]]).unwrap();
     let data = Dataset::new().numbers("x", x).unwrap().numbers("y", y).unwrap();
@@ -101,6 +107,12 @@ fn train(path: &Path) -> Vec<u64> {
     run.resume(&mut [&mut history, &mut stop]).unwrap();
     run.run(&problem, &mut [&mut history, &mut stop]).unwrap();
     assert_eq!(history.of("loss").len(), history.epochs().len());
+    let running = run.params.entries().find(|entry| !entry.is_trained()).unwrap().name();
+    assert_ne!(
+        run.params.tensor(running).unwrap(),
+        product(8, 0.05).0.tensor(running).unwrap(),
+        "it was renewed"
+    );
     bits(&run, &history, &stop)
 }
 
