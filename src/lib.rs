@@ -94,6 +94,10 @@ struct Contributing;
 struct Conventions;
 
 #[cfg(doctest)]
+#[doc = include_str!("../docs/data.md")]
+struct Data;
+
+#[cfg(doctest)]
 #[doc = include_str!("../docs/embedded.md")]
 struct Embedded;
 

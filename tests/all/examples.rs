@@ -1,8 +1,17 @@
 //! Every example runs, and what it asserts holds.
 
+#[path = "../../examples/characters.rs"]
+#[allow(unreachable_pub)] // a program's own main
+mod characters;
 #[path = "../../examples/hessian.rs"]
 #[allow(unreachable_pub)] // a program's own main
 mod hessian;
+#[path = "../../examples/mnist.rs"]
+#[allow(unreachable_pub)] // a program's own main
+mod mnist;
+#[path = "../../examples/regression.rs"]
+#[allow(unreachable_pub)] // a program's own main
+mod regression;
 #[path = "../../examples/see_tape.rs"]
 #[allow(unreachable_pub)] // a program's own main
 mod see_tape;
@@ -39,4 +48,19 @@ fn a_sine_is_learned_and_fits_bytes() {
 #[test]
 fn two_tasks_are_learned() {
     two_tasks::main().unwrap();
+}
+
+#[test]
+fn digits_are_named() {
+    mnist::main().unwrap();
+}
+
+#[test]
+fn a_network_is_better_than_a_ridge() {
+    regression::main().unwrap();
+}
+
+#[test]
+fn characters_are_guessed() {
+    characters::main().unwrap();
 }

@@ -7,6 +7,7 @@
 use super::crc::crc32;
 use super::npy::{item, tensor};
 use super::{FileError, Item};
+use crate::pattern::Pattern;
 use crate::{Error, Params};
 use alloc::borrow::Cow;
 use alloc::collections::BTreeSet;
@@ -154,9 +155,21 @@ pub fn write_npz<T: Float>(tensors: &[(&str, &Tensor<T>)]) -> Result<Vec<u8>, Er
 /// # Errors
 /// As [`write_npz`].
 pub fn save_npz<T: Float>(params: &Params<T>) -> Result<Vec<u8>, Error> {
-    let tensors: Result<Vec<_>, Error> =
-        params.entries().map(|entry| Ok((entry.name(), params.tensor(entry.name())?))).collect();
-    let tensors = tensors?;
+    save_npz_only(params, "")
+}
+
+/// As [`save_npz`], of the parameters and state that fit a pattern of [`Rules`](crate::optim::Rules) only.
+///
+/// # Errors
+/// As [`write_npz`], or the pattern fits nothing.
+pub fn save_npz_only<T: Float>(params: &Params<T>, pattern: &str) -> Result<Vec<u8>, Error> {
+    let chosen = Pattern::new(pattern);
+    let entries = params.entries().filter(|entry| chosen.matches(entry.name()));
+    let tensors = entries.map(|entry| Ok((entry.name(), params.tensor(entry.name())?)));
+    let tensors = tensors.collect::<Result<Vec<_>, Error>>()?;
+    if tensors.is_empty() && !pattern.is_empty() {
+        return Err(Error::Unknown { name: String::from(pattern) });
+    }
     write_npz(&tensors.iter().map(|(name, tensor)| (*name, tensor)).collect::<Vec<_>>())
 }
 

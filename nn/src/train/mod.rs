@@ -10,10 +10,10 @@
 //! A problem is a struct of the user's with its data and its model:
 //!
 //! ```
-//! use tress_autograd::{Eager, Tape, Var};
+//! use tress_autograd::Tape;
 //! use tress_nn::data::{Batches, Dataset};
-//! use tress_nn::train::{Problem, Step, Trainer};
-//! use tress_nn::{Adam, Bound, Dense, Error, Layer, Params, mse};
+//! use tress_nn::train::{OnTape, Problem, Step, TapeLoss, Trainer};
+//! use tress_nn::{Adam, Dense, Error, Layer, Params, mse};
 //! use tress_tensor::Tensor;
 //!
 //! struct Line {
@@ -32,13 +32,7 @@
 //!         self.data.rows(rows)
 //!     }
 //!
-//!     fn loss<'t>(
-//!         &self,
-//!         tape: &'t Tape,
-//!         bound: &Bound<Var<'t, Eager>>,
-//!         batch: &Dataset,
-//!         _: &mut Step,
-//!     ) -> Result<Var<'t, Eager>, Error> {
+//!     fn loss<'t>(&self, tape: &'t Tape, bound: &OnTape<'t>, batch: &Dataset, _: &mut Step) -> TapeLoss<'t> {
 //!         let predicted = self.layer.apply(bound, &tape.var(batch.tensor("x")?.clone()));
 //!         Ok(mse(&predicted, &tape.var(batch.tensor("y")?.clone())))
 //!     }
@@ -89,6 +83,12 @@ pub struct Step<'a> {
     pub random: &'a mut Random,
 }
 
+/// The parameters as leaves of a tape.
+pub type OnTape<'t, T = f32> = Bound<Var<'t, Eager<T>>>;
+
+/// A loss on a tape.
+pub type TapeLoss<'t, T = f32> = Result<Var<'t, Eager<T>>, Error>;
+
 /// What is learnt: data, model, loss, and how it is judged.
 pub trait Problem<T: Float = f32>: Sync {
     /// What a batch is made into.
@@ -114,10 +114,10 @@ pub trait Problem<T: Float = f32>: Sync {
     fn loss<'t>(
         &self,
         tape: &'t Tape<Eager<T>>,
-        bound: &Bound<Var<'t, Eager<T>>>,
+        bound: &OnTape<'t, T>,
         batch: &Self::Batch,
         step: &mut Step<'_>,
-    ) -> Result<Var<'t, Eager<T>>, Error>;
+    ) -> TapeLoss<'t, T>;
 
     /// Figures by name, after each epoch: loss and metrics of the validation part. If the trainer averages parameters,
     /// these are the averaged ones.

@@ -2,7 +2,9 @@
 
 use std::path::{Path, PathBuf};
 use tress_autograd::Value;
-use tress_nn::file::{FileError, Loader, Npz, read_npy, save, save_npz, save_only, write_npy, write_npz};
+use tress_nn::file::{
+    FileError, Loader, Npz, read_npy, save, save_npz, save_npz_only, save_only, write_npy, write_npz,
+};
 use tress_nn::{Dense, Error, Init, Layer, Params, Random};
 use tress_tensor::{Tensor, pointwise::Map};
 
@@ -94,6 +96,10 @@ fn models_are_filled_from_npz() {
     assert_eq!(params.block(), model().block());
     let report = Loader::new().lenient().npz(&mut params, &fixture("numbers.npz")).unwrap();
     assert_eq!((report.missing, report.misshapen.len(), report.extra.len()), (vec!["mean".into()], 0, 13));
+    let part = save_npz_only(&model(), "layer").unwrap();
+    assert_eq!(Npz::read(&part).unwrap().names().collect::<Vec<_>>(), ["layer.weight", "layer.bias"]);
+    assert!(Loader::new().only("layer").npz(&mut params, &part).unwrap().is_complete());
+    assert!(matches!(save_npz_only(&model(), "tail"), Err(Error::Unknown { .. })));
     let error = Loader::new().npz(&mut params, &fixture("numbers.npz")).unwrap_err();
     assert!(
         error.to_string().contains("`mean` is missing")

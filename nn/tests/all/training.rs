@@ -3,16 +3,16 @@
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
-use tress_autograd::{Eager, Tape, Var};
+use tress_autograd::Tape;
 use tress_nn::data::{Batches, Dataset};
 use tress_nn::file::Checkpoint;
 use tress_nn::optim::{Average, Plateau};
 use tress_nn::train::{
-    Better, Callback, EarlyStop, EarlyStopping, Ended, Epoch, Flow, History, Problem, Progress, Step, Trainer,
+    Better, Callback, EarlyStop, EarlyStopping, Ended, Epoch, Flow, History, OnTape, Problem, Progress, Step,
+    TapeLoss, Trainer,
 };
 use tress_nn::{
-    Adam, BatchNorm, Bound, Dense, Dropout, Error, Layer, Optimiser, Params, Random, Schedule, Sequential,
-    Sgd, mse,
+    Adam, BatchNorm, Dense, Dropout, Error, Layer, Optimiser, Params, Random, Schedule, Sequential, Sgd, mse,
 };
 use tress_tensor::{Tensor, parallel, pointwise::Map};
 
@@ -52,13 +52,7 @@ impl Problem for Product {
         self.data.rows(rows)
     }
 
-    fn loss<'t>(
-        &self,
-        tape: &'t Tape,
-        bound: &Bound<Var<'t, Eager>>,
-        batch: &Dataset,
-        step: &mut Step,
-    ) -> Result<Var<'t, Eager>, Error> {
+    fn loss<'t>(&self, tape: &'t Tape, bound: &OnTape<'t>, batch: &Dataset, step: &mut Step) -> TapeLoss<'t> {
         let mut x = batch.tensor("x")?.clone();
         x.make_mut().iter_mut().for_each(|x| *x += self.noise * step.random.normal() as f32);
         let found = self.model.apply(bound, &tape.var(x));

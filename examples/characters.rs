@@ -1,0 +1,78 @@
+//! The next character of a text, guessed by an embedding and a recurrent network; the text is this project's own.
+//!
+//! `cargo run --release --example characters`
+
+use std::collections::BTreeSet;
+use tress::autograd::op::Index;
+use tress::nn::train::{OnTape, Problem, Progress, Step, TapeLoss, Trainer};
+use tress::nn::{Embedding, Error, Recurrent};
+use tress::prelude::*;
+
+/// How many characters are read in one piece.
+const LENGTH: usize = 32;
+
+struct Reader {
+    letters: Embedding,
+    gru: Recurrent,
+    output: Dense,
+    text: Vec<u32>,
+}
+
+impl Reader {
+    /// The mean loss over pieces of a text that begin at `starts`.
+    fn mean<V: Value>(&self, bound: &Bound<V>, text: &[u32], starts: &[usize]) -> Result<V, Error> {
+        let codes: Vec<u32> = starts.iter().flat_map(|&at| text[at..at + LENGTH].to_vec()).collect();
+        let next = starts.iter().flat_map(|&at| text[at + 1..at + LENGTH + 1].to_vec());
+        let (codes, count) = (Tensor::new([starts.len(), LENGTH], &codes)?, self.letters.weight().shape()[0]);
+        let states = self.gru.apply(bound, &self.letters.look_up(bound, &Index::new(&codes))?);
+        let logits = self.output.apply(bound, &states).reshape([starts.len() * LENGTH, count]);
+        Ok(cross_entropy(&logits, &Labels::new(next, count)?))
+    }
+}
+
+impl Problem for Reader {
+    type Batch = Vec<usize>;
+
+    fn order(&self, epoch: u64) -> Result<Batches, Error> {
+        let starts = Batches::new(self.text.len() - LENGTH, 16)?.shuffled(1, epoch);
+        Batches::of(starts.iter().take(50).flatten().copied(), 16)
+    }
+
+    fn batch(&self, _: u64, starts: &[usize]) -> Result<Vec<usize>, Error> {
+        Ok(starts.to_vec())
+    }
+
+    fn loss<'t>(&self, _: &'t Tape, bound: &OnTape<'t>, starts: &Vec<usize>, _: &mut Step) -> TapeLoss<'t> {
+        self.mean(bound, &self.text, starts)
+    }
+}
+
+/// The mean loss of guessing from one character before, by how often pairs occur in the text that is known.
+fn pairs(known: &[u32], text: &[u32], count: usize) -> f64 {
+    let mut seen = vec![vec![0.1; count]; count];
+    known.windows(2).for_each(|pair| seen[pair[0] as usize][pair[1] as usize] += 1.0);
+    let row = |pair: &[u32]| seen[pair[0] as usize].iter().sum::<f64>();
+    let loss = |pair: &[u32]| f64::ln(row(pair) / seen[pair[0] as usize][pair[1] as usize]);
+    text.windows(2).map(loss).sum::<f64>() / (text.len() - 1) as f64
+}
+
+/// Trains on nine tenths of the text, and says how well the rest is guessed.
+pub fn main() -> Result<(), Box<dyn std::error::Error>> {
+    let text = include_str!("../ARCHITECTURE.md");
+    let (known, mut params) = (BTreeSet::from_iter(text.chars()), Params::new(1));
+    let mut text: Vec<u32> = text.chars().map(|c| known.range(..c).count() as u32).collect();
+    let held_out = text.split_off(text.len() / 10 * 9);
+    let letters = Embedding::new(&mut params.scope("letters"), known.len(), 32)?;
+    let gru = Recurrent::gru(32, 96).build(&mut params.scope("gru"))?;
+    let output = Dense::new(&mut params.scope("output"), 96, known.len())?;
+    let reader = Reader { letters, gru, output, text };
+    let schedule = Schedule::cosine(0.01, 0.0005, 4 * 50)?;
+    let mut trainer = Trainer::new(params, Adam::new(0.01), 4, 1).schedule(schedule).clip(1.0);
+    trainer.run(&reader, &mut [&mut Progress::new(|line| println!("{line}"))])?;
+    let starts: Vec<usize> = (0..held_out.len() - LENGTH).step_by(LENGTH).collect();
+    let loss = f64::from(reader.mean(&trainer.params.eager(), &held_out, &starts)?.item()?);
+    let pairs = pairs(&reader.text, &held_out, known.len());
+    println!("nats for each held-out character: {loss:.3}; from the one before alone {pairs:.3}");
+    assert!(loss < pairs - 0.2, "it looks further back than one character");
+    Ok(())
+}
