@@ -162,8 +162,11 @@ impl fmt::Display for Error {
                     None => Ok(()),
                 }
             }
+            Error::Axis { op, axis, shape } if shape.rank() == 0 => {
+                write!(f, "{op}: a single number has no axes, and so no axis {axis}")
+            }
             Error::Axis { op, axis, shape } => {
-                write!(f, "{op}: {shape} has no axis {axis}; its axes are 0 to {}", shape.rank().max(1) - 1)
+                write!(f, "{op}: {shape} has no axis {axis}; its axes are 0 to {}", shape.rank() - 1)
             }
             Error::Range { op, axis, start, end, len } => {
                 write!(f, "{op}: {start}..{end} reaches outside of axis {axis}, which has length {len}")

@@ -4,7 +4,7 @@ use super::lost::{Lost, Ways};
 use super::{Tape, Var};
 use crate::Mistake;
 use crate::kinds::Eager;
-use crate::value::Pointwise;
+use crate::value::{Pointwise, Value};
 use alloc::borrow::Cow;
 use alloc::vec::Vec;
 use core::fmt;
@@ -160,8 +160,10 @@ fn all<T: Float>(value: &Eager<T>, is: impl Fn(T) -> bool) -> bool {
     numbers.is_ok_and(|numbers| numbers.as_slice().is_some_and(|all| all.iter().all(|&x| is(x))))
 }
 
+/// All zeros. Of no numbers at all nothing is missing.
 fn is_zero<T: Float>(value: &Eager<T>) -> bool {
-    all(value, |x| x == T::ZERO)
+    let count = value.shape().len();
+    count != 0 && all(value, |x| x == T::ZERO)
 }
 
 fn is_wild<T: Float>(value: &Eager<T>) -> bool {

@@ -8,6 +8,7 @@ use crate::op::{Flow, NonDifferentiable, Op};
 use crate::procedure::{Custom, CustomOp, Procedure};
 use crate::value::{Pointwise, Value};
 use alloc::vec::Vec;
+use core::panic::Location;
 use tress_tensor::{Error, Float, Shape, Tensor};
 
 /// What a function is traced with: its shapes are known, its numbers are not.
@@ -77,26 +78,30 @@ pub fn custom_vjp<X: Tree>(
 ) -> X::Leaf {
     let traced = Operands::of(&xs);
     let body = Procedure::trace(&traced.shapes, |all| Ok(alloc::vec![Some(f(refill(&xs, all.to_vec())))]));
-    let ruled = body.and_then(|body| {
-        let (n, y) = (traced.shapes.len(), body.result_shape()?);
-        let inputs = [&traced.shapes[..], &[y, y]].concat();
-        let reverse = Procedure::trace(&inputs, |all| {
-            let cotangents = reverse(refill(&xs, all[..n].to_vec()), all[n].clone(), all[n + 1].clone());
-            let mut list = Vec::with_capacity(n);
-            X::visit_leaves(&cotangents, &mut |cotangent: &Sketched<X>| list.push(Some(cotangent.clone())));
-            match list.iter().flatten().zip(&traced.shapes).find(|(c, x)| c.shape() != **x) {
-                None if list.len() == n => Ok(list),
-                None => Err(Mistake::here(Error::Setting { op: "custom_vjp", why: LENGTH })),
-                Some((c, x)) => {
-                    let (op, why) = ("custom_vjp", "a cotangent must have the shape of its argument");
-                    Err(Mistake::here(Error::Mismatch { op, left: c.shape(), right: *x, why, lengths: None }))
-                }
+    let shaped = body.and_then(|body| Ok((body.result_shape()?, body)));
+    let (y, body) = match shaped {
+        Ok(shaped) => shaped,
+        Err(mistake) => return traced.failed(mistake),
+    };
+    let n = traced.shapes.len();
+    let inputs = [&traced.shapes[..], &[y, y]].concat();
+    let place = Location::caller(); // a closure is its own caller
+    let reverse = Procedure::trace(&inputs, |all| {
+        let cotangents = reverse(refill(&xs, all[..n].to_vec()), all[n].clone(), all[n + 1].clone());
+        let mut list = Vec::with_capacity(n);
+        X::visit_leaves(&cotangents, &mut |cotangent: &Sketched<X>| list.push(Some(cotangent.clone())));
+        match list.iter().flatten().zip(&traced.shapes).find(|(c, x)| c.shape() != **x) {
+            None if list.len() == n => Ok(list),
+            None => Err(Mistake { error: Error::Setting { op: "custom_vjp", why: LENGTH }, place }),
+            Some((c, x)) => {
+                let (op, why) = ("custom_vjp", "a cotangent must have the shape of its argument");
+                let error = Error::Mismatch { op, left: c.shape(), right: *x, why, lengths: None };
+                Err(Mistake { error, place })
             }
-        })?;
-        Ok(Ruled { body, reverse })
+        }
     });
-    match ruled {
-        Ok(ruled) => traced.apply(ruled),
+    match reverse {
+        Ok(reverse) => traced.apply(Ruled { body, reverse }),
         Err(mistake) => traced.failed(mistake),
     }
 }

@@ -231,6 +231,8 @@ fn along_an_axis() {
     assert!(
         row.top_k(0, 7).mistake().unwrap().to_string().starts_with("top_k: 0..7 reaches outside of axis 0")
     );
+    let number = Eager::new(Tensor::scalar(2.0f64)).cumsum(0).mistake().unwrap().to_string();
+    assert!(number.starts_with("running_sum: a single number has no axes, and so no axis 0"), "{number}");
     assert!(row.sort(1, true).mistake().unwrap().to_string().starts_with("sort: [6] has no axis 1"));
 }
 

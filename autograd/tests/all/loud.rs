@@ -204,3 +204,11 @@ fn coverage_finds_where_numbers_stop_being_finite() {
     let found = (w.scale(1e308) + w.scale(1e308)).sum_all().coverage(&[w]).unwrap();
     assert_eq!(*finding(&found).0, State::NotFinite(Origin::Sum));
 }
+
+#[test]
+fn of_a_parameter_without_numbers_no_gradient_is_missing() {
+    let tape = Tape::new();
+    let (w, none) = (tape.var(vector(&[1.0, 2.0])), tape.var(Tensor::<f64>::zeros([0]).unwrap()));
+    let found = (w.square().sum_all() + none.exp().sum_all()).coverage(&[w, none]).unwrap();
+    assert!(found.iter().all(Coverage::is_fine), "{} and {}", found[0], found[1]);
+}

@@ -211,6 +211,17 @@ fn a_rule_of_ones_own_is_what_is_swept_to_any_order() {
     let message =
         custom_vjp(|x| x.exp(), |_, _, g| g.sum_all(), Eager::new(x)).tensor().unwrap_err().to_string();
     assert!(message.starts_with("custom_vjp: [] x [2]: a cotangent must have the shape"), "{message}");
+    assert!(message.contains("procedures.rs"), "the line of the caller: {message}");
+    // A rule that gives what it has from elsewhere.
+    let x = Eager::new(Tensor::vector(&[2.0f64]));
+    let leak = std::cell::RefCell::new(None);
+    checkpoint(|x| leak.replace(Some(x.clone())).map_or(x.clone(), |_| x), x.clone());
+    let y = custom_vjp(|x| x.exp(), |_, _, _| leak.take().unwrap(), x);
+    let message = y.tensor().unwrap_err().to_string();
+    assert!(
+        message.contains("is not computed from the arguments") && message.contains("procedures.rs"),
+        "{message}"
+    );
 }
 
 /// `x y^2` by loops of its own.
