@@ -14,6 +14,7 @@
 #![forbid(unsafe_code)]
 
 pub mod bench;
+pub mod compare;
 pub mod data;
 pub mod device;
 pub mod error;
@@ -42,6 +43,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> Result<(), Error> {
         Request::Bench(options) => bench::run(&options)?,
         Request::Fit(args) => device::fit(&args)?,
         Request::Export(args) => device::export(&args)?,
+        Request::Compare(settings) => compare::run(&settings)?,
     }
     Ok(())
 }

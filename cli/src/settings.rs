@@ -12,6 +12,7 @@ use serde::Serialize;
 use tress::mtl::balance::{Method, Observes, Weighting};
 
 use crate::bench;
+use crate::compare::{CompareArgs, CompareSettings};
 use crate::data::{Library, multimnist::Set};
 use crate::device::{ExportArgs, FitArgs};
 use crate::error::Error;
@@ -37,6 +38,8 @@ enum Command {
     Fit(FitArgs),
     /// Write a trained network as source for devices: a crate of Rust without std, or a header of C
     Export(ExportArgs),
+    /// Train several methods with several seeds by one budget, tune the plainest of them, and say which differences are any
+    Compare(CompareArgs),
 }
 
 /// How the gradients of the tasks are put together: the library's methods, but for those that have to be told more than a
@@ -150,7 +153,7 @@ pub(crate) fn between<const LEAST: usize, const MOST: usize>(text: &str) -> Resu
 }
 
 /// A learning rate: above zero and finite, also after rounding to the `f32` that the optimiser computes in.
-fn rate(text: &str) -> Result<f64, String> {
+pub(crate) fn rate(text: &str) -> Result<f64, String> {
     match text.parse::<f64>() {
         Ok(rate) if rate as f32 > 0.0 && (rate as f32).is_finite() => Ok(rate),
         _ => Err("a finite number above 0 is needed".to_owned()),
@@ -230,6 +233,8 @@ pub enum Request {
     Fit(FitArgs),
     /// Write a network as source.
     Export(ExportArgs),
+    /// Compare by these settings.
+    Compare(CompareSettings),
     /// Print this text (help or version) and stop.
     Print(String),
 }
@@ -240,16 +245,21 @@ pub enum Request {
 ///
 /// [`Error::Usage`], one line, where an option is unknown or a value is out of its range.
 pub fn parse(arguments: impl IntoIterator<Item = impl Into<OsString> + Clone>) -> Result<Request, Error> {
+    let arguments: Vec<OsString> = arguments.into_iter().map(Into::into).collect();
+    let compares = arguments.get(1).is_some_and(|command| command == "compare");
     match CommandLine::try_parse_from(arguments) {
         Ok(CommandLine { command: Some(Command::Train(args)), .. })
         | Ok(CommandLine { command: None, train: args }) => Ok(Request::Train(Settings::from(args))),
         Ok(CommandLine { command: Some(Command::Bench(options)), .. }) => Ok(Request::Bench(options)),
         Ok(CommandLine { command: Some(Command::Fit(args)), .. }) => Ok(Request::Fit(args)),
         Ok(CommandLine { command: Some(Command::Export(args)), .. }) => Ok(Request::Export(args)),
+        Ok(CommandLine { command: Some(Command::Compare(args)), .. }) => {
+            CompareSettings::from(args).map(Request::Compare)
+        }
         Err(e) if matches!(e.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion) => {
             Ok(Request::Print(e.render().to_string()))
         }
-        Err(e) => Err(Error::Usage(one_line(&e))),
+        Err(e) => Err(Error::Usage(one_line(&e, if compares { "compare" } else { "train" }))),
     }
 }
 
@@ -257,7 +267,7 @@ pub fn parse(arguments: impl IntoIterator<Item = impl Into<OsString> + Clone>) -
 const LONGEST_LIST: usize = 80;
 
 /// The gist of a command-line error, without the usage text that would bury it.
-fn one_line(error: &clap::Error) -> String {
+fn one_line(error: &clap::Error, command: &str) -> String {
     let text = error.render().to_string();
     let first = text.split("\n\n").next().unwrap_or_default();
     let mut line =
@@ -274,7 +284,7 @@ fn one_line(error: &clap::Error) -> String {
     if let Some(ContextValue::String(near)) = error.get(ContextKind::SuggestedValue) {
         line.push_str(&format!("; did you mean '{near}'?"));
     }
-    line.push_str(" (`tress train --help` lists every choice)");
+    line.push_str(&format!(" (`tress {command} --help` lists every choice)"));
     line
 }
 

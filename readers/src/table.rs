@@ -159,6 +159,27 @@ impl Table {
         &self.columns
     }
 
+    /// Some of the rows, in the order given and each as often as it is named; rows that there are not are left out.
+    #[must_use]
+    pub fn of(&self, rows: &[usize]) -> Self {
+        let mut some = Self {
+            name: self.name.clone(),
+            columns: self.columns.clone(),
+            text: String::new(),
+            ends: Vec::with_capacity(rows.len() * self.columns.len()),
+            lines: Vec::with_capacity(rows.len()),
+        };
+        for &row in rows {
+            let Some(line) = self.line(row) else { continue };
+            some.lines.push(line);
+            for place in 0..self.columns.len() {
+                some.text.push_str(self.field(row, place));
+                some.ends.push(some.text.len());
+            }
+        }
+        some
+    }
+
     /// The line of the file that a row begins in, counted from 1; `None` where there is no such row.
     pub fn line(&self, row: usize) -> Option<u64> {
         self.lines.get(row).copied()
@@ -239,6 +260,8 @@ mod tests {
         let table = Table::parse("t", b"a,b\n1,x\n2.5,y\n\n", ',').unwrap();
         assert_eq!((table.len(), table.columns()), (2, &["a".to_owned(), "b".to_owned()][..]));
         assert_eq!(table.numbers("a").unwrap(), [1.0, 2.5]);
+        let some = table.of(&[1, 5, 0]);
+        assert_eq!((some.numbers("a").unwrap(), some.len(), some.line(0)), (vec![2.5, 1.0], 2, Some(3)));
         assert_eq!(table.column("b").unwrap().collect::<Vec<_>>(), ["x", "y"]);
         let troubles = [
             (Table::parse("t", b"", ',').unwrap_err(), "empty"),

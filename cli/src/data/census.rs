@@ -3,17 +3,22 @@
 //! Two groups of two tasks each (J. Ma et al., "Modeling task relationships in multi-task learning with multi-gate
 //! mixture-of-experts", KDD 2018, section 5.2). What a task asks for is taken out of the inputs. Categories are one-hot,
 //! dollars go through `ln(1 + x)`, and numbers are standardised; which categories there are, means and deviations are
-//! those of the **training rows** alone.
+//! those of the **training rows** alone. Settings are chosen on rows held out of them ([`Census::hold_out`]).
 
 use tress::nn::data::{Standard, Train};
+use tress::nn::shuffle;
 use tress::tensor::Tensor;
 use tress_readers::Table;
 
+use super::embedded::Library;
 use crate::error::Error;
 
 static TRAIN: &[u8] = include_bytes!("../../../data/census-income-train20k.csv.gz");
 static TEST: &[u8] = include_bytes!("../../../data/census-income-test10k.csv.gz");
 static BOOK: &[u8] = include_bytes!("../../../data/census-income-columns.tsv");
+
+/// Draws the rows that are held out, the same in every run.
+const HELD_SEED: u64 = 0x6865_6c64;
 
 /// Columns of dollars, whose few large values would drown the others.
 const DOLLARS: [&str; 4] = ["wage_per_hour", "capital_gains", "capital_losses", "stock_dividends"];
@@ -55,10 +60,33 @@ impl Census {
     /// # Errors
     /// [`Error::Data`] where a file is damaged, which tests rule out for those inside the program.
     pub fn built_in(group: Group) -> Result<Self, Error> {
-        let book = Table::parse("built-in census-income-columns", BOOK, '\t')?;
-        let train = Table::parse("built-in census-income-train20k", TRAIN, ',')?;
-        let test = Table::parse("built-in census-income-test10k", TEST, ',')?;
+        Self::read(&Library::BuiltIn, group)
+    }
+
+    /// The rows inside the program, or those of `census-income-train-coded.csv` and `-test-coded.csv` in a folder, plain or
+    /// with `.gz`.
+    ///
+    /// # Errors
+    /// [`Error::Data`] where a file is missing or damaged.
+    pub fn read(library: &Library, group: Group) -> Result<Self, Error> {
+        let (book, train, test) = tables(library)?;
         Self::new(group, &book, &train, &test)
+    }
+
+    /// As [`read`](Census::read), with the training rows in two parts: four fifths to learn from, by which inputs are
+    /// prepared, and a fifth to choose settings on, drawn at random once and for all. Gives those to learn from beside
+    /// the test rows, and the fifth.
+    ///
+    /// # Errors
+    /// [`Error::Data`] where a file is missing or damaged.
+    pub fn hold_out(library: &Library, group: Group) -> Result<(Self, Tensor, [Tensor; 2]), Error> {
+        let (book, train, test) = tables(library)?;
+        let mut order: Vec<usize> = (0..train.len()).collect();
+        shuffle(&mut order, HELD_SEED);
+        let held = order.split_off(order.len() - order.len() / 5);
+        let (train, held) = (train.of(&order), train.of(&held));
+        let of_held = Self::new(group, &book, &train, &held)?;
+        Ok((Self::new(group, &book, &train, &test)?, of_held.test, of_held.test_truth))
     }
 
     /// From a code book and tables of codes.
@@ -91,6 +119,34 @@ impl Census {
             test: prepare(&inputs, &fitted, &standard, test)?,
             test_truth: asked(test)?,
         })
+    }
+}
+
+/// Code book, training and test rows.
+fn tables(library: &Library) -> Result<(Table, Table, Table), Error> {
+    let book = Table::parse("built-in census-income-columns", BOOK, '\t')?;
+    match library {
+        Library::BuiltIn => Ok((
+            book,
+            Table::parse("built-in census-income-train20k", TRAIN, ',')?,
+            Table::parse("built-in census-income-test10k", TEST, ',')?,
+        )),
+        Library::Folder(folder) => {
+            let table = |split: &str| {
+                let names = ["csv", "csv.gz"].map(|end| format!("census-income-{split}-coded.{end}"));
+                let Some(path) = names.iter().map(|name| folder.join(name)).find(|path| path.exists()) else {
+                    return Err(Error::data(
+                        folder.display().to_string(),
+                        format!(
+                            "holds neither of {}; give --data-dir the folder that does",
+                            names.join(", ")
+                        ),
+                    ));
+                };
+                Ok(Table::open(path, ',')?)
+            };
+            Ok((book, table("train")?, table("test")?))
+        }
     }
 }
 
@@ -195,6 +251,7 @@ fn truth(table: &Table, columns: &[Column], name: &str, yes: impl Fn(&str) -> bo
 #[cfg(test)]
 mod tests {
     use super::{Census, Group};
+    use crate::data::Library;
 
     #[test]
     fn inputs_are_those_of_the_papers() {
@@ -216,6 +273,10 @@ mod tests {
             assert!(values().sum::<f64>().abs() / 20_000.0 < 1e-6);
             assert!((values().map(|x| x * x).sum::<f64>() / 20_000.0 - 1.0).abs() < 1e-5);
         }
+        let (part, held, held_truth) = Census::hold_out(&Library::BuiltIn, Group::Income).unwrap();
+        assert_eq!((part.train.shape()[0], held.shape()[0], part.test.shape()[0]), (16_000, 4_000, 10_000));
+        assert_eq!((held.shape()[1], part.test.shape()[1]), (part.train.shape()[1], part.train.shape()[1]));
+        assert!((share(&held_truth[0]) - income).abs() < 0.01 && held_truth[1].shape()[0] == 4_000);
         let education = Census::built_in(Group::Education).unwrap();
         assert_eq!(education.tasks, ["college degree", "never married"]);
         assert!((0.1..0.3).contains(&share(&education.train_truth[0])));

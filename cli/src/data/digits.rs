@@ -63,6 +63,15 @@ impl Digits {
         Ok(Digits { images: images.data, labels: labels.data })
     }
 
+    /// The pictures without the last `held`, and these: the one part to learn from, the other to choose settings on. Both
+    /// have at least one picture where there are two.
+    pub fn hold_out(mut self, held: usize) -> (Digits, Digits) {
+        let kept = self.len().saturating_sub(held.max(1)).max(1);
+        let labels = self.labels.split_off(kept);
+        let images = self.images.split_off(kept * PIXELS);
+        (self, Digits { images, labels })
+    }
+
     /// The number of pictures; at least one.
     pub fn len(&self) -> usize {
         self.labels.len()

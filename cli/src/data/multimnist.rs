@@ -28,6 +28,12 @@ pub const TEST_COMPOSITES: usize = 2_000;
 /// The test composites are the same for every run, so that results can be compared: this seed draws them.
 const TEST_SEED: u64 = 0x7465_7374;
 
+/// So are the composites of pictures that are held out of training: this seed draws them.
+const HELD_SEED: u64 = 0x6865_6c64;
+
+/// How many training pictures are held out at most; of fewer than five times as many, a fifth.
+const MOST_HELD: usize = 10_000;
+
 /// Which pictures: those to learn from, or those to be judged by.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Split {
@@ -139,7 +145,10 @@ pub struct Source {
     left: Digits,
     /// `None` where both sides draw from the same pictures.
     right: Option<Digits>,
-    split: Split,
+    /// The seed of the one set there is; `None` for training, where the run's seed and the epoch decide.
+    only: Option<u64>,
+    /// The least number of composites.
+    least: usize,
     /// `None` for the count that follows from the pictures.
     count: Option<usize>,
 }
@@ -152,12 +161,44 @@ impl Source {
     /// [`Error::Data`] as of [`Library::digits`].
     pub fn read(library: &Library, set: Set, split: Split) -> Result<Source, Error> {
         let [left, right] = set.origins();
+        let (only, least) = match split {
+            Split::Train => (None, TRAIN_COMPOSITES),
+            Split::Test => (Some(TEST_SEED), TEST_COMPOSITES),
+        };
         Ok(Source {
             left: library.digits(left, split)?,
             right: if left == right { None } else { Some(library.digits(right, split)?) },
-            split,
+            only,
+            least,
             count: None,
         })
+    }
+
+    /// Training pictures in two parts: the first to learn from, the last fifth (but no more than 10 000) to choose
+    /// settings on, from which one fixed set is drawn as for testing. No picture is in both.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Data`] where there is a single picture, which cannot be in two parts.
+    pub fn hold_out(self) -> Result<(Source, Source), Error> {
+        if self.left.len().min(self.right().len()) < 2 {
+            let trouble = "are fewer than two, of which none can be held out; give --data-dir a larger set";
+            return Err(Error::data("the training pictures", trouble));
+        }
+        let part = |digits: Digits| {
+            let held = (digits.len() / 5).min(MOST_HELD);
+            digits.hold_out(held)
+        };
+        let (left, held_left) = part(self.left);
+        let (right, held_right) = self.right.map(part).unzip();
+        let held = Source {
+            left: held_left,
+            right: held_right,
+            only: Some(HELD_SEED),
+            least: TEST_COMPOSITES,
+            count: None,
+        };
+        Ok((Source { left, right, ..self }, held))
     }
 
     /// With `count` composites in an epoch instead of the number that follows from the pictures.
@@ -178,23 +219,19 @@ impl Source {
     /// How many composites an epoch draws: what [`Source::with_count`] set, or else one for each left picture, but at least
     /// 20 000 for training and 2 000 for testing.
     pub fn count(&self) -> usize {
-        let least = match self.split {
-            Split::Train => TRAIN_COMPOSITES,
-            Split::Test => TEST_COMPOSITES,
-        };
-        self.count.unwrap_or(self.left.len().max(least))
+        self.count.unwrap_or(self.left.len().max(self.least))
     }
 
     /// The composites of one epoch, [`Source::count`] of them.
     ///
-    /// Epoch 0 is the fixed set of `seed`; every later epoch pairs the left pictures with fresh right ones. The test split
-    /// has one set only, whatever `seed` and `epoch` are.
+    /// Epoch 0 is the fixed set of `seed`; every later epoch pairs the left pictures with fresh right ones. Test pictures,
+    /// and those held out, have one set only, whatever `seed` and `epoch` are.
     pub fn composites(&self, seed: u64, epoch: u64) -> Composites {
-        let seed = match (self.split, epoch) {
-            (Split::Test, _) => TEST_SEED,
-            (Split::Train, 0) => seed,
+        let seed = match (self.only, epoch) {
+            (Some(only), _) => only,
+            (None, 0) => seed,
             // Mixed, so that (seed, epoch) and (seed + 1, epoch - 1) share nothing.
-            (Split::Train, epoch) => SplitMix64::new(seed ^ SplitMix64::new(epoch).next_u64()).next_u64(),
+            (None, epoch) => SplitMix64::new(seed ^ SplitMix64::new(epoch).next_u64()).next_u64(),
         };
         self.draw(self.count(), seed)
     }
@@ -303,6 +340,26 @@ mod tests {
         assert_eq!(drawn.len(), 2000);
         assert_eq!(drawn, source.composites(99, 7));
         assert_eq!(source.left().len(), 1000);
+    }
+
+    #[test]
+    fn held_out_pictures_are_the_last_fifth_and_are_never_learned_from() {
+        let whole = source(Set::MultiMnist, Split::Train);
+        let (train, held) = whole.clone().hold_out().unwrap();
+        assert_eq!((train.left().len(), held.left().len()), (4000, 1000));
+        for (part, start) in [(&train, 0), (&held, 4000)] {
+            for i in [0, 1, 999] {
+                assert_eq!(part.left().image(i), whole.left().image(start + i));
+                assert_eq!(part.left().label(i), whole.left().label(start + i));
+            }
+        }
+        assert_eq!((train.count(), held.count()), (20_000, 2000));
+        assert_eq!(held.composites(1, 0), held.composites(2, 5));
+        assert_ne!(train.composites(1, 1), train.composites(1, 2));
+        let (mixed, held) = source(Set::MnistFashion, Split::Train).hold_out().unwrap();
+        assert_eq!((mixed.right().len(), held.right().len()), (4000, 1000));
+        let two = source(Set::MultiMnist, Split::Test).left().clone().hold_out(998).0;
+        assert_eq!(two.clone().hold_out(0).1.len() + two.hold_out(5).0.len(), 2);
     }
 
     #[test]

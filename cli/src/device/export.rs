@@ -14,7 +14,7 @@ use super::{c, rust};
 use crate::data::Split;
 use crate::error::{Error, plain};
 use crate::progress::say;
-use crate::train::samples::Samples;
+use crate::train::Samples;
 
 /// What `tress export` is asked.
 #[derive(Debug, Clone, PartialEq, Args)]

@@ -3,7 +3,7 @@
 mod chart;
 mod picture;
 mod table;
-mod ticks;
+pub(crate) mod ticks;
 mod words;
 
 use std::fmt::Write;
@@ -16,7 +16,8 @@ use crate::settings::Settings;
 use chart::{Chart, Series};
 pub use table::table;
 use table::{PER_PARAMETERS, points};
-use words::{DELTA_M, better, gist, signed, standard_error, thousands, verdict};
+use words::{DELTA_M, better, gist, signed, standard_error, verdict};
+pub(crate) use words::{thousands, wrapped};
 
 /// The report as an HTML page that needs no other file, no script and no network.
 ///

@@ -2,20 +2,20 @@
 
 /// An axis: its ends and the round numbers between them.
 #[derive(Debug, Clone, PartialEq)]
-pub(super) struct Axis {
+pub(crate) struct Axis {
     /// The lower end.
-    pub(super) low: f64,
+    pub(crate) low: f64,
     /// The upper end; above `low`.
-    pub(super) high: f64,
+    pub(crate) high: f64,
     /// Where lines and numbers go, rising.
-    pub(super) ticks: Vec<f64>,
+    pub(crate) ticks: Vec<f64>,
     /// Digits behind the point that tell the ticks apart.
-    pub(super) digits: usize,
+    pub(crate) digits: usize,
 }
 
 impl Axis {
     /// An axis around all of `values` with about `wanted` ticks, its ends on ticks. Values that are not finite are passed over.
-    pub(super) fn around(values: impl Iterator<Item = f64>, wanted: usize) -> Axis {
+    pub(crate) fn around(values: impl Iterator<Item = f64>, wanted: usize) -> Axis {
         let (mut low, mut high) = (f64::INFINITY, f64::NEG_INFINITY);
         for value in values.filter(|value| value.is_finite()) {
             (low, high) = (low.min(value), high.max(value));
@@ -37,7 +37,7 @@ impl Axis {
     }
 
     /// An axis over epochs, from `first` to `last`, with at most about `wanted` ticks on whole numbers.
-    pub(super) fn epochs(first: f64, last: f64, wanted: usize) -> Axis {
+    pub(crate) fn epochs(first: f64, last: f64, wanted: usize) -> Axis {
         let (low, high) = if last > first { (first, last) } else { (first - 0.5, first + 0.5) };
         let stride = step((last - first) / wanted.max(1) as f64).max(1.0).ceil();
         let mut ticks: Vec<f64> = (1..).map(|k| f64::from(k) * stride).take_while(|&t| t <= last).collect();
@@ -53,7 +53,7 @@ impl Axis {
     }
 
     /// Where `value` lies between the ends: 0 is the lower, 1 the upper.
-    pub(super) fn place(&self, value: f64) -> f64 {
+    pub(crate) fn place(&self, value: f64) -> f64 {
         (value - self.low) / (self.high - self.low)
     }
 }

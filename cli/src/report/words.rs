@@ -56,7 +56,7 @@ pub(super) fn signed(number: f64) -> String {
 }
 
 /// A count with a comma at each thousand.
-pub(super) fn thousands(count: usize) -> String {
+pub(crate) fn thousands(count: usize) -> String {
     let digits = count.to_string();
     let mut text = String::new();
     for (k, digit) in digits.chars().enumerate() {
@@ -69,7 +69,7 @@ pub(super) fn thousands(count: usize) -> String {
 }
 
 /// `text` broken between words into lines of at most `width` characters (a longer word keeps a line of its own).
-pub(super) fn wrapped(text: &str, width: usize) -> String {
+pub(crate) fn wrapped(text: &str, width: usize) -> String {
     let (mut lines, mut column) = (String::new(), 0);
     for word in text.split_whitespace() {
         let length = word.chars().count();

@@ -2,14 +2,14 @@
 
 use std::time::Instant;
 
-use tress::autograd::{Eager, Tape};
+use tress::autograd::Eager;
 use tress::mtl::Error as MtlError;
-use tress::mtl::balance::{Balance, Method, Observation, Observes, Weighting};
-use tress::mtl::network::{Network, Objective, Score, lenet};
-use tress::mtl::{sharing, sweep};
+use tress::mtl::balance::{Method, Observation};
+use tress::mtl::network::{Objective, Score, lenet};
 use tress::nn::optim::Schedule;
-use tress::nn::{Adam, Batches, Optimiser, Params, device::Program, metric, mix};
+use tress::nn::{Batches, Optimiser, Params, device::Program, metric, mix};
 
+use super::model::Model;
 use super::samples::Samples;
 use super::{diverged, training};
 use crate::data::Source;
@@ -29,9 +29,7 @@ pub(super) struct Learner<'s> {
     model: String,
     /// Which tasks of the set it learns.
     tasks: Vec<usize>,
-    params: Params,
-    network: Network,
-    balance: Balance,
+    trained: Model,
 }
 
 impl<'s> Learner<'s> {
@@ -47,7 +45,8 @@ impl<'s> Learner<'s> {
             tasks.iter().map(|&task| (names[task], Objective::Classes(10))).collect();
         let network = lenet(&mut params, &heads).map_err(training)?;
         let balance = method.build(tasks.len(), settings.seed, settings.lr).map_err(training)?;
-        Ok(Self { settings, model: model.to_owned(), tasks: tasks.to_vec(), params, network, balance })
+        let trained = Model::new(params, network, settings.lr, Box::new(balance))?;
+        Ok(Self { settings, model: model.to_owned(), tasks: tasks.to_vec(), trained })
     }
 
     /// Trains for all epochs, and writes each down as it ends.
@@ -65,12 +64,9 @@ impl<'s> Learner<'s> {
         progress.begin(&self.model, settings.epochs, batches);
         let schedule =
             Schedule::cosine(settings.lr, 0.0, (settings.epochs * batches) as u64).map_err(training)?;
-        let mut adam = Adam::new(settings.lr);
-        adam.prepare(&self.params).map_err(training)?;
-        let mut tape = Tape::new();
         let mut history = History {
             model: self.model.clone(),
-            parameters: self.params.len(),
+            parameters: self.trained.params.len(),
             seconds: 0.0,
             epochs: Vec::new(),
         };
@@ -93,16 +89,16 @@ impl<'s> Learner<'s> {
                     )
                 })?;
                 let step = (epoch - 1) * batches + i;
-                adam.set_rate(schedule.rate(step as u64));
+                self.trained.adam.set_rate(schedule.rate(step as u64));
                 let losses = self
-                    .step(&mut tape, &mut adam, &samples, batch, step)
+                    .step(&samples, batch, step)
                     .map_err(|e| self.during(epoch, &format!("batch {}", i + 1), e))?;
                 for (sum, (loss, weight)) in sums.iter_mut().zip(losses) {
                     *sum = (sum.0 + loss * batch.len() as f64, sum.1 + weight * batch.len() as f64);
                 }
                 progress.batch();
             }
-            self.balance.observe(Observation::EpochEnd).map_err(training)?;
+            self.trained.balance.observe(Observation::EpochEnd).map_err(training)?;
             let scores = self.judge(test).map_err(|e| self.during(epoch, "test", e))?;
             let all = samples.len() as f64;
             let names = settings.set.tasks();
@@ -127,41 +123,9 @@ impl<'s> Learner<'s> {
     }
 
     /// One step; gives the loss and the weight of each task.
-    fn step(
-        &mut self,
-        tape: &mut Tape,
-        adam: &mut Adam,
-        samples: &Samples,
-        batch: &[usize],
-        step: usize,
-    ) -> Result<Vec<(f64, f64)>, Error> {
-        let images = samples.images(batch)?;
+    fn step(&mut self, samples: &Samples, batch: &[usize], step: usize) -> Result<Vec<(f64, f64)>, Error> {
         let targets = samples.targets(&self.tasks, batch)?;
-        let seed = mix(self.settings.seed, step as u64);
-        let balanced = {
-            let bound = self.params.on(tape).training(seed);
-            let features =
-                self.network.features(&bound, &[("input", &tape.var(images.clone()))]).map_err(training)?;
-            let outputs = self.network.outputs(&bound, &features);
-            let losses = self.network.losses(&outputs, &targets).map_err(training)?;
-            let shared = sharing::cut(&outputs, &bound).map_err(training)?;
-            sweep::balanced(&losses, &shared, &bound, &self.params, &mut self.balance).map_err(diverged)?
-        };
-        // Nothing looks at the parameters any more, so the optimiser may write in place.
-        tape.reset();
-        adam.step(&mut self.params, &balanced.gradient).map_err(training)?;
-        if self.balance.observes() == Observes::LossesAfter {
-            // The same batch and the same dropout, so that the losses differ by the step alone.
-            let bound = self.params.eager().training(seed);
-            let features =
-                self.network.features(&bound, &[("input", &Eager::new(images))]).map_err(training)?;
-            let outputs = self.network.outputs(&bound, &features);
-            let losses = self.network.losses(&outputs, &targets).map_err(training)?;
-            let after = losses.iter().map(|loss| Ok(f64::from(loss.item()?)));
-            let after = after.collect::<Result<Vec<f64>, MtlError>>().map_err(diverged)?;
-            self.balance.observe(Observation::LossesAfter(&after)).map_err(diverged)?;
-        }
-        Ok(balanced.losses.iter().copied().zip(balanced.weights.iter().copied()).collect())
+        self.trained.step(samples.images(batch)?, &targets, mix(self.settings.seed, step as u64), None)
     }
 
     /// Loss and accuracy of each task over all samples.
@@ -171,7 +135,8 @@ impl<'s> Learner<'s> {
         for batch in all.chunks(TEST_BATCH) {
             let outputs = self.outputs(test, batch)?;
             let targets = test.targets(&self.tasks, batch)?;
-            let judged = self.network.tasks().iter().zip(outputs.iter().zip(&targets)).zip(&mut scores);
+            let judged =
+                self.trained.network.tasks().iter().zip(outputs.iter().zip(&targets)).zip(&mut scores);
             for ((task, (output, target)), score) in judged {
                 score.add(&task.score(output.tensor().map_err(training)?, target).map_err(training)?);
             }
@@ -194,10 +159,7 @@ impl<'s> Learner<'s> {
     }
 
     fn outputs(&self, test: &Samples, batch: &[usize]) -> Result<Vec<Eager>, Error> {
-        let bound = self.params.eager();
-        let images = Eager::new(test.images(batch)?);
-        let features = self.network.features(&bound, &[("input", &images)]).map_err(training)?;
-        Ok(self.network.outputs(&bound, &features))
+        self.trained.outputs(test.images(batch)?)
     }
 
     /// The first test pictures, with what the network says of them.
@@ -222,12 +184,12 @@ impl<'s> Learner<'s> {
     /// All parameters as a file, with the network itself in it: what `tress fit` and `tress export` read.
     pub(super) fn weights(&self) -> Result<Vec<u8>, Error> {
         let shape = [1, 1, crate::data::digits::SIDE, crate::data::digits::SIDE];
-        let program = Program::record(&self.params, &[("input", &shape)], |bound, xs| {
+        let program = Program::record(&self.trained.params, &[("input", &shape)], |bound, xs| {
             let refused = |e: MtlError| tress::nn::Error::Device { why: e.to_string() };
-            let features = self.network.features(bound, &[("input", &xs[0])]).map_err(refused)?;
-            let outputs = self.network.outputs(bound, &features);
-            Ok(self.network.tasks().iter().map(|task| task.name().to_owned()).zip(outputs).collect())
+            let features = self.trained.network.features(bound, &[("input", &xs[0])]).map_err(refused)?;
+            let outputs = self.trained.network.outputs(bound, &features);
+            Ok(self.trained.network.tasks().iter().map(|task| task.name().to_owned()).zip(outputs).collect())
         });
-        Ok(program.map_err(training)?.save_beside(&self.params))
+        Ok(program.map_err(training)?.save_beside(&self.trained.params))
     }
 }

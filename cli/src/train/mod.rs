@@ -1,7 +1,8 @@
 //! A training run from settings to report: the joint network, then a network for each task alone to compare it with.
 
 mod learner;
-pub(crate) mod samples;
+mod model;
+mod samples;
 
 use std::time::SystemTime;
 
@@ -18,7 +19,8 @@ use crate::report;
 use crate::run_folder::{REPORT, RunFolder, WEIGHTS};
 use crate::settings::Settings;
 use learner::Learner;
-use samples::Samples;
+pub(crate) use model::{Model, Watch};
+pub(crate) use samples::Samples;
 
 /// How many test pictures the report shows.
 const SHOWN: usize = 30;
@@ -106,7 +108,7 @@ fn train_all(
 }
 
 /// What the library reports of a step or a test; numbers that ran away get the advice that helps.
-fn diverged(error: tress::mtl::Error) -> Error {
+pub(crate) fn diverged(error: tress::mtl::Error) -> Error {
     match error {
         tress::mtl::Error::NotFinite { .. } => {
             Error::Training("the loss is not a finite number any more; choose a lower --lr".to_owned())
@@ -116,6 +118,6 @@ fn diverged(error: tress::mtl::Error) -> Error {
 }
 
 /// What the library reports while training, as an error of the program.
-fn training(error: impl std::fmt::Display) -> Error {
+pub(crate) fn training(error: impl std::fmt::Display) -> Error {
     Error::Training(error.to_string())
 }

@@ -13,6 +13,7 @@ use crate::error::Error;
 const GREY: (f32, f32) = (0.1307, 0.3081);
 
 /// Pictures and the labels of all tasks.
+#[derive(Debug)]
 pub(crate) struct Samples {
     pictures: Composites,
     targets: [Targets; 2],

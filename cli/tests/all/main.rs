@@ -1,5 +1,6 @@
 //! All tests of the program in one program: one is built and linked in a fraction of the time that many take.
 
+mod compare;
 mod devices;
 mod folders;
 mod tables;

@@ -1,0 +1,158 @@
+//! Errors of two tasks against one another as inline SVG: points of several methods, and the front of each.
+
+use std::fmt::Write;
+
+use crate::report::escape;
+use crate::report::ticks::Axis;
+
+const WIDTH: f64 = 620.0;
+const HEIGHT: f64 = 420.0;
+const LEFT: f64 = 62.0;
+const RIGHT: f64 = WIDTH - 16.0;
+const TOP: f64 = 12.0;
+const BOTTOM: f64 = HEIGHT - 48.0;
+
+/// A point.
+#[derive(Debug, Clone)]
+pub(super) struct Dot {
+    pub(super) x: f64,
+    pub(super) y: f64,
+    /// What a tooltip says.
+    pub(super) says: String,
+    /// Whether it lies on the front of its series.
+    pub(super) on_front: bool,
+}
+
+/// The points of one method.
+#[derive(Debug, Clone)]
+pub(super) struct Cloud {
+    /// Its class in the style sheet.
+    pub(super) class: String,
+    pub(super) dots: Vec<Dot>,
+    /// Whether its front is drawn: the stairs under which nothing of it lies.
+    pub(super) stairs: bool,
+}
+
+/// A plot of clouds, smaller being better on both axes; `marks` are points with a name written beside them. What lies
+/// beyond `corner` is left out, lest one far point press the others together.
+pub(super) fn plot(
+    description: &str,
+    names: [&str; 2],
+    clouds: &[Cloud],
+    marks: &[(f64, f64, String)],
+    corner: [f64; 2],
+) -> String {
+    let inside = |x: f64, y: f64| x <= corner[0] && y <= corner[1];
+    let dots = || clouds.iter().flat_map(|cloud| &cloud.dots).filter(|dot| inside(dot.x, dot.y));
+    let across = Axis::around(dots().map(|dot| dot.x).chain(marks.iter().map(|mark| mark.0)), 6);
+    let up = Axis::around(dots().map(|dot| dot.y).chain(marks.iter().map(|mark| mark.1)), 5);
+    let x = |value: f64| LEFT + across.place(value) * (RIGHT - LEFT);
+    let y = |value: f64| BOTTOM - up.place(value) * (BOTTOM - TOP);
+    let mut svg = String::new();
+    // Writing to a string cannot fail; the results are of no use here and below.
+    let _ = writeln!(
+        svg,
+        "<svg viewBox=\"0 0 {WIDTH} {HEIGHT}\" role=\"img\" aria-label=\"{}\">",
+        escape(description)
+    );
+    for &tick in &up.ticks {
+        let (at, digits) = (y(tick), up.digits);
+        let _ = writeln!(
+            svg,
+            "<line class=\"grid\" x1=\"{LEFT}\" x2=\"{RIGHT}\" y1=\"{at:.1}\" y2=\"{at:.1}\"/>\
+             <text x=\"{:.1}\" y=\"{:.1}\" text-anchor=\"end\">{tick:.digits$}</text>",
+            LEFT - 7.0,
+            at + 4.0
+        );
+    }
+    for &tick in &across.ticks {
+        let (at, digits) = (x(tick), across.digits);
+        let _ = writeln!(
+            svg,
+            "<line class=\"grid\" x1=\"{at:.1}\" x2=\"{at:.1}\" y1=\"{TOP}\" y2=\"{BOTTOM}\"/>\
+             <text x=\"{at:.1}\" y=\"{:.1}\" text-anchor=\"middle\">{tick:.digits$}</text>",
+            BOTTOM + 17.0
+        );
+    }
+    let centre = 0.5 * (TOP + BOTTOM);
+    let _ = writeln!(
+        svg,
+        "<text class=\"meaning\" x=\"{:.1}\" y=\"{:.1}\" text-anchor=\"middle\">{}</text>\
+         <text class=\"meaning\" transform=\"translate(14 {centre:.1}) rotate(-90)\" text-anchor=\"middle\">{}</text>",
+        0.5 * (LEFT + RIGHT),
+        HEIGHT - 8.0,
+        escape(names[0]),
+        escape(names[1])
+    );
+    for cloud in clouds {
+        let _ = writeln!(svg, "<g class=\"{}\">", cloud.class);
+        if cloud.stairs {
+            let mut front: Vec<(f64, f64)> = cloud
+                .dots
+                .iter()
+                .filter(|dot| dot.on_front && inside(dot.x, dot.y))
+                .map(|dot| (dot.x, dot.y))
+                .collect();
+            front.sort_by(|a, b| a.0.total_cmp(&b.0));
+            let mut path = String::new();
+            for (i, &(px, py)) in front.iter().enumerate() {
+                let _ = match i {
+                    0 => write!(path, "M{:.1} {:.1}", x(px), y(py)),
+                    _ => write!(path, "H{:.1}V{:.1}", x(px), y(py)),
+                };
+            }
+            let _ = writeln!(svg, "<path class=\"stairs\" d=\"{path}\"/>");
+        }
+        for dot in cloud.dots.iter().filter(|dot| inside(dot.x, dot.y)) {
+            let class = if dot.on_front || !cloud.stairs { "point" } else { "point beaten" };
+            let _ = writeln!(
+                svg,
+                "<circle class=\"{class}\" cx=\"{:.1}\" cy=\"{:.1}\" r=\"5\"><title>{}</title></circle>",
+                x(dot.x),
+                y(dot.y),
+                escape(&dot.says)
+            );
+        }
+        svg.push_str("</g>\n");
+    }
+    labels(&mut svg, marks.iter().map(|(px, py, name)| (x(*px), y(*py), name.as_str())).collect());
+    svg.push_str("</svg>\n");
+    svg
+}
+
+/// The least distance of two names, so that none prints over another.
+const LABEL_HEIGHT: f64 = 14.0;
+
+/// Crosses with their names in a column beside them, pushed apart, each with a line to its cross.
+fn labels(svg: &mut String, mut marks: Vec<(f64, f64, &str)>) {
+    marks.sort_by(|a, b| a.1.total_cmp(&b.1));
+    let mut heights: Vec<f64> = marks.iter().map(|mark| mark.1).collect();
+    for k in 1..heights.len() {
+        heights[k] = heights[k].max(heights[k - 1] + LABEL_HEIGHT);
+    }
+    // Pushed down only, the lowest may have left the field: back up from below, as far as is needed.
+    let mut floor = BOTTOM - 4.0;
+    for height in heights.iter_mut().rev() {
+        *height = height.min(floor);
+        floor = *height - LABEL_HEIGHT;
+    }
+    let rightmost = marks.iter().map(|mark| mark.0).fold(LEFT, f64::max);
+    let longest = marks.iter().map(|mark| mark.2.chars().count()).max().unwrap_or(0) as f64 * 6.8;
+    // To the right of all crosses where there is room, or else to their left.
+    let to_right = rightmost + 22.0 + longest < WIDTH;
+    let leftmost = marks.iter().map(|mark| mark.0).fold(RIGHT, f64::min);
+    let (column, anchor, gap) =
+        if to_right { (rightmost + 22.0, "start", -4.0) } else { (leftmost - 22.0, "end", 4.0) };
+    for (&(px, py, name), height) in marks.iter().zip(heights) {
+        let _ = writeln!(
+            svg,
+            "<line class=\"leader\" x1=\"{px:.1}\" y1=\"{py:.1}\" x2=\"{:.1}\" y2=\"{height:.1}\"/>\
+             <path class=\"mark\" d=\"M{px:.1} {py:.1}m-5 0h10m-5 -5v10\"><title>{}</title></path>\
+             <text class=\"mark\" x=\"{column:.1}\" y=\"{:.1}\" text-anchor=\"{anchor}\">{}</text>",
+            column + gap,
+            escape(name),
+            height + 4.0,
+            escape(name)
+        );
+    }
+}

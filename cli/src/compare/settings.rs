@@ -1,0 +1,205 @@
+//! The command line of `tress compare`, and the settings of a study.
+
+use std::path::{Path, PathBuf};
+use std::thread::available_parallelism;
+
+use clap::{Args, ValueEnum};
+use serde::Serialize;
+
+use super::cell::Family;
+use super::subject::Subject;
+use crate::data::Library;
+use crate::error::Error;
+use crate::settings::{Balance, between, rate};
+
+/// For which rows learning rates are searched on the validation part.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Tune {
+    /// For a row of tuned equal weights, with fixed weights too
+    Equal,
+    /// For every method and for the single-task networks as well
+    All,
+    /// For none
+    None,
+}
+
+/// The options of `tress compare`.
+#[derive(Debug, Args)]
+#[command(
+    after_help = "The same command goes on where an earlier run of it stopped; with more methods, seeds or rays it trains \
+                        what is missing. Settings are chosen on a validation part that is cut out of the training data. The \
+                        test part is looked at once, by finished networks."
+)]
+pub struct CompareArgs {
+    /// The tasks to compare on
+    #[arg(long, value_enum, default_value_t = Subject::MultiMnist, value_name = "SET")]
+    set: Subject,
+    /// The methods, with commas between them; `equal` is always among them
+    #[arg(
+        long,
+        value_enum,
+        value_delimiter = ',',
+        value_name = "METHODS",
+        num_args = 1,
+        default_value = "equal,uncertainty,dwa,famo,mgda,pcgrad,cagrad,nash,upgrad,aligned"
+    )]
+    methods: Vec<Balance>,
+    /// How many seeds, counted up from --seed
+    #[arg(long, default_value_t = 3, value_name = "N", value_parser = between::<1, 1000>, allow_negative_numbers = true)]
+    seeds: usize,
+    /// The first seed
+    #[arg(long, default_value_t = 1, value_name = "N", allow_negative_numbers = true)]
+    seed: u64,
+    /// Passes over the training part, for each network [default: 12 for pictures, 4 for census, 60 for leaves]
+    #[arg(long, value_name = "N", value_parser = between::<1, 100_000>, allow_negative_numbers = true)]
+    epochs: Option<usize>,
+    /// Training pictures in one epoch [default: 20000, or one for each left picture where there are more]
+    #[arg(long, value_name = "N", value_parser = between::<1, 1_000_000>, allow_negative_numbers = true)]
+    samples: Option<usize>,
+    /// Samples in one training step [default: 64 for pictures, 128 for census, 32 for leaves]
+    #[arg(long, value_name = "N", value_parser = between::<1, 20_000>, allow_negative_numbers = true)]
+    batch: Option<usize>,
+    /// Highest learning rate of all that is not tuned [default: 0.003; for census 0.001]
+    #[arg(long, value_name = "RATE", value_parser = rate, allow_negative_numbers = true)]
+    lr: Option<f64>,
+    /// For which rows learning rates are searched on the validation part
+    #[arg(long, value_enum, default_value_t = Tune::Equal, value_name = "ROWS")]
+    tune: Tune,
+    /// The learning rates of the search, with commas between them [default: a third of --lr, --lr, three times --lr]
+    #[arg(long, value_delimiter = ',', value_parser = rate, num_args = 1, value_name = "RATES")]
+    rates: Vec<f64>,
+    /// Preferences of the sweep for each method that takes one; 0 for no sweep
+    #[arg(long, default_value_t = 5, value_name = "N", value_parser = between::<0, 28>, allow_negative_numbers = true)]
+    rays: usize,
+    /// How many networks are trained at once, each with one thread [default: as many as the machine has processors]
+    #[arg(long, value_name = "N", value_parser = between::<1, 1024>, allow_negative_numbers = true)]
+    jobs: Option<usize>,
+    /// Folder with the full data: IDX files, or the two tables of the census [default: the data inside the program]
+    #[arg(long, value_name = "DIR")]
+    data_dir: Option<PathBuf>,
+    /// Folder of the study [default: runs/compare-<set>-<sum over data and budget>]
+    #[arg(long, value_name = "DIR")]
+    out: Option<PathBuf>,
+    /// Replace the study that lies in the folder given by --out, where it is another one
+    #[arg(long)]
+    overwrite: bool,
+    /// Print the final table and the place of the report only
+    #[arg(long, short)]
+    quiet: bool,
+}
+
+/// What all networks of a study have in common; two studies with the same can share a folder.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Common {
+    /// The version of the program.
+    pub version: &'static str,
+    /// The tasks.
+    pub set: Subject,
+    /// Passes over the training part.
+    pub epochs: usize,
+    /// Training pictures in one epoch; `None` for as many as the data suggests.
+    pub samples: Option<usize>,
+    /// Samples in one training step.
+    pub batch: usize,
+    /// The folder of the data; `None` for what is inside the program.
+    pub data_dir: Option<PathBuf>,
+}
+
+/// The choices of a study, all defaults filled in.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct CompareSettings {
+    /// What all networks have in common.
+    #[serde(flatten)]
+    pub common: Common,
+    /// The methods, each once, `equal` first.
+    pub methods: Vec<Balance>,
+    /// The seeds.
+    pub seeds: Vec<u64>,
+    /// The highest learning rate of what is not tuned.
+    pub lr: f64,
+    /// For which rows rates are searched.
+    pub tune: Tune,
+    /// The rates of the search.
+    pub rates: Vec<f64>,
+    /// Preferences of the sweep.
+    pub rays: usize,
+    /// The methods of the sweep.
+    pub families: Vec<Family>,
+    /// Networks trained at once.
+    #[serde(skip)]
+    pub jobs: usize,
+    /// The folder that the user chose.
+    #[serde(skip)]
+    pub out: Option<PathBuf>,
+    /// Whether another study in it may be replaced.
+    #[serde(skip)]
+    pub overwrite: bool,
+    /// Whether only the final table is printed.
+    #[serde(skip)]
+    pub quiet: bool,
+}
+
+impl CompareSettings {
+    /// # Errors
+    /// [`Error::Usage`] for options that do not go together.
+    pub(crate) fn from(args: CompareArgs) -> Result<Self, Error> {
+        let usual = args.set.usual();
+        let lr = args.lr.unwrap_or(usual.rate);
+        let mut methods = vec![Balance::EQUAL];
+        for balance in args.methods {
+            if !methods.contains(&balance) {
+                methods.push(balance);
+            }
+        }
+        // Three times a usual rate, rounded as one would write it.
+        let near = |factor: f64| format!("{:.1e}", lr * factor).parse().unwrap_or(lr);
+        let mut rates = if args.rates.is_empty() { vec![near(1.0 / 3.0), lr, near(3.0)] } else { args.rates };
+        if args.tune == Tune::None {
+            rates.clear();
+        }
+        let last = args.seed.checked_add(args.seeds as u64 - 1);
+        let last = last.ok_or_else(|| Error::Usage("the last seed is too large; lower --seed".to_owned()))?;
+        Ok(Self {
+            common: Common {
+                version: env!("CARGO_PKG_VERSION"),
+                set: args.set,
+                epochs: args.epochs.unwrap_or(usual.epochs),
+                samples: args.samples,
+                batch: args.batch.unwrap_or(usual.batch),
+                data_dir: args.data_dir,
+            },
+            methods,
+            seeds: (args.seed..=last).collect(),
+            lr,
+            tune: args.tune,
+            rates,
+            rays: args.rays,
+            families: vec![Family::Linear, Family::SmoothChebyshev, Family::Pbi],
+            jobs: args.jobs.unwrap_or_else(|| available_parallelism().map_or(1, usize::from)),
+            out: args.out,
+            overwrite: args.overwrite,
+            quiet: args.quiet,
+        })
+    }
+
+    /// The seed of searches and sweeps.
+    pub fn first_seed(&self) -> u64 {
+        self.seeds.first().copied().unwrap_or(1)
+    }
+
+    /// Where the data comes from.
+    pub fn library(&self) -> Library {
+        self.common.data_dir.clone().map_or(Library::BuiltIn, Library::Folder)
+    }
+
+    /// The folder of the study: the one chosen, or one whose name follows from data and budget, so that the same command
+    /// finds it again.
+    pub fn folder(&self) -> PathBuf {
+        self.out.clone().unwrap_or_else(|| {
+            let text = serde_json::to_string(&self.common).unwrap_or_default();
+            let name = format!("compare-{}-{:08x}", self.common.set.name(), crc32fast::hash(text.as_bytes()));
+            Path::new("runs").join(name)
+        })
+    }
+}
