@@ -14,11 +14,12 @@ use crate::error::{Error, Result, check_tasks};
 
 /// K columns of dense layers whose outputs fall into two subspaces each. `alpha` mixes the 2 K subspaces behind every
 /// layer; `beta` mixes the layers of a task into what its head is given; a penalty holds the two subspaces of a task
-/// orthogonal (S. Ruder, J. Bingel, I. Augenstein & A. Søgaard, "Latent multi-task architecture learning", AAAI 2019:
-/// equations 2 and 3 for `alpha` and `beta`, and the penalty `sum_m |G_m1^T G_m2|_F^2` of section 2).
+/// orthogonal, `sum_m |G_m1^T G_m2|_F^2` (S. Ruder, J. Bingel, I. Augenstein & A. Søgaard, "Latent multi-task
+/// architecture learning", AAAI 2019).
 ///
-/// `alpha` begins with 0.9 on the diagonal, and `beta` with 0.9 on the last layer ("a bias towards one source subspace"
-/// and "towards the last layer"); the rest is shared out.
+/// `beta` begins with 0.9 on the last layer, and the rest is shared out, as in the authors' program. So does `alpha` on
+/// its diagonal: each subspace begins as its own, which is that program's start for one subspace. For two it leans every
+/// subspace, with 0.95, on one of the sources of each task; a start that makes two subspaces the same is not taken over.
 ///
 /// Parameters are declared as `task<k>.layer<l>.space<s>.*`, `alpha<l>.{own<i>, other<i>}` and `beta<k>.{last, before}`.
 #[derive(Clone, Debug, PartialEq)]

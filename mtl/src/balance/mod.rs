@@ -50,7 +50,7 @@
 //! | [`UpGrad`] | Gramian | | from 1 / K up | 1 | plain |
 //! | [`DualProj`] | Gramian | | from 1 / K up | 1 | plain |
 //! | [`ConFig`] | Gramian | | `|d|` is the sum of the falls | K | plain |
-//! | [`ParetoMtl`] | Gramian | | those of MGDA with rows of constraints | 1 | weighted |
+//! | [`ParetoMtl`] | Gramian | | those of MGDA with rows of constraints | 1 | plain |
 //!
 //! The last column is [`Heads`]: whether the parameters of a task's own head are trained on `l_k` or on `w_k l_k`.
 //! Under Adam that makes nearly no difference, under SGD it scales the head's learning rate.

@@ -1,4 +1,4 @@
-//! The factor of a small positive definite matrix, and solutions by it, on the stack.
+//! The factor of a small positive definite matrix, which grows row by row, and solutions by it, on the stack.
 
 use super::MAX_TASKS;
 
@@ -6,58 +6,89 @@ use super::MAX_TASKS;
 pub(super) type Square = [[f64; MAX_TASKS]; MAX_TASKS];
 
 /// The lower triangle L of a matrix `A = L Lᵀ`.
-pub(super) struct Cholesky<F> {
+///
+/// A row of L depends on the rows before it alone, so a matrix that has got one row more keeps the factor it has.
+pub(super) struct Cholesky {
     size: usize,
-    matrix: F,
     lower: Square,
 }
 
-impl<F: Fn(usize, usize) -> f64> Cholesky<F> {
-    /// Factors the matrix whose entries `matrix` gives; `None` when a pivot is not above rounding, relative to the
-    /// diagonal: to the precision of its entries the matrix is then not positive definite.
-    pub(super) fn new(size: usize, matrix: F) -> Option<Self> {
-        let mut lower = [[0.0; MAX_TASKS]; MAX_TASKS];
-        for i in 0..size {
-            for j in 0..=i {
-                let known: f64 = (0..j).map(|k| lower[i][k] * lower[j][k]).sum();
-                let rest = matrix(i, j) - known;
-                if j < i {
-                    lower[i][j] = rest / lower[j][j];
-                } else if rest > 4.0 * size as f64 * f64::EPSILON * matrix(i, i) {
-                    lower[i][i] = libm::sqrt(rest);
-                } else {
-                    return None;
-                }
-            }
-        }
-        Some(Self { size, matrix, lower })
+impl Cholesky {
+    /// Of a matrix without rows.
+    pub(super) fn empty() -> Self {
+        Self { size: 0, lower: [[0.0; MAX_TASKS]; MAX_TASKS] }
     }
 
-    /// `A⁻¹ b`: the first pass solves, the second polishes (one step of iterative refinement).
-    pub(super) fn solve(&self, b: &[f64]) -> [f64; MAX_TASKS] {
-        let mut y = [0.0; MAX_TASKS];
-        for _ in 0..2 {
-            let mut x = [0.0; MAX_TASKS];
-            for i in 0..self.size {
-                let product: f64 = (0..self.size).map(|j| (self.matrix)(i, j) * y[j]).sum();
-                x[i] = b[i] - product;
-            }
-            for i in 0..self.size {
-                for k in 0..i {
-                    x[i] -= self.lower[i][k] * x[k];
-                }
-                x[i] /= self.lower[i][i];
-            }
-            for i in (0..self.size).rev() {
-                for k in i + 1..self.size {
-                    x[i] -= self.lower[k][i] * x[k];
-                }
-                x[i] /= self.lower[i][i];
-            }
-            for (y, x) in y.iter_mut().zip(x) {
-                *y += x;
-            }
+    /// Factors the matrix whose entries `matrix` gives; `None` when a pivot is not above rounding, relative to the
+    /// diagonal: to the precision of its entries the matrix is then not positive definite.
+    pub(super) fn new(size: usize, matrix: impl Fn(usize, usize) -> f64) -> Option<Self> {
+        let mut factor = Self::empty();
+        (0..size).all(|i| factor.push(|j| matrix(i, j))).then_some(factor)
+    }
+
+    /// With the next row of the matrix, its entries up to the diagonal; `false`, and nothing is changed, when it is
+    /// dependent on those before to the precision of its entries.
+    pub(super) fn push(&mut self, row: impl Fn(usize) -> f64) -> bool {
+        let i = self.size;
+        let (known, rest) = self.lower.split_at_mut(i);
+        let own = &mut rest[0];
+        let mut squares = 0.0;
+        for (j, other) in known.iter().enumerate() {
+            let sum: f64 = own[..j].iter().zip(other).map(|(a, b)| a * b).sum();
+            own[j] = (row(j) - sum) / other[j];
+            squares += own[j] * own[j];
+        }
+        let pivot = row(i) - squares;
+        // A pivot that is NaN is not above anything.
+        if pivot > 4.0 * (i + 1) as f64 * f64::EPSILON * row(i) {
+            own[i] = libm::sqrt(pivot);
+            self.size += 1;
+            return true;
+        }
+        false
+    }
+
+    /// The number of rows.
+    pub(super) fn size(&self) -> usize {
+        self.size
+    }
+
+    /// Of the first rows alone.
+    pub(super) fn truncate(&mut self, size: usize) {
+        self.size = self.size.min(size);
+    }
+
+    /// `A⁻¹ b` for the matrix that was factored: solved once, then polished (one step of iterative refinement).
+    pub(super) fn solve(
+        &self,
+        matrix: impl Fn(usize, usize) -> f64,
+        b: &[f64; MAX_TASKS],
+    ) -> [f64; MAX_TASKS] {
+        let mut y = self.back_and_forth(*b);
+        let mut rest = [0.0; MAX_TASKS];
+        for i in 0..self.size {
+            let product: f64 = y[..self.size].iter().enumerate().map(|(j, y)| matrix(i, j) * y).sum();
+            rest[i] = b[i] - product;
+        }
+        for (y, correction) in y.iter_mut().zip(self.back_and_forth(rest)) {
+            *y += correction;
         }
         y
+    }
+
+    /// `L⁻ᵀ L⁻¹ x`.
+    fn back_and_forth(&self, mut x: [f64; MAX_TASKS]) -> [f64; MAX_TASKS] {
+        x[self.size..].fill(0.0);
+        for i in 0..self.size {
+            let known: f64 = self.lower[i][..i].iter().zip(&x).map(|(l, x)| l * x).sum();
+            x[i] = (x[i] - known) / self.lower[i][i];
+        }
+        for i in (0..self.size).rev() {
+            x[i] /= self.lower[i][i];
+            // Row i of L is column i of its transpose: it takes x_i out of all unknowns above.
+            let (above, own) = x.split_at_mut(i);
+            above.iter_mut().zip(&self.lower[i]).for_each(|(x, l)| *x -= l * own[0]);
+        }
+        x
     }
 }

@@ -10,7 +10,7 @@
 //! In the unknowns `y_k = u_k |g_k| / s`, with s the largest `|c_k| |g_k|`, the problem is
 //! `min ½ yᵀ C y + bᵀ y, y >= 0` with C the cosines: lengths of rows do not matter.
 
-use super::cholesky::Cholesky;
+use super::cholesky::{Cholesky, Square};
 use super::{Gramian, MAX_TASKS};
 use crate::error::{Result, check_finite, check_length};
 
@@ -61,36 +61,63 @@ impl Projection {
 /// # Errors
 /// When there are not K targets or one is not finite.
 pub fn dual_cone(gramian: &Gramian, target: &[f64]) -> Result<Projection> {
-    let tasks = gramian.tasks();
-    check_length("target", tasks, target.len())?;
-    check_finite("target", target)?;
-    let mut weights = [0.0; MAX_TASKS];
-    weights[..tasks].copy_from_slice(target);
-    let mut added = [0.0; MAX_TASKS];
+    DualCone::of(gramian).project(target)
+}
 
-    let lengths: [f64; MAX_TASKS] =
-        core::array::from_fn(|k| if k < tasks { weights[k].abs() * gramian.norm(k) } else { 0.0 });
-    let largest = lengths.iter().copied().fold(0.0, f64::max);
-    let mut rounds = 0;
-    if largest > 0.0 {
-        let problem = Problem::new(gramian, target, largest);
-        let found = problem.search();
-        rounds = found.rounds;
-        for (&row, &y) in found.rows[..found.size].iter().zip(&found.scaled) {
-            added[row] = y * (largest / gramian.norm(row));
-            weights[row] += added[row];
+/// The dual cone of the rows of a Gramian, for several projections: what does not depend on the target is computed once.
+pub(crate) struct DualCone {
+    tasks: usize,
+    cosines: Square,
+    norms: [f64; MAX_TASKS],
+}
+
+impl DualCone {
+    pub(crate) fn of(gramian: &Gramian) -> Self {
+        let tasks = gramian.tasks();
+        let mut cosines = [[0.0; MAX_TASKS]; MAX_TASKS];
+        for i in 0..tasks {
+            for j in 0..=i {
+                cosines[i][j] = gramian.cosine(i, j);
+                cosines[j][i] = cosines[i][j];
+            }
         }
+        let norms = core::array::from_fn(|k| if k < tasks { gramian.norm(k) } else { 0.0 });
+        Self { tasks, cosines, norms }
     }
-    Ok(Projection { tasks, weights, added, rounds })
+
+    /// As [`dual_cone`].
+    pub(crate) fn project(&self, target: &[f64]) -> Result<Projection> {
+        let tasks = self.tasks;
+        check_length("target", tasks, target.len())?;
+        check_finite("target", target)?;
+        let mut weights = [0.0; MAX_TASKS];
+        weights[..tasks].copy_from_slice(target);
+        let mut added = [0.0; MAX_TASKS];
+        let largest =
+            weights.iter().zip(self.norms).fold(0.0, |most: f64, (w, norm)| most.max(w.abs() * norm));
+        let mut rounds = 0;
+        if largest > 0.0 {
+            let found = Problem::new(self, target, largest).search();
+            rounds = found.rounds;
+            for (&row, &y) in found.rows[..found.size].iter().zip(&found.scaled) {
+                added[row] = y * (largest / self.norms[row]);
+                weights[row] += added[row];
+            }
+        }
+        Ok(Projection { tasks, weights, added, rounds })
+    }
 }
 
 /// `min ½ yᵀ C y + bᵀ y` over `y >= 0`.
-struct Problem {
+struct Problem<'c> {
     tasks: usize,
-    cosines: [[f64; MAX_TASKS]; MAX_TASKS],
+    cosines: &'c Square,
     b: [f64; MAX_TASKS],
     /// The sum of the sizes of the terms of each `b`: its rounding is a few units of this.
     size: [f64; MAX_TASKS],
+    /// The factor of the cosines of these rows, in this order; it is kept from one round to the next.
+    factor: Cholesky,
+    factored: [usize; MAX_TASKS],
 }
 
 /// The rows that have entered, their factors, and the value of the objective.
@@ -104,23 +131,23 @@ struct Entered {
     rounds: usize,
 }
 
-impl Problem {
-    fn new(gramian: &Gramian, target: &[f64], largest: f64) -> Self {
-        let tasks = gramian.tasks();
-        let mut cosines = [[0.0; MAX_TASKS]; MAX_TASKS];
+impl<'c> Problem<'c> {
+    fn new(cone: &'c DualCone, target: &[f64], largest: f64) -> Self {
         let (mut b, mut size) = ([0.0; MAX_TASKS], [0.0; MAX_TASKS]);
-        for i in 0..tasks {
-            for j in 0..tasks {
-                cosines[i][j] = gramian.cosine(i, j);
-                let term = cosines[i][j] * (target[j] * gramian.norm(j) / largest);
+        for (j, &target) in target.iter().enumerate().filter(|(_, target)| **target != 0.0) {
+            let scaled = target * cone.norms[j] / largest;
+            // Column j is row j.
+            for (i, cosine) in cone.cosines[j][..cone.tasks].iter().enumerate() {
+                let term = cosine * scaled;
                 b[i] += term;
                 size[i] += term.abs();
             }
         }
-        Self { tasks, cosines, b, size }
+        let (factor, factored) = (Cholesky::empty(), [0; MAX_TASKS]);
+        Self { tasks: cone.tasks, cosines: &cone.cosines, b, size, factor, factored }
     }
 
-    fn search(&self) -> Entered {
+    fn search(&mut self) -> Entered {
         let mut entered = Entered {
             size: 0,
             rows: [0; MAX_TASKS],
@@ -172,7 +199,7 @@ impl Problem {
     }
 
     /// Lets a row in and walks to where d is orthogonal to all rows that stay. `None` when rounding leaves nothing.
-    fn enter(&self, entered: &Entered, row: usize) -> Option<Entered> {
+    fn enter(&mut self, entered: &Entered, row: usize) -> Option<Entered> {
         let mut next = entered.clone();
         next.rows[next.size] = row;
         next.scaled[next.size] = 0.0;
@@ -184,7 +211,11 @@ impl Problem {
             for (right, &i) in right.iter_mut().zip(&rows[..next.size]) {
                 *right = -self.b[i];
             }
-            let solution = Cholesky::new(next.size, |i, j| self.cosines[rows[i]][rows[j]])?.solve(&right);
+            if !self.factor_for(&rows[..next.size]) {
+                return None;
+            }
+            let cosines = self.cosines;
+            let solution = self.factor.solve(|i, j| cosines[rows[i]][rows[j]], &right);
             if solution[..next.size].iter().all(|&z| z > 0.0) {
                 next.scaled = solution;
                 (next.value, next.rounding) = self.value(&next);
@@ -211,6 +242,21 @@ impl Problem {
             next.size = kept;
         }
         None
+    }
+
+    /// Factors the cosines of some rows, from the first on that the present factor does not have; `false` where one is
+    /// dependent on those before it.
+    fn factor_for(&mut self, rows: &[usize]) -> bool {
+        let same = self.factored[..self.factor.size()].iter().zip(rows).take_while(|(a, b)| a == b).count();
+        self.factor.truncate(same);
+        for (place, &row) in rows.iter().enumerate().skip(same) {
+            let own = &self.cosines[row];
+            if !self.factor.push(|j| own[rows[j]]) {
+                return false;
+            }
+            self.factored[place] = row;
+        }
+        true
     }
 
     /// The objective, and how far off rounding may have put it.

@@ -204,7 +204,7 @@ impl Bargain {
             let product = self.x[i] / root[i] * self.cosines[i * self.count + j] * (self.x[j] / root[j]);
             if i == j { product + barrier[i] / (root[i] * root[i]) } else { product }
         };
-        let mut step = Cholesky::new(self.count, matrix)?.solve(&right);
+        let mut step = Cholesky::new(self.count, matrix)?.solve(matrix, &right);
         step.iter_mut().zip(root).take(self.count).for_each(|(p, root)| *p /= root);
         step[..self.count].iter().all(|p| p.is_finite()).then_some(step)
     }

@@ -27,6 +27,7 @@ mod simplex;
 mod worst_case;
 
 pub use cross::CrossGramian;
+pub(crate) use dual_cone::DualCone;
 pub use dual_cone::{Projection, dual_cone};
 pub use eigen::Eigen;
 pub use fair::{FairShare, fair_share};

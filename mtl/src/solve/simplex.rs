@@ -311,7 +311,7 @@ impl Hull {
         }
         let matrix = |i: usize, j: usize| self.cosines[places[i]][places[j]] + b[i] * b[j];
 
-        let mut y = Cholesky::new(size, matrix)?.solve(&b);
+        let mut y = Cholesky::new(size, matrix)?.solve(matrix, &b);
         let total: f64 = (0..size).map(|i| self.reach[places[i]] * y[i]).sum();
         for y in &mut y[..size] {
             *y /= total;

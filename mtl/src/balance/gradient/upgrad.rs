@@ -2,13 +2,13 @@
 
 use crate::balance::{Heads, Needs, Weighting, Weights, check_gramian};
 use crate::error::Result;
-use crate::solve::{Gramian, MAX_TASKS, dual_cone};
+use crate::solve::{DualCone, Gramian, MAX_TASKS};
 
 /// Unconflicting projection of gradients: `d = (1/K) Σ_k Π(g_k)` with Π the projection on the dual cone
 /// `{x : J x >= 0}`.
 ///
 /// P. Quinton and V. Rey, "Jacobian descent for multi-objective optimization", 2024, equation (6), solved exactly
-/// ([`dual_cone`]), without the regularisation that makes other programs conflict on about every fourth matrix. A mean of
+/// ([`dual_cone`](crate::solve::dual_cone)), without the regularisation that makes other programs conflict on about every fourth matrix. A mean of
 /// members of a cone is one: no task gets worse. Multiplying a gradient by a factor multiplies its part of d by it and
 /// leaves the other parts alone.
 ///
@@ -42,10 +42,11 @@ impl Weighting for UpGrad {
         let gramian = check_gramian(self.name(), losses, gramian)?;
         let tasks = gramian.tasks();
         let mut weights = [0.0; MAX_TASKS];
+        let cone = DualCone::of(gramian);
         for k in 0..tasks {
             let mut target = [0.0; MAX_TASKS];
             target[k] = 1.0 / tasks as f64;
-            let projection = dual_cone(gramian, &target[..tasks])?;
+            let projection = cone.project(&target[..tasks])?;
             weights.iter_mut().zip(projection.weights()).for_each(|(w, v)| *w += v);
         }
         Weights::new(&weights[..tasks])
