@@ -1,5 +1,6 @@
 //! One network to train: what balances it, which tasks it learns, its rate and its seed. Its name is that of its file.
 
+use clap::ValueEnum;
 use serde::{Deserialize, Serialize};
 use tress::mtl::balance::{Chebyshev, Equal, Fixed, ParetoMtl, Pbi, SmoothChebyshev, Weighting};
 
@@ -8,26 +9,22 @@ use crate::settings::Balance;
 use crate::train::training;
 
 /// A method that goes along a preference between tasks.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Family {
-    /// Fixed weights: the preference itself.
+    /// Fixed weights: the preference itself
     Linear,
-    /// The worst of the losses times the preference.
+    /// The worst of the losses times the preference
     Chebyshev,
-    /// The same, smoothed by 0.1.
+    /// The same, smoothed by 0.1
     SmoothChebyshev,
-    /// Along the ray of losses that the preference says, with a penalty for leaving it.
+    /// Along the ray of losses that the preference says, with a penalty for leaving it
     Pbi,
-    /// MGDA within the sector around that ray.
+    /// MGDA within the sector around that ray
     ParetoMtl,
 }
 
 impl Family {
-    /// All of them, in the order of tables.
-    pub const ALL: [Family; 5] =
-        [Family::Linear, Family::Chebyshev, Family::SmoothChebyshev, Family::Pbi, Family::ParetoMtl];
-
     /// Its name.
     pub fn name(self) -> &'static str {
         match self {

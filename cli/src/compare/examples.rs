@@ -15,7 +15,7 @@ use crate::train::{Samples, training};
 #[derive(Debug)]
 pub(crate) enum Examples {
     /// Pictures of two things.
-    Pictures(Samples),
+    Pictures(Box<Samples>),
     /// Rows of numbers.
     Rows {
         /// `[N, inputs]`.

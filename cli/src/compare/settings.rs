@@ -51,7 +51,7 @@ pub struct CompareArgs {
     /// The first seed
     #[arg(long, default_value_t = 1, value_name = "N", allow_negative_numbers = true)]
     seed: u64,
-    /// Passes over the training part, for each network [default: 12 for pictures, 4 for census, 60 for leaves]
+    /// Passes over the training part, for each network [default: 12 for pictures, 8 for census, 60 for leaves]
     #[arg(long, value_name = "N", value_parser = between::<1, 100_000>, allow_negative_numbers = true)]
     epochs: Option<usize>,
     /// Training pictures in one epoch [default: 20000, or one for each left picture where there are more]
@@ -72,6 +72,16 @@ pub struct CompareArgs {
     /// Preferences of the sweep for each method that takes one; 0 for no sweep
     #[arg(long, default_value_t = 5, value_name = "N", value_parser = between::<0, 28>, allow_negative_numbers = true)]
     rays: usize,
+    /// The methods of the sweep, with commas between them
+    #[arg(
+        long,
+        value_enum,
+        value_delimiter = ',',
+        value_name = "METHODS",
+        num_args = 1,
+        default_value = "linear,smooth-chebyshev,pbi"
+    )]
+    sweep: Vec<Family>,
     /// How many networks are trained at once, each with one thread [default: as many as the machine has processors]
     #[arg(long, value_name = "N", value_parser = between::<1, 1024>, allow_negative_numbers = true)]
     jobs: Option<usize>,
@@ -158,6 +168,14 @@ impl CompareSettings {
         if args.tune == Tune::None {
             rates.clear();
         }
+        let mut families = args.sweep;
+        let mut seen = Vec::new();
+        families.retain(|family| {
+            !seen.contains(family) && {
+                seen.push(*family);
+                true
+            }
+        });
         let last = args.seed.checked_add(args.seeds as u64 - 1);
         let last = last.ok_or_else(|| Error::Usage("the last seed is too large; lower --seed".to_owned()))?;
         Ok(Self {
@@ -175,7 +193,7 @@ impl CompareSettings {
             tune: args.tune,
             rates,
             rays: args.rays,
-            families: vec![Family::Linear, Family::SmoothChebyshev, Family::Pbi],
+            families,
             jobs: args.jobs.unwrap_or_else(|| available_parallelism().map_or(1, usize::from)),
             out: args.out,
             overwrite: args.overwrite,

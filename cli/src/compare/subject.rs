@@ -123,7 +123,7 @@ impl Subject {
     /// The budget that every network gets where the user names none. Chosen on the validation part, for equal weights.
     pub(crate) fn usual(self) -> Usual {
         match self {
-            Subject::Income | Subject::Education => Usual { epochs: 4, batch: 128, rate: 0.001 },
+            Subject::Income | Subject::Education => Usual { epochs: 8, batch: 128, rate: 0.001 },
             Subject::Leaves => Usual { epochs: 60, batch: 32, rate: 0.003 },
             _ => Usual { epochs: 12, batch: 64, rate: 0.003 },
         }
@@ -176,8 +176,8 @@ impl Material {
         Ok(Self {
             questions: set.tasks().map(question).into(),
             training: Training::Composed(train),
-            validation: Examples::Pictures(Samples::new(held.composites(0, 0))?),
-            test: Examples::Pictures(Samples::new(test.composites(0, 0))?),
+            validation: pictures(held.composites(0, 0))?,
+            test: pictures(test.composites(0, 0))?,
         })
     }
 
@@ -249,9 +249,7 @@ impl Material {
         work: impl FnOnce(&Examples) -> Result<R, Error>,
     ) -> Result<R, Error> {
         match &self.training {
-            Training::Composed(source) => {
-                work(&Examples::Pictures(Samples::new(source.composites(seed, epoch))?))
-            }
+            Training::Composed(source) => work(&pictures(source.composites(seed, epoch))?),
             Training::Rows(rows) => work(rows),
         }
     }
@@ -302,6 +300,10 @@ fn dense(
         heads.push(Task::new(name, objective, Sequential::new().then(hidden).then(last)));
     }
     Network::single_input(trunk, heads)
+}
+
+fn pictures(drawn: multimnist::Composites) -> Result<Examples, Error> {
+    Ok(Examples::Pictures(Box::new(Samples::new(drawn)?)))
 }
 
 fn no_samples(samples: Option<usize>) -> Result<(), Error> {

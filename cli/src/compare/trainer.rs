@@ -182,7 +182,11 @@ mod tests {
         let rays: Vec<Vec<f64>> = (0..5).map(ray).collect();
         let mut kinds: Vec<Kind> = Balance::value_variants().iter().map(|&b| Kind::Method(b)).collect();
         kinds.extend([Kind::Single(3), Kind::Fixed(vec![0.5, 1.0, 1.5, 1.0, 1.0])]);
-        kinds.extend(Family::ALL.map(|family| Kind::Preference { family, rays: rays.clone(), chosen: 1 }));
+        kinds.extend(Family::value_variants().iter().map(|&family| Kind::Preference {
+            family,
+            rays: rays.clone(),
+            chosen: 1,
+        }));
         kinds.into_iter().map(|kind| Cell { kind, rate: 0.003, seed: 5 }).collect()
     }
 

@@ -74,9 +74,10 @@ impl HeatMap<'_> {
             let top = ROW * i as f64;
             let _ = writeln!(
                 svg,
-                "<text x=\"{:.1}\" y=\"{:.1}\" text-anchor=\"end\">{}</text>",
+                "<text x=\"{:.1}\" y=\"{:.1}\" text-anchor=\"end\">{}<title>{}</title></text>",
                 left - 7.0,
                 top + 0.5 * ROW + 4.0,
+                escape(&shortened(row, ((left - 10.0) / LETTER) as usize)),
                 escape(row)
             );
             for (j, value) in values.iter().enumerate() {
@@ -142,5 +143,45 @@ impl HeatMap<'_> {
                 escape(self.across)
             );
         }
+    }
+}
+
+/// The text, cut where it has more characters than fit.
+fn shortened(text: &str, most: usize) -> String {
+    if text.chars().count() <= most {
+        return text.to_owned();
+    }
+    text.chars().take(most.saturating_sub(1)).chain(['…']).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{HeatMap, Scale, shortened};
+
+    #[test]
+    fn colours_say_sign_and_size() {
+        assert_eq!(Scale::Cosine.paint(-0.25), ("against", 0.25));
+        assert_eq!(Scale::Cosine.paint(2.0), ("along", 1.0));
+        assert_eq!(Scale::Share.paint(0.5), ("against", 0.5));
+        assert_eq!(Scale::Between(1.0, 5.0).paint(2.0), ("amount", 0.25));
+        assert_eq!(Scale::Between(3.0, 3.0).paint(3.0), ("amount", 0.5));
+        assert_eq!((shortened("dense", 5), shortened("dense1", 5)), ("dense".to_owned(), "dens…".to_owned()));
+    }
+
+    #[test]
+    fn a_value_that_is_not_known_has_no_cell() {
+        let svg = HeatMap {
+            description: "a < b",
+            rows: vec!["one".to_owned(), "two".to_owned()],
+            columns: vec!["1".to_owned(), "2".to_owned()],
+            across: "epoch",
+            values: vec![vec![Some(0.5), None], vec![Some(-1.0), Some(0.0)]],
+            scale: Scale::Cosine,
+            digits: 2,
+            written: true,
+        }
+        .draw();
+        assert_eq!((svg.matches("class=\"cell\"").count(), svg.matches("class=\"value\"").count()), (3, 3));
+        assert!(svg.contains("<title>one, epoch 1: 0.50</title>") && svg.contains("a &lt; b"));
     }
 }

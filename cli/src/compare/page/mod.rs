@@ -182,11 +182,11 @@ fn curves(html: &mut String, results: &Results) {
     }
 }
 
+/// Names of rows, and for each row a value for each epoch.
+type ByEpoch = (Vec<String>, Vec<Vec<Option<f64>>>);
+
 /// A number of each layer and epoch, the mean over seeds.
-fn by_layer(
-    row: &Row,
-    number: impl Fn(&super::record::Layer) -> Option<f64>,
-) -> (Vec<String>, Vec<Vec<Option<f64>>>) {
+fn by_layer(row: &Row, number: impl Fn(&super::record::Layer) -> Option<f64>) -> ByEpoch {
     let Some(first) = row.epochs.first().and_then(|epochs| epochs.first()) else {
         return (Vec::new(), Vec::new());
     };
@@ -202,7 +202,7 @@ fn by_layer(
 }
 
 /// The norms of each layer and task as decimal logarithms, by epoch.
-fn norms(row: &Row, tasks: &[TaskInfo]) -> (Vec<String>, Vec<Vec<Option<f64>>>) {
+fn norms(row: &Row, tasks: &[TaskInfo]) -> ByEpoch {
     let (mut names, mut values) = (Vec::new(), Vec::new());
     for (k, task) in tasks.iter().enumerate() {
         let log =
@@ -228,8 +228,7 @@ fn conflicts(html: &mut String, results: &Results) {
     if results.tasks.len() > 2 {
         pairs(html, results);
     }
-    let all: Vec<(Vec<String>, Vec<Vec<Option<f64>>>)> =
-        rows().map(|row| norms(row, &results.tasks)).collect();
+    let all: Vec<ByEpoch> = rows().map(|row| norms(row, &results.tasks)).collect();
     let known = || all.iter().flat_map(|(_, values)| values.iter().flatten().flatten().copied());
     let scale =
         Scale::Between(known().fold(f64::INFINITY, f64::min), known().fold(f64::NEG_INFINITY, f64::max));
