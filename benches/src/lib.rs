@@ -2,6 +2,7 @@
 //!
 //! * `kernels`: products and convolutions in Gflop/s, beside what the core can do at most;
 //! * `passes`: pointwise, reducing, normalising and pooling passes;
+//! * `layers`: layers forward and with their gradients, beside their products alone;
 //! * `overhead`: what an operation costs beside its arithmetic;
 //! * `steps`: stacked cotangents, whole training steps, beside a large product as the practical limit.
 //!

@@ -1,0 +1,99 @@
+//! Layers on one thread: forward alone, and forward with the gradients of all parameters and the input, beside what their
+//! products alone would take at the rate of a large one.
+//!
+//! `cargo bench -p tress-benches --bench layers -- NAME ..` runs the lines whose name contains one of the words.
+
+use std::hint::black_box;
+use tress::nn::layer::Step;
+use tress::prelude::*;
+use tress::tensor::parallel;
+use tress_benches::fastest;
+
+fn tensor(lengths: &[usize]) -> Tensor {
+    let mut i = 0.0f32;
+    let wave = |_: &[usize]| {
+        i += 0.37;
+        i.sin()
+    };
+    Tensor::from_fn(lengths, wave).expect("a bench names good shapes")
+}
+
+fn main() {
+    // `cargo bench` adds an argument of its own.
+    let words: Vec<String> = std::env::args().skip(1).filter(|word| !word.starts_with("--")).collect();
+    let mut params = Params::<f32>::new(1);
+    let (layers, shapes) = layers(&mut params).expect("settings are good");
+    parallel::with_threads(1, || {
+        let square = tensor(&[1024, 1024]);
+        let [seconds] = fastest([&mut || _ = black_box(square.matmul(&square))]);
+        let rate = 2.0 * 1024f64.powi(3) / seconds;
+        println!("products run at {:.1} Gflop/s; milliseconds on one thread", rate * 1e-9);
+        println!("  {:<44} {:>9} {:>9} {:>9} {:>9}", "", "forward", "products", "training", "products");
+        for ((name, layer), (shape, flops)) in layers.iter().zip(shapes) {
+            if !words.is_empty() && !words.iter().any(|word| name.contains(word.as_str())) {
+                continue;
+            }
+            let x = tensor(shape);
+            let (eager, mut tape) = (params.eager(), Tape::new());
+            let mut forward = || _ = black_box(layer.apply(&eager, &Eager::new(x.clone())));
+            let mut training = || {
+                {
+                    let bound = params.on(&tape).training(1);
+                    let x = tape.var(x.clone());
+                    let y = layer.apply(&bound, &x);
+                    let ones = y.value().expect("no mistake").constant(1.0);
+                    let mut wanted = vec![x];
+                    wanted.extend_from_slice(bound.leaves().values());
+                    black_box(tape.cotangents(&[(y, ones)], &wanted, &[]).expect("no mistake"));
+                }
+                tape.reset();
+            };
+            let [a, b] = fastest([&mut forward, &mut training]);
+            // A product has two gradients of its own size.
+            let [once, thrice] = [flops / rate, 3.0 * flops / rate].map(|seconds| seconds * 1e3);
+            println!("  {name:<44} {:>9.3} {once:>9.3} {:>9.3} {thrice:>9.3}", a * 1e3, b * 1e3);
+        }
+    });
+}
+
+type Lines = (Vec<(&'static str, Step)>, [(&'static [usize], f64); 7]);
+
+/// The layers, and for each the shape of its input and the operations of its products.
+fn layers(params: &mut Params<f32>) -> Result<Lines, tress::nn::Error> {
+    let mut root = params.root();
+    let layers = vec![
+        ("layer_norm 4096 x 1024", LayerNorm::new(&mut root.scope("norm"), [1024])?.into()),
+        ("batch_norm 32 x 64 x 28 x 28", BatchNorm::new(&mut root.scope("batch"), 64)?.into()),
+        (
+            "gru 128 units, 32 x 32 steps of 128",
+            Recurrent::gru(128, 128).build(&mut root.scope("gru"))?.into(),
+        ),
+        (
+            "lstm 128 units, 32 x 32 steps of 128",
+            Recurrent::lstm(128, 128).build(&mut root.scope("lstm"))?.into(),
+        ),
+        (
+            "attention 128, 4 heads, 8 x 64 steps",
+            MultiHeadAttention::builder(128, 4).build(&mut root.scope("attention"))?.into(),
+        ),
+        (
+            "encoder 128, 4 heads, 512 hidden, 8 x 64 steps",
+            EncoderBlock::builder(128, 4, 512).build(&mut root.scope("encoder"))?.into(),
+        ),
+        ("upsample bilinear 2 x 2, 4 x 16 x 64 x 64", Upsample::bilinear([2, 2])?.into()),
+    ];
+    let steps = 8.0 * 64.0;
+    let heads = 2.0 * 2.0 * steps * 64.0 * 128.0; // scores, and means of values
+    let attention = 4.0 * 2.0 * steps * 128.0 * 128.0 + heads;
+    let cell = |parts: f64| 2.0 * 2.0 * 32.0 * 32.0 * 128.0 * 128.0 * parts;
+    let shapes: [(&[usize], f64); 7] = [
+        (&[4096, 1024], 0.0),
+        (&[32, 64, 28, 28], 0.0),
+        (&[32, 32, 128], cell(3.0)),
+        (&[32, 32, 128], cell(4.0)),
+        (&[8, 64, 128], attention),
+        (&[8, 64, 128], attention + 2.0 * 2.0 * steps * 128.0 * 512.0),
+        (&[4, 16, 64, 64], 2.0 * 64.0 * 64.0 * (64.0 * 128.0 + 2.0 * 64.0 * 128.0)),
+    ];
+    Ok((layers, shapes))
+}
