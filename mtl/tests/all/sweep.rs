@@ -312,3 +312,27 @@ fn inner_products_and_directions_need_no_jacobian() {
         assert!(gradients.direction(&weights[1..]).is_err(), "one weight too few");
     }
 }
+
+#[test]
+fn running_statistics_of_a_trunk_move_once_however_many_tasks_there_are() {
+    use tress_nn::BatchNorm;
+    for tasks in [1, 4] {
+        let mut params = Params::<f64>::new(3);
+        let norm = BatchNorm::new(&mut params.scope("trunk.norm"), 2).unwrap();
+        let model = Model::new(&mut params, tasks);
+        let tape = Tape::new();
+        let bound = params.on(&tape).training(0);
+        let (features, losses) = model.run(&bound, norm.apply(&bound, &tape.var(images())));
+        let cut = tress_mtl::sharing::cut(&losses, &bound).unwrap();
+        assert_eq!(cut.len(), (tasks > 1) as usize, "what is set aside is no way to a loss");
+        sweep::balanced(&losses, &[features], &bound, &params, &mut Equal::sum()).unwrap();
+        sweep::balanced(&losses, &[features], &bound, &params, &mut Mgda::new()).unwrap();
+        let renewed = bound.renewed().unwrap();
+        assert_eq!(renewed.len(), 2, "a mean and a variance");
+        params.renew(&renewed).unwrap();
+        let mean = Eager::new(images()).mean(&[0, 2, 3]).tensor().unwrap().to_vec();
+        for (found, mean) in params.tensor("trunk.norm.running_mean").unwrap().to_vec().iter().zip(mean) {
+            assert!((found - 0.1 * mean).abs() < 1e-15, "{found} after one step towards {mean}");
+        }
+    }
+}
