@@ -119,7 +119,7 @@ impl Layer for Prelu {
             }
         };
         let slope = bound.fetch(&self.weight, x).reshape(column);
-        // Written with the function that has the gradient 0 at 0 on both sides.
-        x.relu() - (-x.clone()).relu() * slope
+        // At 0 the slope is that of the left side, as for the functions by name.
+        x.relu() + x.clamp(f64::NEG_INFINITY, 0.0) * slope
     }
 }

@@ -241,6 +241,22 @@ fn padding_of_an_embedding_is_zeros_without_gradient_and_an_index_that_is_no_row
 }
 
 #[test]
+fn kinks_are_those_of_the_conventions() {
+    let mut params = Params::<f64>::new(0);
+    let prelu = Prelu::new(&mut params.root(), 1).unwrap();
+    let tape = Tape::new();
+    let x = tape.var(Tensor::vector(&[-2.0, 0.0, 2.0]));
+    let slopes = prelu.apply(&params.on(&tape), &x).sum_all().gradients(&[x]).unwrap();
+    assert_eq!(numbers(&slopes[0]), [0.25, 0.25, 1.0], "at 0 the slope of the left side");
+
+    // Parts 0..2, 1..4 and 3..5 of five equal numbers: the first of each part, and nothing for its repeated last place.
+    let equal = tape.var(Tensor::full([1, 1, 5], 3.0).unwrap());
+    let pooled = AdaptiveMaxPool1d::new([3]).apply(&params.on(&tape), &equal);
+    let found = pooled.sum_all().gradients(&[equal]).unwrap();
+    assert_eq!(numbers(&found[0]), [1.0, 1.0, 0.0, 1.0, 0.0]);
+}
+
+#[test]
 fn dropout_between_layers_and_in_blocks_follows_from_the_seed_alone() {
     let mut params = Params::<f64>::new(0);
     let mut root = params.root();
