@@ -92,3 +92,46 @@ impl Cholesky {
         x
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::{Cholesky, MAX_TASKS};
+
+    #[test]
+    fn the_second_pass_brings_solutions_closer() {
+        // Whole numbers, so that the right side of a whole solution is exact.
+        let (mut once, mut twice) = (0.0, 0.0);
+        for case in 0..200 {
+            let size = 2 + case % 8;
+            let matrix = |i: usize, j: usize| match i == j {
+                true => 20.0 + (i * 7 + case) as f64 % 13.0,
+                false => ((i + j) * (case + 3)) as f64 % 5.0 - 2.0,
+            };
+            let (mut x, mut b) = ([0.0; MAX_TASKS], [0.0; MAX_TASKS]);
+            (0..size).for_each(|i| x[i] = ((i * 5 + case) % 11) as f64 - 5.0);
+            (0..size).for_each(|i| b[i] = (0..size).map(|j| matrix(i, j) * x[j]).sum());
+            let factor = Cholesky::new(size, matrix).expect("positive definite");
+            let apart = |y: [f64; MAX_TASKS]| y.iter().zip(&x).map(|(y, x)| (y - x).abs()).sum::<f64>();
+            once += apart(factor.back_and_forth(b));
+            twice += apart(factor.solve(matrix, &b));
+        }
+        assert!(once > 1e-14 && twice < 0.5 * once, "{once:e} after one pass, {twice:e} after two");
+    }
+
+    #[test]
+    fn a_factor_that_grows_is_the_factor_of_the_whole() {
+        let matrix = |i: usize, j: usize| if i == j { 3.0 + i as f64 } else { 1.0 / (1.0 + (i + j) as f64) };
+        let mut grown = Cholesky::empty();
+        assert!((0..3).all(|i| grown.push(|j| matrix(i, j))));
+        grown.truncate(2);
+        assert!((2..MAX_TASKS - 1).all(|i| grown.push(|j| matrix(i, j))));
+        let whole = Cholesky::new(MAX_TASKS - 1, matrix).expect("positive definite");
+        assert_eq!((grown.size(), grown.lower), (whole.size(), whole.lower));
+        // A row that is one of those before is refused, and the rows before stay what they were.
+        assert!(!grown.push(|j| matrix(1, if j + 1 < MAX_TASKS { j } else { 1 })));
+        assert_eq!(
+            (grown.size(), &grown.lower[..MAX_TASKS - 1]),
+            (whole.size(), &whole.lower[..MAX_TASKS - 1])
+        );
+    }
+}
