@@ -20,6 +20,7 @@ pub mod device;
 pub mod error;
 pub mod history;
 pub mod interrupt;
+pub mod png;
 pub mod progress;
 pub mod report;
 pub mod run_folder;

@@ -103,6 +103,18 @@ impl Leaves {
         (order, test)
     }
 
+    /// The classes of some leaves: a list for each task with classes.
+    ///
+    /// # Panics
+    /// Where a row is none, as indexing a slice does.
+    pub fn answers(&self, rows: &[usize]) -> Vec<Vec<u32>> {
+        let labels = self.targets.iter().filter_map(|targets| match targets {
+            Targets::Classes(labels) => Some(labels.as_slice()),
+            Targets::Numbers(_) => None,
+        });
+        labels.map(|labels| rows.iter().map(|&row| labels[row]).collect()).collect()
+    }
+
     /// The features of some leaves, standardised by those of `train`.
     ///
     /// # Errors

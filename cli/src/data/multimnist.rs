@@ -7,6 +7,7 @@
 
 use clap::ValueEnum;
 use serde::Serialize;
+use tress::tensor::Tensor;
 
 use super::digits::{Digits, PIXELS, SIDE};
 use super::embedded::{Library, Origin};
@@ -127,6 +128,22 @@ impl Composites {
     /// Whether there are none.
     pub fn is_empty(&self) -> bool {
         self.left.is_empty()
+    }
+
+    /// All of them, `[N, 1, 28, 28]`, from 0 to 1.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Data`] where they do not fit into memory.
+    pub fn inputs(&self) -> Result<Tensor, Error> {
+        let numbers: Vec<f32> = self.images.iter().map(|&pixel| f32::from(pixel) / 255.0).collect();
+        Tensor::new([self.len(), 1, SIDE, SIDE], &numbers)
+            .map_err(|e| Error::data("composites", e.to_string()))
+    }
+
+    /// The labels of both tasks.
+    pub fn answers(&self) -> Vec<Vec<u32>> {
+        [&self.left, &self.right].map(|side| side.iter().map(|&label| label.into()).collect()).to_vec()
     }
 
     /// The pixels of composite `i`: 784 bytes, row by row.

@@ -1,0 +1,98 @@
+//! Parts of speech and named entities of Japanese sentences, by one encoder and two heads.
+//!
+//! Words, and their first and last characters, are embedded; a network of gated recurrent units reads them in both directions.
+//! One network for both tasks beside one for each; the floor is the tag that each word has most often.
+//!
+//! `cargo run --release --example text`
+
+mod common;
+
+use common::tagging::{PADDING, Prepared, floor, judge, padded};
+use common::{Outcome, answers, train};
+use tress::autograd::op::Index;
+use tress::nn::{Embedding, Recurrent};
+use tress::prelude::*;
+use tress_cli::data::Sentences;
+
+/// One encoder and the heads that are wanted; the tags of the other head are all of number 0.
+fn network(
+    all: &Sentences,
+    known: &[usize],
+    asked: &[usize],
+    tasks: [bool; 2],
+    (epochs, seed): (u64, u64),
+) -> Outcome<[f64; 3]> {
+    let (words, mut params) = (Prepared::new(all, known), Params::new(seed));
+    let mut tables = Vec::new();
+    for (name, (rows, width)) in
+        ["word", "first", "last"].iter().zip(words.sizes.into_iter().zip([48, 24, 24]))
+    {
+        tables.push(Embedding::with_init(&mut params.scope(name), rows, width, Init::Normal(0.3))?);
+    }
+    let dropout = Dropout::new(&mut params.scope("dropout"), 0.3)?;
+    let encoder = Recurrent::gru(96, 48).both_ways().build(&mut params.scope("encoder"))?;
+    let truth = [(&all.parts, all.part_names.len()), (&all.tags, all.tag_names.len())];
+    let mut heads = Vec::new();
+    for (name, (_, classes)) in ["part", "entity"].iter().zip(truth) {
+        heads.push(Dense::new(&mut params.scope(name), 96, classes)?);
+    }
+    // One row a word, filled-up places included.
+    fn encode<V: Value<Elem = f32>>(
+        (tables, dropout, encoder): (&[Embedding], &Dropout, &Recurrent),
+        bound: &Bound<V>,
+        words: &Prepared,
+        of: &[usize],
+    ) -> Outcome<V> {
+        let mut seen = Vec::new();
+        for (table, column) in tables.iter().zip(&words.columns) {
+            seen.push(table.look_up(bound, &Index::new(&padded(column, of, 0)?.0))?);
+        }
+        let lengths = padded(&words.columns[0], of, 0)?.1;
+        let seen = dropout.apply(bound, &seen[0].concat(2, &seen[1..]));
+        let read = dropout.apply(bound, &encoder.run(bound, &seen, None, Some(&lengths)).0);
+        let shape = read.shape();
+        Ok(read.reshape([shape[0] * shape[1], shape[2]]))
+    }
+    let layers = (&tables[..], &dropout, &encoder);
+    train(&mut params, (known.len(), epochs, 0.01, seed), |tape, bound, batch| {
+        let batch: Vec<usize> = batch.iter().map(|&i| known[i]).collect();
+        let read = encode(layers, bound, &words, &batch)?;
+        let mut sum = tape.var(Tensor::scalar(0.0));
+        for ((head, (truth, classes)), _) in heads.iter().zip(truth).zip(tasks).filter(|(_, wanted)| *wanted)
+        {
+            let labels = padded(truth, &batch, PADDING)?.0.to_vec();
+            sum = sum
+                + cross_entropy(&head.apply(bound, &read), &Labels::with_ignored(labels, classes, PADDING)?);
+        }
+        Ok(sum)
+    })?;
+    let (bound, mut found) = (params.eager(), [Vec::new(), Vec::new()]);
+    let read = encode(layers, &bound, &words, asked)?;
+    let steps = read.shape()[0] / asked.len();
+    for (found, head) in found.iter_mut().zip(&heads) {
+        let tags = answers(head.apply(&bound, &read).tensor()?);
+        found.extend(tags.chunks(steps).zip(asked).map(|(tags, &i)| tags[..all.words[i].len()].to_vec()));
+    }
+    Ok(judge(all, asked, &found))
+}
+
+/// Accuracy of parts of speech, of entity tags, and F1 of entities, by method. Every fifth sentence is for the test.
+pub(crate) fn compare(epochs: u64, seed: u64) -> Outcome<[(&'static str, [f64; 3]); 3]> {
+    let all = Sentences::built_in()?;
+    let (asked, known): (Vec<usize>, Vec<usize>) = (0..all.len()).partition(|i| i % 5 == 4);
+    let run = |tasks| network(&all, &known, &asked, tasks, (epochs, seed));
+    let (parts, tags) = (run([true, false])?, run([false, true])?);
+    let single = [parts[0], tags[1], tags[2]];
+    Ok([("commonest tag", floor(&all, &known, &asked)), ("single tasks", single), ("joint", run([true; 2])?)])
+}
+
+/// At the size of the table in the documents.
+pub fn main() -> Outcome<()> {
+    for seed in 1..=3 {
+        println!("seed {seed}: parts of speech, entity tags, F1 of entities");
+        for (name, shares) in compare(20, seed)? {
+            println!("{name:<16}{}", shares.map(|share| format!("{:8.2} %", 100.0 * share)).concat());
+        }
+    }
+    Ok(())
+}
