@@ -13,7 +13,10 @@ function within(what, found, limit) {
 BEGIN {
   while ((getline line < limits) > 0) {
     split(line, word, " ")
-    if (line !~ /^#/ && line != "") limit[word[1] " " word[2]] = word[3] " " word[4] " " word[5] " " word[6]
+    if (line !~ /^#/ && line != "") {
+      limit[word[1] " " word[2]] = word[3] " " word[4] " " word[5] " " word[6]
+      limited[word[1]] = 1
+    }
   }
 }
 
@@ -55,9 +58,14 @@ $5 == "fit" {
     first = $6
     if (factor > 0) second = sprintf("%.2f instr a multiply-add", ticks * factor / per / found["macs"])
   }
+  if ($5 == "learned") {
+    if (learned == "") learned = first " " second
+    else if (learned != first " " second) wrong(machine " " program ": learns " first " " second ", not " learned)
+    if (found["heap"] != found["arena"]) wrong(machine " " program ": more heap than was planned")
+  }
   row[++rows] = sprintf("%-13s %-9s %-8s %8s %7s %7s %14s  %s %s", machine, program, set, flash, heap, stack, time, first, second)
   key = machine " " program
-  if (!(key in limit) && factor > 0) wrong(key ": has no line in embedded/limits")
+  if (!(key in limit) && machine in limited) wrong(key ": has no line in embedded/limits")
   if (key in limit) {
     split(limit[key], most, " ")
     within("flash", flash, most[1])

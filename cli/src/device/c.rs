@@ -200,6 +200,13 @@ impl Writer<'_> {
                     from[from.len() - 1]
                 )
             }
+            Call::Product { .. }
+            | Call::MapGrad(_)
+            | Call::Expand
+            | Call::LogSumExp(_)
+            | Call::LogSumExpGrad(_) => {
+                return Err(Error::Device("a step of learning is written as Rust alone".to_owned()));
+            }
             Call::Softmax(n) => format!("{name}_softmax({x}, {}, {n}, {y});", y_len / (*n).max(1)),
             Call::Concat => self.joined(placed, &from, &y, |_, x, y, len| {
                 format!("memcpy({y}, {x}, {len} * sizeof(float));")

@@ -4,7 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
-use tress::nn::device::{Program, Quantised};
+use tress::nn::device::{Objective, Program, Quantised};
 use tress::nn::file;
 
 use super::call::{Form, identifier};
@@ -19,7 +19,8 @@ use crate::train::Samples;
 /// What `tress export` is asked.
 #[derive(Debug, Clone, PartialEq, Args)]
 pub struct ExportArgs {
-    /// The folder of a run, or a safetensors file with a program in it
+    /// The folder of a run, a safetensors file with a program in it, or a network without weights yet: lenet, or
+    /// dense:INPUTS,WIDTH,..:NAME=OUTPUTS,..
     #[arg(value_name = "MODEL")]
     pub model: PathBuf,
     /// Write a crate of Rust without std into this folder
@@ -37,12 +38,24 @@ pub struct ExportArgs {
     /// An npy file of samples `[N, ..]` to calibrate on, for a network with one input that is not from `tress train`
     #[arg(long, value_name = "FILE", requires = "int8")]
     pub calibrate: Option<PathBuf>,
+    /// With a function that learns, by gradient descent from one sample at a time: networks of dense layers, as Rust
+    #[arg(long, value_enum, value_name = "WHAT", conflicts_with_all = ["c", "int8"])]
+    pub learn: Option<Learn>,
     /// Where the source of the library lies, for the `Cargo.toml` of `--rust` [default: its version]
     #[arg(long, value_name = "DIR", conflicts_with = "c")]
     pub library: Option<String>,
     /// Replace what is there
     #[arg(long)]
     pub overwrite: bool,
+}
+
+/// What the outputs are to become.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub enum Learn {
+    /// The truth itself: mean of squares
+    Squares,
+    /// Scores of classes: cross entropy
+    Classes,
 }
 
 /// Writes a network as source; with `--int8` of a run's network also says what its answers have become.
@@ -77,8 +90,25 @@ pub fn export(args: &ExportArgs) -> Result<(), Error> {
     let outputs: Vec<&str> = program.outputs().iter().map(|(name, _)| name.as_str()).collect();
     let title = format!("The network of {} {kind}, with outputs {}", identifier(&name), outputs.join(", "));
     if is_rust {
+        let learning = match args.learn {
+            None => None,
+            Some(Learn::Squares) => Some(program.learning(Objective::Squares).map_err(device)?),
+            Some(Learn::Classes) => Some(program.learning(Objective::Classes).map_err(device)?),
+        };
+        let learning = match &learning {
+            None => None,
+            Some(program) => Some((program, program.plan().map_err(device)?)),
+        };
+        let learning = learning.as_ref().map(|(program, plan)| (*program, plan));
         write(&target.join("Cargo.toml"), &rust::manifest(&name.replace('_', "-"), args.library.as_deref()))?;
-        write(&target.join("src/lib.rs"), &rust::source(&title, form))?;
+        write(&target.join("src/lib.rs"), &rust::source(&title, form, learning))?;
+        if let Some((_, plan)) = learning {
+            say(&format!(
+                "learning: arena {} bytes, {} multiply-adds a step",
+                plan.arena::<f32>(),
+                plan.multiply_adds()
+            ));
+        }
     } else {
         write(target, &c::header(&title, &name, form)?)?;
     }

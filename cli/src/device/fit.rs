@@ -15,7 +15,8 @@ use crate::progress::say;
 /// What `tress fit` is asked.
 #[derive(Debug, Clone, PartialEq, Args)]
 pub struct FitArgs {
-    /// The folder of a run, or a safetensors file with a program in it
+    /// The folder of a run, a safetensors file with a program in it, or a network without weights yet: lenet, or
+    /// dense:INPUTS,WIDTH,..:NAME=OUTPUTS,..
     #[arg(value_name = "MODEL")]
     pub model: PathBuf,
     /// The kind of device

@@ -4,9 +4,11 @@ mod c;
 mod call;
 mod export;
 mod fit;
+mod learn;
 mod model;
 mod rust;
 mod target;
+mod untrained;
 
 pub use export::{ExportArgs, export};
 pub use fit::{FitArgs, fit};

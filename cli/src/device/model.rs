@@ -12,6 +12,8 @@ use crate::data::{Library, Source, Split};
 use crate::error::{Error, plain};
 use crate::run_folder::{SETTINGS, WEIGHTS};
 
+use super::untrained;
+
 /// The most bytes of a file that is read.
 const LARGEST: u64 = 1 << 30;
 
@@ -24,6 +26,11 @@ pub(super) struct Model {
 
 impl Model {
     pub(super) fn read(path: &Path) -> Result<Self, Error> {
+        if let Some(text) = path.to_str().filter(|_| !path.exists())
+            && let Some(program) = untrained::named(text)
+        {
+            return Ok(Self { file: path.to_owned(), program: program?, settings: None });
+        }
         let folder = path.is_dir();
         let file = if folder { path.join(WEIGHTS) } else { path.to_owned() };
         let program = Program::read(&bytes(&file)?).map_err(|e| {

@@ -2,12 +2,13 @@
 
 use std::fmt::Write;
 
-use tress::nn::device::{ByteCall, Call, Place, Placed};
+use tress::nn::device::{ByteCall, Call, Place, Placed, Plan, Program};
 use tress::tensor::Window;
 use tress::tensor::planned::quantised::Scale;
 use tress::tensor::pointwise::Map;
 
 use super::call::{Form, Names, in_arena, lines};
+use super::learn;
 
 /// `Cargo.toml` of the crate; the library is at a path, or one of its version.
 pub(super) fn manifest(name: &str, library: Option<&str>) -> String {
@@ -24,19 +25,39 @@ pub(super) fn manifest(name: &str, library: Option<&str>) -> String {
 }
 
 /// `src/lib.rs` of the crate.
-pub(super) fn source(title: &str, form: Form<'_>) -> String {
-    Writer { form, names: Names::of(form.program()), statics: String::new(), body: String::new() }
-        .crate_text(title)
+pub(super) fn source(title: &str, form: Form<'_>, learning: Option<(&Program, &Plan)>) -> String {
+    let names = Names::of(form.program());
+    let mut text = Writer::new(form, names.inputs.clone(), names.outputs.clone(), learning.is_some())
+        .crate_text(title, &names);
+    if let Some((program, plan)) = learning {
+        text.push('\n');
+        text.push_str(&learn::source(&names, form.program(), program, plan));
+    }
+    text
 }
 
-struct Writer<'a> {
+pub(super) struct Writer<'a> {
     form: Form<'a>,
-    names: Names,
+    /// Where inputs and outputs lie: names, or parts of arrays.
+    inputs: Vec<String>,
+    outputs: Vec<String>,
+    /// Whether weights are an argument, because they change.
+    learns: bool,
     statics: String,
     body: String,
 }
 
-impl Writer<'_> {
+impl<'a> Writer<'a> {
+    pub(super) fn new(form: Form<'a>, inputs: Vec<String>, outputs: Vec<String>, learns: bool) -> Self {
+        Self { form, inputs, outputs, learns, statics: String::new(), body: String::new() }
+    }
+
+    /// The calls of a program of floats, one block each.
+    pub(super) fn float_calls(mut self) -> String {
+        self.form.plan().calls().iter().for_each(|placed| self.float_call(placed));
+        self.body
+    }
+
     fn number(&self) -> &'static str {
         match self.form {
             Form::Floats(..) => "f32",
@@ -44,7 +65,7 @@ impl Writer<'_> {
         }
     }
 
-    fn crate_text(mut self, title: &str) -> String {
+    fn crate_text(mut self, title: &str, names: &Names) -> String {
         let (program, plan, number) = (self.form.program(), self.form.plan(), self.number());
         match self.form {
             Form::Floats(program, plan) => {
@@ -93,9 +114,9 @@ impl Writer<'_> {
         let _ =
             writeln!(out, "const _: () = assert!(ARENA == {}, \"as it was planned\");\n", self.form.arena());
         if let Form::Bytes(quantised) = self.form {
-            let inputs = self.names.inputs.iter().enumerate().map(|(value, name)| (name, value));
+            let inputs = names.inputs.iter().enumerate().map(|(value, name)| (name, value));
             let outputs =
-                self.names.outputs.iter().zip(program.outputs()).map(|(name, (_, value))| (name, *value));
+                names.outputs.iter().zip(program.outputs()).map(|(name, (_, value))| (name, *value));
             for (name, value) in inputs.chain(outputs) {
                 let range = quantised.range(value);
                 let _ = writeln!(out, "/// What a byte `q` of `{name}` stands for: `scale * (q - zero)`.");
@@ -109,22 +130,26 @@ impl Writer<'_> {
             );
         }
         out.push_str(&self.statics);
-        out.push_str(&self.example());
+        out.push_str(&self.example(names));
         let shape = |value: usize| program.shape(value).map_or(String::new(), |shape| shape.to_string());
         let _ = writeln!(out, "/// Evaluates one sample.\n///");
-        for (value, name) in self.names.inputs.iter().enumerate() {
+        for (value, name) in names.inputs.iter().enumerate() {
             let _ = writeln!(out, "/// * `{name}`: {}", shape(value));
         }
-        for (name, (_, value)) in self.names.outputs.iter().zip(program.outputs()) {
+        for (name, (_, value)) in names.outputs.iter().zip(program.outputs()) {
             let _ = writeln!(out, "/// * `{name}`: {}, written", shape(*value));
         }
         let len = |value: usize| program.shape(value).map_or(0, |shape| shape.len());
         let _ =
             writeln!(out, "#[allow(unused_variables, unused_mut)]\npub fn infer(\n    arena: &mut Arena,");
-        for (value, name) in self.names.inputs.iter().enumerate() {
+        if self.learns {
+            let numbers: usize = program.weights().iter().map(|weight| weight.numbers.len()).sum();
+            let _ = writeln!(out, "    weights: &[f32; {numbers}],");
+        }
+        for (value, name) in names.inputs.iter().enumerate() {
             let _ = writeln!(out, "    {name}: &[{number}; {}],", len(value));
         }
-        for (name, (_, value)) in self.names.outputs.iter().zip(program.outputs()) {
+        for (name, (_, value)) in names.outputs.iter().zip(program.outputs()) {
             let _ = writeln!(out, "    {name}: &mut [{number}; {}],", len(*value));
         }
         let _ = writeln!(out, ") {{\n    let Arena {{ values, column }} = arena;\n{}}}\n", self.body);
@@ -138,7 +163,7 @@ impl Writer<'_> {
     }
 
     /// An input and the outputs for it, as this machine has them: a device is held against them to the last bit.
-    fn example(&self) -> String {
+    fn example(&self, names: &Names) -> String {
         let mut out = String::new();
         let number = self.number();
         let mut add = |what: &str, name: &str, texts: Vec<String>| {
@@ -158,8 +183,8 @@ impl Writer<'_> {
                 let slices: Vec<&[f32]> = inputs.iter().map(Vec::as_slice).collect();
                 let outputs = program.run_by(plan, &slices, |_, _| ()).unwrap_or_default();
                 let text = |numbers: &Vec<f32>| numbers.iter().map(|x| format!("{x:?}")).collect();
-                inputs.iter().zip(&self.names.inputs).for_each(|(x, name)| add("An input", name, text(x)));
-                outputs.iter().zip(&self.names.outputs).for_each(|(x, name)| add("An output", name, text(x)));
+                inputs.iter().zip(&names.inputs).for_each(|(x, name)| add("An input", name, text(x)));
+                outputs.iter().zip(&names.outputs).for_each(|(x, name)| add("An output", name, text(x)));
             }
             Form::Bytes(quantised) => {
                 let numbers = |len: usize| (0..len).map(|i| wave(i) as i8).collect();
@@ -167,26 +192,28 @@ impl Writer<'_> {
                 let slices: Vec<&[i8]> = inputs.iter().map(Vec::as_slice).collect();
                 let outputs = quantised.run(&slices).unwrap_or_default();
                 let text = |numbers: &Vec<i8>| numbers.iter().map(i8::to_string).collect();
-                inputs.iter().zip(&self.names.inputs).for_each(|(x, name)| add("An input", name, text(x)));
-                outputs.iter().zip(&self.names.outputs).for_each(|(x, name)| add("An output", name, text(x)));
+                inputs.iter().zip(&names.inputs).for_each(|(x, name)| add("An input", name, text(x)));
+                outputs.iter().zip(&names.outputs).for_each(|(x, name)| add("An output", name, text(x)));
             }
         }
         out
     }
 
     /// All weights as one block.
-    fn weights(&mut self, program: &tress::nn::device::Program) {
+    fn weights(&mut self, program: &Program) {
         let numbers: Vec<f32> =
             program.weights().iter().flat_map(|weight| weight.numbers.iter().copied()).collect();
         let _ = writeln!(self.statics, "/// All weights, one behind the other.");
         let text = lines(&numbers, |number| format!("{number:?}"));
-        let _ = writeln!(self.statics, "static WEIGHTS: [f32; {}] = [\n{text}\n];\n", numbers.len());
+        let public = if self.learns { "pub " } else { "" };
+        let _ = writeln!(self.statics, "{public}static WEIGHTS: [f32; {}] = [\n{text}\n];\n", numbers.len());
     }
 
     fn weight(&self, weight: usize) -> String {
         let weights = self.form.program().weights();
         let start: usize = weights[..weight].iter().map(|weight| weight.numbers.len()).sum();
-        format!("&WEIGHTS[{start}..{}]", start + weights[weight].numbers.len())
+        let block = if self.learns { "weights" } else { "WEIGHTS" };
+        format!("&{block}[{start}..{}]", start + weights[weight].numbers.len())
     }
 
     fn bias(&self, bias: Option<usize>) -> String {
@@ -205,18 +232,17 @@ impl Writer<'_> {
             });
             Some(format!("p{number}"))
         };
-        let names = &self.names;
         let from: Vec<String> = placed
             .from
             .iter()
             .map(|(_, place)| match place {
-                Place::Input(number) => format!("&{}[..]", names.inputs[*number]),
-                Place::Output(number) => format!("&{}[..]", names.outputs[*number]),
+                Place::Input(number) => format!("&{}[..]", self.inputs[*number]),
+                Place::Output(number) => format!("&{}[..]", self.outputs[*number]),
                 Place::Arena(_) => part(place).map_or(String::new(), |part| format!("&*{part}")),
             })
             .collect();
         let to = match &placed.to.1 {
-            Place::Output(number) => format!("&mut {}[..]", names.outputs[*number]),
+            Place::Output(number) => format!("&mut {}[..]", self.outputs[*number]),
             place => part(place).map_or(String::new(), |part| format!("&mut *{part}")),
         };
         self.body.push_str("    {\n");
@@ -248,6 +274,15 @@ impl Writer<'_> {
                     "planned::conv2d({x}, &{window}, {groups}, {w}, {b}, &mut column[..{column}], {y}, {f});"
                 )
             }
+            Call::Product { transposed, lengths, bias, activation } => {
+                let bias = if *bias { from[2].as_str() } else { "&[]" };
+                let (w, f) = (&from[1], function(*activation));
+                format!("planned::product({x}, {w}, {lengths:?}, {transposed:?}, {bias}, {y}, {f});")
+            }
+            Call::MapGrad(map) => format!("planned::map_grad({x}, {}, {y}, {});", from[1], slope(*map)),
+            Call::Expand => format!("planned::expand({x}, {y});"),
+            Call::LogSumExp(n) => format!("planned::log_sum_exp({x}, {n}, {y});"),
+            Call::LogSumExpGrad(n) => format!("planned::log_sum_exp_grad({x}, {}, {n}, {y});", from[1]),
             Call::MaxPool(window) => format!("planned::max_pool({x}, &{}, {y});", spelt(window)),
             Call::MeanPool(window) => format!("planned::mean_pool({x}, &{}, {y});", spelt(window)),
             Call::Sums => format!("planned::sums({x}, {y});"),
@@ -342,6 +377,10 @@ impl Writer<'_> {
         }
         text
     }
+}
+
+fn slope(map: Map) -> String {
+    function(Some(map)).replace(".f(", ".df(")
 }
 
 fn function(map: Option<Map>) -> String {

@@ -185,6 +185,16 @@ fn rust_is_written_as_a_crate() {
     assert!(again.contains("is there already"), "{again}");
     place.fine("export net.safetensors --rust my-net --overwrite --int8 --calibrate samples.npy");
     assert!(place.read("my-net/src/lib.rs").contains("quantised::conv2d("));
+    let conv = place.refused("export net.safetensors --rust learning --learn squares");
+    assert!(conv.contains("they learn dense layers"), "{conv}");
+    assert!(!place.0.join("learning").exists(), "nothing is left of what was refused");
+    place.fine("export dense:3,4:a=2,b=5 --rust learning --learn classes");
+    let source = place.read("learning/src/lib.rs");
+    for part in
+        ["pub fn learn(", "a_truth: &[f32; 2]", "weights: &mut [f32; 51]", "pub static WEIGHTS: [f32; 51]"]
+    {
+        assert!(source.contains(part), "{part} is missing in:\n{source}");
+    }
     // That it compiles, and computes the same, `embedded/run` sees on boards.
 }
 

@@ -1,158 +1,117 @@
-//! The network of the page, and its training.
+//! The network of the page: exported by `tress export --learn`, trained sample by sample in memory that was laid out before.
 
-use crate::data::{CANVAS, Digits, PIXELS};
+use crate::data::{Digits, PIXELS};
+use alloc::boxed::Box;
 use alloc::vec::Vec;
-use tress_autograd::{Eager, Tape, Value};
-use tress_conformance::training::Failure;
-use tress_mtl::balance::{Equal, Mgda};
-use tress_mtl::sweep;
-use tress_nn::{
-    Adam, Bound, Conv2d, Dense, Flatten, Labels, Layer, MaxPool2d, Optimiser, Params, Random, cross_entropy,
-};
-use tress_tensor::Tensor;
-use tress_tensor::pointwise::Map;
+use net::{Arena, LearningArena, WEIGHTS};
+use tress_nn::Random;
 
-const BATCH: usize = 32;
+/// Samples of one step, over which losses are averaged.
+const STEP: usize = 32;
 const TESTED: usize = 256;
-const RATE: f64 = 0.003;
 
-/// A convolution and a dense layer that both tasks share, and a head for each.
-struct Network {
-    conv: Conv2d,
-    dense: Dense,
-    heads: [Dense; 2],
-}
+/// The rate falls as `RATE / (1 + step / HALF)`.
+const RATE: f32 = 0.01;
+const HALF: f32 = 1500.0;
 
-impl Network {
-    fn new(params: &mut Params) -> Result<Self, Failure> {
-        const HALF: usize = (CANVAS - 4) / 2;
-        Ok(Self {
-            conv: Conv2d::new(&mut params.scope("conv"), 1, 8, [5, 5])?.activation(Map::Relu),
-            dense: Dense::new(&mut params.scope("dense"), 8 * HALF * HALF, 48)?.activation(Map::Relu),
-            heads: [Dense::new(&mut params.scope("left"), 48, 10)?, Dense::new(&mut params.scope("right"), 48, 10)?],
-        })
+/// Numbers of each weight and bias, and how many inputs they look at.
+const PARTS: [(usize, usize); 6] =
+    [(PIXELS * HIDDEN, PIXELS), (HIDDEN, PIXELS), (10 * HIDDEN, HIDDEN), (10, HIDDEN), (10 * HIDDEN, HIDDEN), (10, HIDDEN)];
+const HIDDEN: usize = 64;
+const NUMBERS: usize = WEIGHTS.len();
+
+const _: () = {
+    let (mut sum, mut i) = (0, 0);
+    while i < PARTS.len() {
+        sum += PARTS[i].0;
+        i += 1;
     }
-
-    fn features<V: Value>(&self, bound: &Bound<V>, x: &V) -> V {
-        let y = MaxPool2d::new([2, 2]).apply(bound, &self.conv.apply(bound, x));
-        self.dense.apply(bound, &Flatten.apply(bound, &y))
-    }
-}
+    assert!(sum == NUMBERS, "embedded/page/build exports another network");
+};
 
 /// A network under training, and the test pictures that it was last wrong about.
 pub struct Learner {
     digits: Digits,
     random: Random,
-    params: Params,
-    network: Network,
-    tape: Tape,
-    adam: Adam,
-    mgda: Option<Mgda>,
+    weights: Box<[f32; NUMBERS]>,
+    updates: Box<[f32; NUMBERS]>,
+    arena: Box<Arena>,
+    learning: Box<LearningArena>,
     losses: [f32; 2],
-    weights: [f32; 2],
     right: [f32; 2],
     steps: u32,
     wrong: Vec<u8>,
 }
 
-/// Pictures, and the labels of both tasks.
-struct Batch {
-    pictures: Vec<u8>,
-    images: Tensor,
-    truth: [Vec<u32>; 2],
-}
-
-impl Batch {
-    fn draw(digits: &Digits, random: &mut Random, count: usize, testing: bool) -> Result<Self, Failure> {
-        let mut pictures = alloc::vec![0; count * PIXELS];
-        let mut truth = [Vec::with_capacity(count), Vec::with_capacity(count)];
-        for picture in pictures.chunks_exact_mut(PIXELS) {
-            let both = digits.compose(random, testing, picture);
-            truth.iter_mut().zip(both).for_each(|(truth, label)| truth.push(u32::from(label)));
-        }
-        // Mean and deviation of the grey, as in every training on these digits.
-        let shade = |&shade: &u8| (f32::from(shade) / 15.0 - 0.1307) / 0.3081;
-        let numbers: Vec<f32> = pictures.iter().map(shade).collect();
-        let images = Tensor::new([count, 1, CANVAS, CANVAS], &numbers)?;
-        Ok(Self { pictures, images, truth })
-    }
+/// A picture as the network looks at it: mean and deviation of the grey as in every training on these digits.
+fn seen(picture: &[u8; PIXELS]) -> [f32; PIXELS] {
+    picture.map(|shade| (f32::from(shade) / 15.0 - 0.1307) / 0.3081)
 }
 
 impl Learner {
-    /// A network of its own for this seed.
-    pub fn new(bytes: &[u8], seed: u64, mgda: bool) -> Result<Self, Failure> {
-        let digits = Digits::read(bytes).ok_or(Failure::Refused)?;
-        let mut params = Params::new(seed);
-        let network = Network::new(&mut params)?;
-        Ok(Self {
-            digits,
-            random: Random::new(seed),
-            params,
-            network,
-            tape: Tape::new(),
-            adam: Adam::new(RATE),
-            mgda: mgda.then(Mgda::new),
+    /// A network of its own for this seed; `None` if the bytes are no digits.
+    pub fn new(bytes: &[u8], seed: u64) -> Option<Self> {
+        let mut random = Random::new(seed);
+        let mut numbers = Vec::with_capacity(NUMBERS);
+        for (count, inputs) in PARTS {
+            // Uniform in one over the root of the inputs, as dense layers begin.
+            let bound = 1.0 / libm::sqrtf(inputs as f32);
+            numbers.extend((0..count).map(|_| bound * (2.0 * random.uniform() as f32 - 1.0)));
+        }
+        Some(Self {
+            digits: Digits::read(bytes)?,
+            random,
+            weights: numbers.into_boxed_slice().try_into().ok()?,
+            updates: alloc::vec![0.0; NUMBERS].into_boxed_slice().try_into().ok()?,
+            arena: Box::new(Arena::new()),
+            learning: Box::new(LearningArena::new()),
             losses: [f32::NAN; 2],
-            weights: [f32::NAN; 2],
             right: [f32::NAN; 2],
             steps: 0,
             wrong: Vec::new(),
         })
     }
 
-    /// One step of training on pictures that are new each time.
-    pub fn step(&mut self) -> Result<(), Failure> {
-        let Batch { images, truth, .. } = Batch::draw(&self.digits, &mut self.random, BATCH, false)?;
-        let balanced = {
-            let bound = self.params.on(&self.tape);
-            let features = self.network.features(&bound, &self.tape.var(images));
-            let mut losses = Vec::with_capacity(2);
-            for (head, labels) in self.network.heads.iter().zip(truth) {
-                losses.push(cross_entropy(&head.apply(&bound, &features), &Labels::new(labels, 10)?));
-            }
-            match &mut self.mgda {
-                Some(mgda) => sweep::balanced(&losses, &[features], &bound, &self.params, mgda)?,
-                None => sweep::balanced(&losses, &[features], &bound, &self.params, &mut Equal::sum())?,
-            }
-        };
-        self.tape.reset();
-        self.adam.step(&mut self.params, &balanced.gradient)?;
-        for task in 0..2 {
-            self.losses[task] = balanced.losses[task] as f32;
-            self.weights[task] = balanced.weights[task] as f32;
+    /// One step: so many pictures, each new.
+    pub fn step(&mut self) {
+        let rate = RATE / (1.0 + self.steps as f32 / HALF);
+        self.losses = [0.0; 2];
+        let mut picture = [0; PIXELS];
+        for _ in 0..STEP {
+            let truth = self.digits.compose(&mut self.random, false, &mut picture);
+            let [left, right] = truth.map(|label| core::array::from_fn(|class| f32::from(class == usize::from(label))));
+            let Self { learning, weights, updates, .. } = self;
+            let losses = net::learn(learning, weights, updates, &seen(&picture), &left, &right, rate);
+            self.losses.iter_mut().zip(losses).for_each(|(sum, loss)| *sum += loss / STEP as f32);
         }
         self.steps += 1;
-        Ok(())
     }
 
     /// Looks at the test pictures, the same each time: how many are taken for something else.
-    pub fn test(&mut self) -> Result<u32, Failure> {
-        let Batch { pictures, images, truth } = Batch::draw(&self.digits, &mut Random::new(1), TESTED, true)?;
-        let bound = self.params.eager();
-        let features = self.network.features(&bound, &Eager::new(images));
-        let mut answers = Vec::with_capacity(2);
-        for (task, head) in self.network.heads.iter().enumerate() {
-            let scores = head.apply(&bound, &features).tensor()?.to_vec();
-            let of_one: Vec<u32> = scores.chunks_exact(10).map(largest).collect();
-            let hits = of_one.iter().zip(&truth[task]).filter(|(a, b)| a == b).count();
-            self.right[task] = hits as f32 / TESTED as f32;
-            answers.push(of_one);
-        }
+    pub fn test(&mut self) -> u32 {
+        let mut random = Random::new(1);
+        let mut picture = [0; PIXELS];
+        let mut hits = [0u32; 2];
         self.wrong.clear();
-        for (i, picture) in pictures.chunks_exact(PIXELS).enumerate() {
-            let [truth, answer] = [[truth[0][i], truth[1][i]], [answers[0][i], answers[1][i]]];
+        for _ in 0..TESTED {
+            let truth = self.digits.compose(&mut random, true, &mut picture);
+            let [mut left, mut right] = [[0.0; 10]; 2];
+            net::infer(&mut self.arena, &self.weights, &seen(&picture), &mut left, &mut right);
+            let answer = [largest(&left), largest(&right)];
+            hits.iter_mut().zip(truth.iter().zip(&answer)).for_each(|(hits, (a, b))| *hits += u32::from(a == b));
             if truth != answer {
-                self.wrong.extend_from_slice(picture);
-                self.wrong.extend(truth.iter().chain(&answer).map(|&label| label as u8));
+                self.wrong.extend_from_slice(&picture);
+                self.wrong.extend(truth.iter().chain(&answer));
             }
         }
-        Ok((self.wrong.len() / (PIXELS + 4)) as u32)
+        self.right = hits.map(|hits| hits as f32 / TESTED as f32);
+        (self.wrong.len() / (PIXELS + 4)) as u32
     }
 
     /// See [`figure`](crate::figure).
-    pub fn figures(&self) -> [f32; 8] {
-        let ([a, b], [c, d], [e, f]) = (self.losses, self.right, self.weights);
-        [a, b, c, d, e, f, self.steps as f32, self.params.len() as f32]
+    pub fn figures(&self) -> [f32; 6] {
+        let ([a, b], [c, d]) = (self.losses, self.right);
+        [a, b, c, d, self.steps as f32, NUMBERS as f32]
     }
 
     /// See [`wrong`](crate::wrong).
@@ -161,12 +120,12 @@ impl Learner {
     }
 }
 
-fn largest(scores: &[f32]) -> u32 {
+fn largest(scores: &[f32; 10]) -> u8 {
     let mut best = 0;
     for (i, score) in scores.iter().enumerate() {
         if *score > scores[best] {
             best = i;
         }
     }
-    best as u32
+    best as u8
 }

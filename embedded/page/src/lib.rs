@@ -1,4 +1,4 @@
-//! Two tasks trained in a page: the engine as WebAssembly behind a few functions of plain C.
+//! Two tasks trained in a page: an exported network, and its sweep, as WebAssembly behind a few functions of plain C.
 //!
 //! Pictures of two digits that overlap; one network says which digit is on the left, and which on the right. The page calls
 //! `room` and puts the digits there, then `start`, then `train` and `test` in turn, and draws what `figure` and `wrong` give.
@@ -47,13 +47,13 @@ extern "C" fn room(len: usize) -> *mut u8 {
     state.bytes.as_mut_ptr()
 }
 
-/// A network of its own for this seed, balanced by equal weights (0) or by MGDA (1): 1 if all is well.
+/// A network of its own for this seed: 1 if all is well.
 // SAFETY: as above.
 #[unsafe(no_mangle)]
-extern "C" fn start(seed: u32, balance: u32) -> u32 {
+extern "C" fn start(seed: u32) -> u32 {
     let mut state = STATE.0.borrow_mut();
     state.learner = None;
-    state.learner = Learner::new(&state.bytes, u64::from(seed), balance == 1).ok();
+    state.learner = Learner::new(&state.bytes, u64::from(seed));
     u32::from(state.learner.is_some())
 }
 
@@ -61,18 +61,21 @@ extern "C" fn start(seed: u32, balance: u32) -> u32 {
 // SAFETY: as above.
 #[unsafe(no_mangle)]
 extern "C" fn train(steps: u32) -> u32 {
-    with(0, |learner| (0..steps).try_for_each(|_| learner.step().ok()).map(|()| 1))
+    with(0, |learner| {
+        (0..steps).for_each(|_| learner.step());
+        Some(1)
+    })
 }
 
 /// Looks at test pictures: how many are taken for something else.
 // SAFETY: as above.
 #[unsafe(no_mangle)]
 extern "C" fn test() -> u32 {
-    with(u32::MAX, |learner| learner.test().ok())
+    with(u32::MAX, |learner| Some(learner.test()))
 }
 
-/// The losses of the last step (0, 1), the share of test pictures that each head is right about (2, 3), the weights of the
-/// tasks in the last step (4, 5), the steps so far (6), the number of parameters (7).
+/// The losses of the last step (0, 1), the share of test pictures that each head is right about (2, 3), the steps so far (4),
+/// the number of parameters (5).
 // SAFETY: as above.
 #[unsafe(no_mangle)]
 extern "C" fn figure(which: u32) -> f32 {

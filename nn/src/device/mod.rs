@@ -5,6 +5,7 @@
 //! | [`Program`] | what a network does to one sample, recorded from [`Symbol`](tress_autograd::Symbol)s, with its weights |
 //! | [`Plan`] | where each value lies: one arena for all, offsets and size known before anything runs |
 //! | [`Quantised`] | the same in whole numbers of eight bits, calibrated on samples |
+//! | [`Program::learning`] | a step of learning, as a program again |
 //!
 //! A program is saved beside the weights that it belongs to, as a text in the header of a safetensors file. So whoever has
 //! the file can say what the network needs on a device, write it as source, or run it, without the code that built it.
@@ -38,6 +39,7 @@
 //! ```
 
 mod fuse;
+mod learn;
 mod plan;
 mod program;
 mod quantise;
@@ -45,6 +47,7 @@ mod record;
 mod run;
 mod text;
 
+pub use learn::Objective;
 pub use plan::{Call, Place, Placed, Plan};
 pub use program::{Operand, Port, Program, Step, Weight};
 pub use quantise::{ByteCall, Quantised, Range};

@@ -12,8 +12,8 @@ use alloc::vec::Vec;
 use core::ops::Range;
 use tress_autograd::Op;
 use tress_autograd::op::{Conv, Product};
-use tress_tensor::Window;
 use tress_tensor::pointwise::{Map, Zip};
+use tress_tensor::{Shape, Window};
 
 /// More numbers than any device of 32 bits could address.
 const MOST: usize = 1 << 30;
@@ -43,6 +43,25 @@ pub enum Call {
         /// Applied last.
         activation: Option<Map>,
     },
+    /// A product of two values, of a step of learning.
+    Product {
+        /// Whether each is read with its axes exchanged.
+        transposed: [bool; 2],
+        /// Rows, the length of the sums, columns.
+        lengths: [usize; 3],
+        /// Whether a third value is added to each row.
+        bias: bool,
+        /// Applied last.
+        activation: Option<Map>,
+    },
+    /// The slope of a function at the first value, times the second.
+    MapGrad(Map),
+    /// A number as often as it is wanted.
+    Expand,
+    /// Of each so many neighbours.
+    LogSumExp(usize),
+    /// The softmax of so many neighbours in the first value, times the second.
+    LogSumExpGrad(usize),
     /// A convolution.
     Conv {
         /// The weight.
@@ -205,6 +224,7 @@ impl<'p> Planner<'p> {
                         taps
                     }
                     Call::Dense { weight, n, .. } => self.program.weights[weight].numbers.len() / n.max(1),
+                    Call::Product { lengths, .. } => lengths[1],
                     _ => 0,
                 };
                 multiply_adds = multiply_adds.saturating_add(rows.saturating_mul(each));
@@ -279,7 +299,22 @@ impl<'p> Planner<'p> {
             Some(&Operand::Weight(weight)) => self.program.weights[weight].shape,
             _ => step.shape,
         };
+        let last = |shape: Shape| shape.last().copied().unwrap_or(1);
+        let of = |operand: usize| match step.operands.get(operand) {
+            Some(&Operand::Value(value)) => self.program.shape(value).unwrap_or(step.shape),
+            _ => step.shape,
+        };
         Some(match &step.op {
+            Op::Product(Product { epilogue, transposed }) if self.program.learning => Call::Product {
+                transposed: *transposed,
+                lengths: [step.shape[0], of(0)[usize::from(!transposed[0])], step.shape[1]],
+                bias: epilogue.bias,
+                activation: epilogue.activation,
+            },
+            Op::MapGrad(map) => Call::MapGrad(*map),
+            Op::Expand(_) => Call::Expand,
+            Op::LogSumExp(_) => Call::LogSumExp(last(of(0))),
+            Op::LogSumExpGrad(_) => Call::LogSumExpGrad(last(of(0))),
             Op::Product(Product { epilogue, .. }) => Call::Dense {
                 weight: weights[0],
                 bias: epilogue.bias.then(|| weights[1]),

@@ -6,8 +6,8 @@ use alloc::format;
 use alloc::string::String;
 use alloc::vec::Vec;
 use tress_autograd::Op;
-use tress_autograd::op::{Conv, ConvRole, Pick, Product, Role};
-use tress_tensor::Shape;
+use tress_autograd::op::{Conv, ConvRole, Epilogue, Pick, Product, Role};
+use tress_tensor::{Axes, Shape};
 
 /// What a network does to one sample: a list of operations, each on values before it and on weights.
 ///
@@ -18,6 +18,8 @@ pub struct Program {
     pub(super) steps: Vec<Step>,
     pub(super) outputs: Vec<(String, usize)>,
     pub(super) weights: Vec<Weight>,
+    /// Whether it is a step of learning: all that it looks at is values then, and more operations are allowed.
+    pub(super) learning: bool,
 }
 
 /// A named input.
@@ -94,7 +96,7 @@ impl Program {
                 return Err(Error::Device { why: format!("two inputs are called `{}`", input.name) });
             }
         }
-        Ok(Self { inputs, steps: Vec::new(), outputs: Vec::new(), weights: Vec::new() })
+        Ok(Self { inputs, steps: Vec::new(), outputs: Vec::new(), weights: Vec::new(), learning: false })
     }
 
     /// Appends an operation; gives the number of its value.
@@ -117,7 +119,11 @@ impl Program {
             Err(Error::Device { why: format!("step {} (`{}`): {why}", self.steps.len(), op.name()) })
         };
         let shape = op.infer(&shapes)?;
-        if let Some(why) = unsupported(&op, &operands, &shapes) {
+        let why = match self.learning {
+            true => unlearnt(&op, &shapes),
+            false => unsupported(&op, &operands, &shapes),
+        };
+        if let Some(why) = why {
             return refuse(why);
         }
         self.steps.push(Step { op, operands, shape });
@@ -210,9 +216,7 @@ fn unsupported(op: &Op, operands: &[Operand], shapes: &[Shape]) -> Option<&'stat
         | Op::Stop => (!values()).then_some(of_values),
         Op::Softmax | Op::Zip(_) => (!values()).then_some(of_values),
         Op::Sum(axes) => {
-            let last = shapes[0].rank() - axes.iter().count();
-            let whole = axes.iter().all(|axis| axis >= last);
-            (!(values() && whole)).then_some("a device sums over the last axes of a value")
+            (!(values() && runs(*axes, &shapes[0]))).then_some("a device sums over the last axes of a value")
         }
         Op::Concat(axis) => {
             let flat = shapes[0][..*axis].iter().all(|&length| length == 1);
@@ -221,5 +225,31 @@ fn unsupported(op: &Op, operands: &[Operand], shapes: &[Shape]) -> Option<&'stat
         }
         Op::LogSoftmax => Some("devices have no kernel for it; give the scores, or their softmax"),
         _ => Some("devices have no kernel for it"),
+    }
+}
+
+/// Whether what is summed up are runs of neighbours: no axis behind one that is summed stays, but for those of length 1.
+fn runs(axes: Axes, shape: &Shape) -> bool {
+    let summed =
+        (0..shape.rank()).find(|&axis| axes.contains(axis) && shape[axis] > 1).unwrap_or(shape.rank());
+    (summed..shape.rank()).all(|axis| axes.contains(axis) || shape[axis] == 1)
+}
+
+/// As [`unsupported`], for a step of learning, in which everything is a value.
+fn unlearnt(op: &Op, shapes: &[Shape]) -> Option<&'static str> {
+    match op {
+        Op::Product(Product { transposed, epilogue }) => {
+            let plain = *epilogue == Epilogue::NONE || *transposed == [false, false];
+            let flat = shapes[0].rank() == 2 && shapes[1].rank() == 2;
+            (!(plain && flat)).then_some("a device multiplies matrices here")
+        }
+        Op::Map(_) | Op::MapGrad(_) | Op::Zip(_) | Op::Reshape(_) | Op::Stop => None,
+        Op::LogSumExp(None) | Op::LogSumExpGrad(None) => None,
+        Op::Expand(shape) => {
+            let one = shapes[0].len() == 1 || shapes[0].len() == shape.len();
+            (!one).then_some("a device repeats a single number only")
+        }
+        Op::Sum(axes) => (!runs(*axes, &shapes[0])).then_some("a device sums over the last axes of a value"),
+        _ => Some("devices have no kernel for it; they learn dense layers"),
     }
 }

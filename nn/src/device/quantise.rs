@@ -208,6 +208,13 @@ fn byte_call(
             ByteCall::Concat((0..placed.from.len()).map(|i| (zeros(i), Scale::of(factor(i)))).collect())
         }
         Call::Copy => ByteCall::Copy,
+        Call::Product { .. }
+        | Call::MapGrad(_)
+        | Call::Expand
+        | Call::LogSumExp(_)
+        | Call::LogSumExpGrad(_) => {
+            return Err("a step of learning has no kernel of eight bits".into());
+        }
         Call::Softmax(_) => {
             return Err(
                 "softmax has no kernel of eight bits; give the scores, of which the largest is the same"

@@ -43,53 +43,55 @@ impl Program {
                 }
             }
         }
-        program.take(params, &tape, &named)?;
+        let parameters: Vec<_> = params.entries().collect();
+        let inputs = program.inputs.len();
+        program.take(&tape, &named, |program, index| {
+            let Some(parameter) = parameters.get(index) else {
+                let input = index - parameters.len();
+                return Ok((input < inputs).then_some(Operand::Value(input)));
+            };
+            let numbers = params.tensor(parameter.name())?.to_vec();
+            let (name, shape) = (parameter.name().to_owned(), *parameter.shape());
+            program.weights.push(Weight { name, shape, numbers });
+            Ok(Some(Operand::Weight(program.weights.len() - 1)))
+        })?;
         Ok(program.fused())
     }
 
-    /// Takes what the outputs need off the tape.
-    fn take(
+    /// Takes what the outputs need off the tape; `leaf` says what a leaf is, if it is anything.
+    pub(super) fn take(
         &mut self,
-        params: &Params<f32>,
         tape: &Tape<Outline>,
         outputs: &[(&str, usize)],
+        mut leaf: impl FnMut(&mut Self, usize) -> Result<Option<Operand>, Error>,
     ) -> Result<(), Error> {
         let entries: Vec<_> = tape.entries().collect();
         let mut needed = alloc::vec![false; entries.len()];
         outputs.iter().for_each(|&(_, index)| needed[index] = true);
-        for entry in entries.iter().rev().filter(|entry| !entry.operands.is_empty()) {
+        for entry in entries.iter().rev() {
             if needed[entry.index] {
                 entry.operands.iter().for_each(|&x| needed[x] = true);
             }
         }
-        let parameters: Vec<_> = params.entries().collect();
         let mut found: Vec<Option<Operand>> = alloc::vec![None; entries.len()];
-        for entry in &entries {
-            let index = entry.index;
-            if let Some(input) =
-                index.checked_sub(parameters.len()).filter(|&input| input < self.inputs.len())
-            {
-                found[index] = Some(Operand::Value(input));
-            } else if !needed[index] {
-                continue;
-            } else if let Some(parameter) = parameters.get(index) {
-                let numbers = params.tensor(parameter.name())?.to_vec();
-                let (name, shape) = (parameter.name().to_owned(), *parameter.shape());
-                self.weights.push(Weight { name, shape, numbers });
-                found[index] = Some(Operand::Weight(self.weights.len() - 1));
-            } else if let Some(op) = &entry.op {
-                let operands = entry.operands.iter().filter_map(|&x| found[x]).collect();
-                let placed = |error: Error| Error::Device {
-                    why: format!("{error} (recorded at {}:{})", entry.place.file(), entry.place.line()),
-                };
-                found[index] = Some(Operand::Value(self.push(op.clone(), operands).map_err(placed)?));
-            } else {
-                let why = "the model puts in numbers that are neither inputs nor parameters";
-                let place = format!("{}:{}", entry.place.file(), entry.place.line());
-                return Err(Error::Device {
-                    why: format!("{why} (recorded at {place}); declare them as state"),
-                });
-            }
+        for entry in entries.iter().filter(|entry| needed[entry.index]) {
+            let place = || format!("{}:{}", entry.place.file(), entry.place.line());
+            found[entry.index] = match &entry.op {
+                Some(op) => {
+                    let operands = entry.operands.iter().filter_map(|&x| found[x]).collect();
+                    let placed =
+                        |error: Error| Error::Device { why: format!("{error} (recorded at {})", place()) };
+                    Some(Operand::Value(self.push(op.clone(), operands).map_err(placed)?))
+                }
+                None => match leaf(self, entry.index)? {
+                    Some(operand) => Some(operand),
+                    None => {
+                        let why = "the model puts in numbers that are neither inputs nor parameters";
+                        let why = format!("{why} (recorded at {}); declare them as state", place());
+                        return Err(Error::Device { why });
+                    }
+                },
+            };
         }
         for &(name, index) in outputs {
             match found[index] {

@@ -71,6 +71,16 @@ impl Program {
                 let f = |x| activation.map_or(x, |map| map.f(x));
                 planned::conv2d(x, window, *groups, numbers(weight), bias(b), &mut column, y, f);
             }
+            Call::Product { transposed, lengths, bias, activation } => {
+                let bias = if *bias { &from[2][..] } else { &[] };
+                planned::product(x, &from[1], *lengths, *transposed, bias, y, |x| {
+                    activation.map_or(x, |map| map.f(x))
+                });
+            }
+            Call::MapGrad(map) => planned::map_grad(x, &from[1], y, |kept| map.df(kept)),
+            Call::Expand => planned::expand(x, y),
+            Call::LogSumExp(n) => planned::log_sum_exp(x, *n, y),
+            Call::LogSumExpGrad(n) => planned::log_sum_exp_grad(x, &from[1], *n, y),
             Call::MaxPool(window) => planned::max_pool(x, window, y),
             Call::MeanPool(window) => planned::mean_pool(x, window, y),
             Call::Sums => planned::sums(x, y),

@@ -1,11 +1,11 @@
 //! Programs for devices: what was recorded computes what the model computes, in the arena that its plan says, as floats, as
 //! bytes, and after a way through a file.
 
-use tress_autograd::{Arrange, Eager, Fused, Pointwise, Reduce, Value};
-use tress_nn::device::{Place, Program};
+use tress_autograd::{Arrange, Eager, Fused, Pointwise, Reduce, Tape, Value};
+use tress_nn::device::{Objective, Place, Program};
 use tress_nn::{
-    Bound, Conv2d, Dense, Error, Flatten, GlobalMeanPool, Layer, MaxPool2d, MeanPool2d, Params, Random,
-    Sequential,
+    Bound, Conv2d, Dense, Error, Flatten, GlobalMeanPool, Gradient, Layer, MaxPool2d, MeanPool2d, Params,
+    Random, Sequential, mse,
 };
 use tress_tensor::pointwise::Map;
 use tress_tensor::{Tensor, Window};
@@ -235,4 +235,75 @@ fn what_devices_cannot_do_is_said_with_its_place() {
     assert!(constant.contains("neither inputs nor parameters"), "{constant}");
     let middle = record(&[1, 4, 4], &|x, _| x.sum(&[1]));
     assert!(middle.contains("over the last axes"), "{middle}");
+}
+
+#[test]
+fn a_step_of_learning_is_the_engine_s_own_gradient() {
+    let mut params = Params::<f32>::new(11);
+    let trunk = Dense::new(&mut params.scope("trunk"), 3, 8).unwrap().activation(Map::Tanh);
+    let wide = Dense::new(&mut params.scope("wide"), 8, 6).unwrap().activation(Map::Relu);
+    let heads = [("left", 2), ("right", 4)]
+        .map(|(name, outputs)| Dense::new(&mut params.scope(name), 6, outputs).unwrap());
+    let x = [0.3, -1.2, 0.8];
+    let truths = [vec![1.0, 0.0], vec![0.0, 0.0, 1.0, 0.0]];
+    let program = Program::record(&params, &[("x", &[1, 3])], |bound, xs| {
+        let features = wide.apply(bound, &trunk.apply(bound, &xs[0]));
+        let named = |(name, head): (&str, &Dense)| (name.to_owned(), head.apply(bound, &features));
+        Ok(["left", "right"].into_iter().zip(&heads).map(named).collect())
+    })
+    .unwrap();
+    for objective in [Objective::Squares, Objective::Classes] {
+        let learning = program.learning(objective).unwrap();
+        let names: Vec<&str> = learning.inputs().iter().map(|port| port.name.as_str()).collect();
+        assert_eq!(names[..5], ["x", "left truth", "right truth", "rate", "trunk.weight"]);
+        let weights: Vec<Vec<f32>> = program.weights().iter().map(|weight| weight.numbers.clone()).collect();
+        let rate = [0.5f32];
+        let mut inputs: Vec<&[f32]> = vec![&x, &truths[0], &truths[1], &rate];
+        inputs.extend(weights.iter().map(Vec::as_slice));
+        let found = learning.run(&inputs).unwrap();
+
+        let tape = Tape::new();
+        let bound = params.on(&tape);
+        let features = wide.apply(&bound, &trunk.apply(&bound, &tape.var(Tensor::new([1, 3], &x).unwrap())));
+        let mut losses = Vec::new();
+        for (head, truth) in heads.iter().zip(&truths) {
+            let (y, truth) =
+                (head.apply(&bound, &features), tape.var(Tensor::new([1, truth.len()], truth).unwrap()));
+            losses.push(match objective {
+                Objective::Squares => mse(&y, &truth),
+                Objective::Classes => -(y.log_softmax() * truth).sum_all(),
+            });
+        }
+        for (loss, found) in losses.iter().zip(&found) {
+            assert!((loss.item().unwrap() - found[0]).abs() < 1e-6);
+        }
+        let gradient = (losses[0] + losses[1]).gradient(&bound).unwrap();
+        for (weight, update) in program.weights().iter().zip(&found[2..]) {
+            let range = params.entry(&weight.name).unwrap().range();
+            let expected = &gradient.as_slice().unwrap()[range];
+            for (update, slope) in update.iter().zip(expected) {
+                assert!(
+                    (update + 0.5 * slope).abs() < 1e-6,
+                    "{objective:?} {}: {update} for {slope}",
+                    weight.name
+                );
+            }
+            assert!(expected.iter().any(|slope| *slope != 0.0), "{}", weight.name);
+        }
+        // Descending leads down.
+        let mut weights = weights;
+        let mut last = f32::INFINITY;
+        for _ in 0..20 {
+            let mut inputs: Vec<&[f32]> = vec![&x, &truths[0], &truths[1], &[0.05]];
+            inputs.extend(weights.iter().map(Vec::as_slice));
+            let found = learning.run(&inputs).unwrap();
+            assert!(found[0][0] + found[1][0] < last);
+            last = found[0][0] + found[1][0];
+            for (weight, update) in weights.iter_mut().zip(&found[2..]) {
+                weight.iter_mut().zip(update).for_each(|(weight, update)| *weight += update);
+            }
+        }
+    }
+    let refused = model().2.learning(Objective::Squares).unwrap_err().to_string();
+    assert!(refused.contains("they learn dense layers"), "{refused}");
 }

@@ -13,14 +13,14 @@ pub fn dense(x: &[f32], w: &[f32], bias: &[f32], n: usize, y: &mut [f32], f: imp
     }
     let k = w.len() / n;
     for (x, y) in x.chunks_exact(k.max(1)).zip(y.chunks_exact_mut(n)) {
-        product(x, w, n, y);
+        row(x, w, n, y);
         finish(y, bias, &f);
     }
 }
 
 /// `x [k]` by `w [k, n]`.
 #[inline(never)]
-fn product(x: &[f32], w: &[f32], n: usize, y: &mut [f32]) {
+pub(super) fn row(x: &[f32], w: &[f32], n: usize, y: &mut [f32]) {
     let (n, k) = (n.min(y.len()), x.len());
     if w.len() < k * n {
         return;
@@ -31,12 +31,12 @@ fn product(x: &[f32], w: &[f32], n: usize, y: &mut [f32]) {
         let steps = [1, n as isize];
         if j + 4 <= n {
             // SAFETY: column j + 3 is in every row of w, which has k rows.
-            let sums = unsafe { chain(x, b.as_ptr(), steps, |run, count| four(run, count)) };
+            let sums = unsafe { chain(k, x.as_ptr(), b.as_ptr(), steps, |run, count| four(run, count)) };
             y[j..j + 4].copy_from_slice(&sums);
             j += 4;
         } else {
             // SAFETY: column j is in every row of w.
-            let [sum] = unsafe { chain(x, b.as_ptr(), steps, |run, count| [single(run, count)]) };
+            let [sum] = unsafe { chain(k, x.as_ptr(), b.as_ptr(), steps, |run, count| [single(run, count)]) };
             y[j] = sum;
             j += 1;
         }
@@ -46,19 +46,21 @@ fn product(x: &[f32], w: &[f32], n: usize, y: &mut [f32]) {
 /// Sums over k of neighbouring outputs: in blocks of k, as [`product`](crate::kernel::product) has them.
 ///
 /// # Safety
-/// As `sum`, for as many numbers as `x` has.
+/// As `sum`, for `k` numbers.
 #[inline(always)]
-unsafe fn chain<const W: usize>(
-    x: &[f32],
+pub(super) unsafe fn chain<const W: usize>(
+    k: usize,
+    x: *const f32,
     w: *const f32,
     [a_step, b_step]: [isize; 2],
     sum: impl Fn(Run<f32>, usize) -> [f32; W],
 ) -> [f32; W] {
-    let depth = Depth::new::<f32>(x.len());
+    let depth = Depth::new::<f32>(k);
     let mut total = [0.0; W];
     for index in 0..depth.count() {
         let block = depth.block(index);
-        let (a, b) = (x[block.start..].as_ptr(), w.wrapping_offset(block.start as isize * b_step));
+        let start = block.start as isize;
+        let (a, b) = (x.wrapping_offset(start * a_step), w.wrapping_offset(start * b_step));
         let sums = sum(Run { a, b, a_step, b_step }, block.len());
         for (total, sum) in total.iter_mut().zip(sums) {
             *total = if index == 0 { sum } else { sum + *total };
@@ -68,7 +70,7 @@ unsafe fn chain<const W: usize>(
 }
 
 #[inline(always)]
-fn finish(y: &mut [f32], bias: &[f32], f: &impl Fn(f32) -> f32) {
+pub(super) fn finish(y: &mut [f32], bias: &[f32], f: &impl Fn(f32) -> f32) {
     if bias.is_empty() {
         y.iter_mut().for_each(|y| *y = f(*y));
     } else {
@@ -114,7 +116,9 @@ fn convolve(x: &[f32], window: &Window, groups: usize, w: &[f32], column: &mut [
             gather(x, 0.0, lying, column);
             for (o, row) in w[group * outputs * k..].chunks_exact(k).take(outputs).enumerate() {
                 // SAFETY: the row has as many numbers as the column.
-                let [sum] = unsafe { chain(column, row.as_ptr(), [1, 1], |run, count| [single(run, count)]) };
+                let [sum] = unsafe {
+                    chain(k, column.as_ptr(), row.as_ptr(), [1, 1], |run, count| [single(run, count)])
+                };
                 if let Some(y) = y.get_mut((group * outputs + o) * pixels + pixel) {
                     *y = sum;
                 }

@@ -7,6 +7,7 @@
 //!
 //! * Of `f32`: [`dense`], [`conv2d`], [`mean_pool`], [`sums`], [`map`], [`zip`], [`softmax`]. They add in the order of the
 //!   scalar path, and give its bits.
+//! * Of the sweep of a dense network: [`product`], [`map_grad`], [`expand`], [`log_sum_exp`], [`log_sum_exp_grad`].
 //! * Of either: [`max_pool`].
 //! * Of eight bits: [`quantised`], in whole numbers alone.
 //!
@@ -19,7 +20,9 @@ pub mod quantised;
 #[cfg(all(test, feature = "std"))]
 mod tests;
 
+mod learn;
 pub use float::{conv2d, dense, map, map_in_place, mean_pool, softmax, sums, zip};
+pub use learn::{expand, log_sum_exp, log_sum_exp_grad, map_grad, product};
 
 use crate::Window;
 
