@@ -19,8 +19,7 @@ pub(super) fn manifest(name: &str, library: Option<&str>) -> String {
     };
     format!(
         "[package]\nname = {name:?}\nversion = \"0.0.0\"\nedition = \"2024\"\npublish = false\n\n\
-         # The kernels; nothing else is needed, and no allocator.\n[dependencies]\ntress-tensor = {library}\n\n\
-         # A workspace of its own, wherever it lies.\n[workspace]\n"
+         # The kernels; nothing else is needed, and no allocator.\n[dependencies]\ntress-tensor = {library}\n"
     )
 }
 

@@ -59,8 +59,8 @@ impl Target {
     /// this, the program's start included.
     pub fn code(self) -> [usize; 2] {
         match self {
-            Target::M0 | Target::M3 => [9 * 1024, 8 * 1024],
-            _ => [7 * 1024, 7 * 1024],
+            Target::M0 | Target::M3 => [14 * 1024, 11 * 1024],
+            _ => [10 * 1024, 9 * 1024],
         }
     }
 
