@@ -81,7 +81,10 @@ impl EncoderBlock {
     /// The result for `x [N, T, width]`, with attention where the mask lets it look.
     #[track_caller]
     pub fn run<V: Value>(&self, bound: &Bound<V>, x: &V, mask: &AttentionMask) -> V {
-        let [first, second] = &self.norms;
+        let (shape, [first, second]) = (x.shape(), &self.norms);
+        if let Err(error) = self.attention.fit("encoder", &shape, &shape) {
+            return x.fail(error);
+        }
         if self.norms_first {
             let inside = first.apply(bound, x);
             let found = self.attention.attend(bound, &inside, &inside, mask);

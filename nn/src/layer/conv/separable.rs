@@ -1,11 +1,13 @@
 //! Depthwise-separable convolution layers.
 
-use super::{Conv, ConvBuilder, Settings, common_settings, named};
+use super::{Conv, ConvBuilder, Settings, common_settings, fits, named};
 use crate::layer::Layer;
 use crate::{Bound, Error, Init, Scope};
 use tress_autograd::Value;
 use tress_tensor::Float;
 use tress_tensor::pointwise::Map;
+
+const NAMES: [&str; 2] = ["separable_conv1d", "separable_conv2d"];
 
 /// A convolution of each channel by itself, and then one of single places across all channels (Chollet 2017, "Xception:
 /// deep learning with depthwise separable convolutions"): `kernel + outputs` multiplications a place and channel instead
@@ -59,6 +61,10 @@ where
 {
     #[track_caller]
     fn apply<V: Value>(&self, bound: &Bound<V>, x: &V) -> V {
+        let (own, groups) = (*self.depthwise.weight().shape(), self.depthwise.groups());
+        if let Err(error) = fits::<D>(named::<D>(NAMES), &x.shape(), &own, groups) {
+            return x.fail(error);
+        }
         self.pointwise.apply(bound, &self.depthwise.apply(bound, x))
     }
 }
@@ -100,7 +106,7 @@ impl<const D: usize> SeparableConvBuilder<D> {
         Conv<D>: Layer,
     {
         let Self { settings, multiplier, activation } = self;
-        let of = named::<D>(["separable_conv1d", "separable_conv2d"]);
+        let of = named::<D>(NAMES);
         settings.check(of)?;
         if multiplier == 0 {
             return Err(Error::Setting { of, why: "each channel needs at least one result" });
