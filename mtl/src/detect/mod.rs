@@ -6,7 +6,7 @@
 //! * [`Grid`] says what the numbers of a cell mean: it [assigns](Grid::assign) objects to cells, gives the
 //!   [losses](Grid::losses), three of them, and [reads](Grid::detect) detections off an output;
 //! * [`suppress`] keeps the best of several detections of one object (non-maximum suppression);
-//! * [`count`] hands them to [`BoxPrecision`], mean average precision.
+//! * [`count`] hands them to [`BoxPrecision`](tress_nn::metric::BoxPrecision), mean average precision.
 //!
 //! The three losses are tasks, and so is any other head on the same trunk: they can be added up or
 //! [balanced](crate::balance).
