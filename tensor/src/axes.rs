@@ -19,12 +19,15 @@ impl Axes {
     /// The axes of a list.
     ///
     /// # Errors
-    /// An axis that `shape` does not have.
+    /// An axis that `shape` does not have, or one that is named twice.
     pub fn of(op: &'static str, axes: &[usize], shape: &Shape) -> Result<Self, Error> {
         let mut set = 0;
         for &axis in axes {
             if axis >= shape.rank() {
                 return Err(Error::Axis { op, axis, shape: *shape });
+            }
+            if set >> axis & 1 == 1 {
+                return Err(Error::Setting { op, why: "an axis is named twice; name each once" });
             }
             set |= 1 << axis;
         }

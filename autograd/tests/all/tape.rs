@@ -206,3 +206,12 @@ fn a_stack_of_no_cotangents_is_a_mistake_of_the_caller() {
         "{message}"
     );
 }
+
+#[test]
+fn an_axis_that_is_named_twice_is_a_mistake() {
+    let x = Eager::new(Tensor::<f64>::zeros([2, 3]).unwrap());
+    for y in [x.sum(&[0, 0]), x.mean(&[1, 0, 1])] {
+        let message = y.tensor().unwrap_err().to_string();
+        assert!(message.contains("an axis is named twice; name each once"), "{message}");
+    }
+}
