@@ -108,6 +108,10 @@ pub enum Error {
         /// Which part, and what would have to be else.
         why: String,
     },
+    /// A model was wired wrongly, or given what it does not take.
+    Model(crate::model::Flaw),
+    /// A model holds what cannot be exported.
+    Onnx(crate::onnx::Fault),
     /// Bytes could not be read as parameters.
     File(FileError),
     /// A tensor operation failed.
@@ -161,6 +165,8 @@ impl fmt::Display for Error {
             Error::State { why } => write!(f, "{why}; were the settings the same when it was stored?"),
             Error::Io { path, why } => write!(f, "{path}: {why}"),
             Error::Device { why } => write!(f, "device program: {why}"),
+            Error::Model(flaw) => flaw.fmt(f),
+            Error::Onnx(fault) => fault.fmt(f),
             Error::File(error) => error.fmt(f),
             Error::Tensor(error) => error.fmt(f),
             Error::Mistake(mistake) => mistake.fmt(f),

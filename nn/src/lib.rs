@@ -89,6 +89,8 @@ mod init;
 pub mod layer;
 pub mod loss;
 pub mod metric;
+pub mod model;
+pub mod onnx;
 pub mod optim;
 mod params;
 mod pattern;

@@ -234,7 +234,7 @@ impl<V: Value> fmt::Display for Graph<'_, V> {
 }
 
 /// Text for a quoted label of Mermaid: its entities are `#name;` or `#number;`.
-fn mermaid_text(text: &str) -> String {
+pub fn mermaid_text(text: &str) -> String {
     let mut escaped = String::new();
     for c in text.chars() {
         match c {
@@ -250,7 +250,7 @@ fn mermaid_text(text: &str) -> String {
 }
 
 /// Text for a quoted label of Graphviz.
-fn dot_text(text: &str) -> String {
+pub fn dot_text(text: &str) -> String {
     let mut escaped = String::new();
     for c in text.chars() {
         match c {

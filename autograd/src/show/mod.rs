@@ -26,7 +26,7 @@ mod graph;
 mod json;
 mod text;
 
-pub use graph::Graph;
+pub use graph::{Graph, dot_text, mermaid_text};
 pub use json::Json;
 
 use crate::Mistake;

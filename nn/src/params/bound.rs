@@ -89,6 +89,13 @@ impl<V> Bound<V> {
     }
 }
 
+impl<V: Clone> Bound<V> {
+    /// What was set aside so far, in that order.
+    pub(crate) fn set_aside(&self) -> Vec<(Handle, V)> {
+        self.renewed.borrow().clone()
+    }
+}
+
 impl<V: Value> Bound<V> {
     /// The value of a parameter, for a layer that is applied to `x`: a handle of another model makes a mistake there.
     #[track_caller]

@@ -1,0 +1,210 @@
+//! Models as ONNX files, for other runtimes to run.
+//!
+//! ONNX (<https://onnx.ai>) is a graph of operators in a protocol buffer. [`Export`] records what a model computes in
+//! evaluation mode, as a [`Symbol`](tress_autograd::Symbol) records it, and writes every operation as operators of
+//! opset 17. Parameters become initialisers under their names; inputs and outputs keep theirs. Numbers are written as
+//! `f32`, whatever the model computes with.
+//!
+//! The number of samples stays open: the program is recorded for batches of three sizes, and each length in it is found
+//! to be fixed or to grow evenly with them. Where it does neither, an error says at which line, and
+//! [`fixed_batch`](Export::fixed_batch) exports for one size.
+//!
+//! ```
+//! use tress_nn::model::{Model, Wiring};
+//! use tress_nn::onnx::Export;
+//! use tress_nn::{Conv2d, Dense, Flatten, Params};
+//! use tress_tensor::pointwise::Map;
+//!
+//! let mut params = Params::<f32>::new(1);
+//! let wiring = Wiring::new(&mut params);
+//! let image = wiring.input("image", [1, 8, 8]);
+//! let hidden = image.layer("conv", |s| Ok(Conv2d::new(s, 1, 4, [3, 3])?.activation(Map::Relu))).apply(Flatten);
+//! let class = hidden.layer("class", |s| Dense::new(s, hidden.width(), 10));
+//! let model = Model::new(&[image], &[("class", class)])?;
+//! let bytes = Export::new("digits").model(&model, &params)?;
+//! // With `std`: tress_nn::file::write_atomic("digits.onnx", &bytes)?;
+//! # assert!(bytes.len() > 4 * params.len());
+//! # Ok::<(), tress_nn::Error>(())
+//! ```
+
+mod ops;
+mod pointwise;
+mod program;
+mod proto;
+mod writer;
+
+pub use program::Recorded;
+
+use crate::model::{Model, PROBES, Sizes};
+use crate::{Bound, Error, Params};
+use alloc::string::String;
+use alloc::vec::Vec;
+use core::fmt;
+use core::marker::PhantomData;
+use core::panic::Location;
+use ops::Writing;
+use program::Program;
+use tress_tensor::{Float, Shape};
+use writer::{Item, Writer};
+
+/// What cannot be exported.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Fault {
+    /// The operation.
+    pub op: String,
+    /// Why not, and what to do.
+    pub why: &'static str,
+    /// The line that asked for it.
+    pub place: &'static Location<'static>,
+}
+
+impl fmt::Display for Fault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { op, why, place } = self;
+        write!(f, "{op} cannot be exported to ONNX: {why} ({}:{})", place.file(), place.line())
+    }
+}
+
+impl core::error::Error for Fault {}
+
+fn fault(op: &str, why: &'static str, place: &'static Location<'static>) -> Error {
+    Error::Onnx(Fault { op: String::from(op), why, place })
+}
+
+/// The settings of an export.
+#[derive(Clone, Debug)]
+pub struct Export {
+    name: String,
+    batch: Option<usize>,
+}
+
+impl Export {
+    /// The version of the set of operators, of 2022: the first with layer normalisation, and one that runtimes have.
+    pub const OPSET: i64 = 17;
+    /// The version of the format that came with it.
+    pub const IR: i64 = 8;
+
+    /// An export with an open number of samples, under the name of the graph.
+    pub fn new(name: &str) -> Self {
+        Self { name: String::from(name), batch: None }
+    }
+
+    /// For so many samples and no other number.
+    pub fn fixed_batch(self, samples: usize) -> Self {
+        Self { batch: Some(samples), ..self }
+    }
+
+    /// A model, in evaluation mode.
+    ///
+    /// # Errors
+    /// An operation that ONNX has not, or whose shapes do not grow evenly with the number of samples, with its name and its
+    /// line; parameters of another model; a parameter that has the name of an input or output; more than 2 GiB.
+    #[track_caller]
+    pub fn model<T: Float>(&self, model: &Model, params: &Params<T>) -> Result<Vec<u8>, Error> {
+        let inputs: Vec<(&str, Sizes)> = model.inputs().collect();
+        let outputs: Vec<&str> = model.outputs().map(|(name, _)| name).collect();
+        let place = Location::caller();
+        self.write(params, &inputs, &outputs, place, |bound, xs| Ok(model.evaluate(bound, xs)))
+    }
+
+    /// A program that is no [`Model`]: a closure over layers, from inputs to outputs in the order of their names. Inputs are
+    /// names and the shapes of one sample, without the axis of the batch.
+    ///
+    /// ```
+    /// use tress_autograd::Fused;
+    /// use tress_nn::onnx::Export;
+    /// use tress_nn::{Dense, Layer, Params};
+    /// let mut params = Params::<f32>::new(1);
+    /// let dense = Dense::new(&mut params.scope("dense"), 4, 3)?;
+    /// let bytes = Export::new("classes").program(&params, &[("x", &[4])], &["classes"], |bound, xs| {
+    ///     vec![dense.apply(bound, &xs[0]).softmax()]
+    /// })?;
+    /// # assert!(!bytes.is_empty());
+    /// # Ok::<(), tress_nn::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// As [`model`](Export::model), the first mistake of the program, or another number of results than names.
+    #[track_caller]
+    pub fn program<T: Float>(
+        &self,
+        params: &Params<T>,
+        inputs: &[(&str, &[usize])],
+        outputs: &[&str],
+        program: impl for<'t> Fn(&Bound<Recorded<'t, T>>, &[Recorded<'t, T>]) -> Vec<Recorded<'t, T>>,
+    ) -> Result<Vec<u8>, Error> {
+        let place = Location::caller();
+        let mut sized = Vec::with_capacity(inputs.len());
+        for (name, sample) in inputs {
+            sized.push((*name, Sizes::of_samples(&Shape::new(sample)?)?));
+        }
+        self.write(params, &sized, outputs, place, |bound, xs| Ok(program(bound, xs)))
+    }
+
+    fn write<T: Float>(
+        &self,
+        params: &Params<T>,
+        inputs: &[(&str, Sizes)],
+        outputs: &[&str],
+        place: &'static Location<'static>,
+        record: impl for<'t> Fn(
+            &Bound<Recorded<'t, T>>,
+            &[Recorded<'t, T>],
+        ) -> Result<Vec<Recorded<'t, T>>, Error>,
+    ) -> Result<Vec<u8>, Error> {
+        let batches = self.batch.map_or(PROBES, |batch| [batch; 3]);
+        let sizes: Vec<Sizes> = match self.batch {
+            None => inputs.iter().map(|(_, sizes)| *sizes).collect(),
+            Some(batch) => {
+                let fixed = |(_, sizes): &(&str, Sizes)| Ok(Sizes::fixed(sizes.at(batch)?));
+                inputs.iter().map(fixed).collect::<Result<_, Error>>()?
+            }
+        };
+        let program = Program::record(params, &sizes, &batches, record)?;
+        if program.outputs.len() != outputs.len() {
+            return Err(fault("program", "as many results are wanted as outputs have names", place));
+        }
+        let mut writer = Writer::default();
+        for ((name, _), sizes) in inputs.iter().zip(&sizes) {
+            taken(&mut writer, name, place)?;
+            writer.input(name, proto::FLOAT, sizes);
+        }
+        for name in outputs {
+            taken(&mut writer, name, place)?;
+        }
+        let entries: Vec<_> = params.entries().collect();
+        for entry in &entries {
+            taken(&mut writer, entry.name(), place)?;
+        }
+        let mut writing = Writing { writer: &mut writer, batches, elem: PhantomData::<T> };
+        let names = writing.program(&program, |writer, index, sizes| {
+            let name = match entries.get(index) {
+                Some(entry) => {
+                    // The name is one of the parameters, so it is found.
+                    if let Ok(numbers) = params.tensor(entry.name()) {
+                        ops::parameter(writer, entry.name(), &numbers);
+                    }
+                    entry.name()
+                }
+                None => inputs[index - entries.len()].0,
+            };
+            Item { name: String::from(name), sizes: *sizes }
+        })?;
+        for ((name, value), &index) in outputs.iter().zip(&names).zip(&program.outputs) {
+            writer.output(name, value, &program.steps[index].sizes);
+        }
+        writer.finish(self)
+    }
+}
+
+/// Takes a name, which must be free.
+fn taken(writer: &mut Writer, name: &str, place: &'static Location<'static>) -> Result<(), Error> {
+    match writer.take(name) {
+        true => Ok(()),
+        false => {
+            let why =
+                "inputs, outputs and parameters need different names; rename one of those that have this one";
+            Err(fault(name, why, place))
+        }
+    }
+}

@@ -1,0 +1,476 @@
+//! The operations of a program as nodes of ONNX.
+
+use super::fault;
+use super::program::{Program, Recorded, Step, What, shapes};
+use super::proto::Attribute::{Float as Number, Int, Ints};
+use super::proto::{self, Attribute};
+use super::writer::{Item, Length, Writer, single};
+use crate::Error;
+use crate::model::Sizes;
+use alloc::collections::BTreeMap;
+use alloc::string::String;
+use alloc::vec::Vec;
+use tress_autograd::op::{Conv, ConvRole, Epilogue, Op, Pick, Product, Role, RowNorm, Slice};
+use tress_tensor::{Float, Shape, Tensor, Window};
+
+/// Why an operation of a gradient is refused.
+const GRADIENT: &str = "it is part of a gradient, and has no counterpart in ONNX; export what the model computes, not a \
+                        sweep of it";
+const LOSS: &str = "it is a loss, and has no counterpart in ONNX; export the values that go into it";
+
+/// A program being written.
+pub(super) struct Writing<'a, T: Float> {
+    pub(super) writer: &'a mut Writer,
+    pub(super) batches: [usize; 3],
+    /// The type of numbers; they are written as `f32`.
+    pub(super) elem: core::marker::PhantomData<T>,
+}
+
+/// What a step is made from.
+struct Operands<'a> {
+    items: Vec<&'a Item>,
+    /// The shapes that they stand for.
+    sizes: Vec<Sizes>,
+}
+
+impl<T: Float> Writing<'_, T> {
+    /// Writes what leads to the outputs; `arguments` are the first values, as far as they are known.
+    pub(super) fn program(
+        &mut self,
+        program: &Program<T>,
+        mut arguments: impl FnMut(&mut Writer, usize, &Sizes) -> Item,
+    ) -> Result<Vec<String>, Error> {
+        let steps = &program.steps;
+        let mut needed = alloc::vec![false; steps.len()];
+        program.outputs.iter().for_each(|&output| needed[output] = true);
+        for (index, step) in steps.iter().enumerate().rev() {
+            if needed[index] {
+                step.operands.iter().for_each(|&x| needed[x] = true);
+            }
+        }
+        let mut items: BTreeMap<usize, Item> = BTreeMap::new();
+        for (index, step) in steps.iter().enumerate().filter(|(index, _)| needed[*index]) {
+            let item = match &step.what {
+                What::Argument => arguments(self.writer, index, &step.sizes),
+                What::Constant(constants) => self.constant(constants, step)?,
+                What::Op(ops) => {
+                    let operands = Operands {
+                        items: step.operands.iter().filter_map(|x| items.get(x)).collect(),
+                        sizes: step.operands.iter().map(|&x| steps[x].sizes).collect(),
+                    };
+                    self.op(ops, &operands, step)?
+                }
+            };
+            items.insert(index, item);
+        }
+        let full = |(index, item): (usize, &Item)| self.writer.full(item, &steps[index].sizes);
+        Ok(program.outputs.iter().filter_map(|&index| Some((index, items.get(&index)?))).map(full).collect())
+    }
+
+    /// A constant: along axes where it is the same it is kept once. So it may have been made for any number of samples.
+    fn constant(&mut self, constants: &[Tensor<T>; 3], step: &Step<T>) -> Result<Item, Error> {
+        let [kept, others @ ..] = constants.each_ref().map(folded);
+        let mut sizes = step.sizes;
+        for axis in 0..kept.rank() {
+            if kept.shape()[axis] == 1 {
+                sizes = sizes.with(axis, 1);
+            }
+        }
+        if others.iter().any(|other| *other != kept) {
+            let why = "its numbers depend on the number of samples; export with `fixed_batch`";
+            return Err(fault("constant", why, step.place));
+        }
+        Ok(Item { name: self.writer.tensor(&kept), sizes })
+    }
+
+    fn op(&mut self, ops: &[Op; 3], xs: &Operands<'_>, step: &Step<T>) -> Result<Item, Error> {
+        let refused = |why| Err(fault(ops[0].name(), why, step.place));
+        let unknown =
+            "it has no counterpart in this export; compute it otherwise, or after the exported model";
+        let sizes = step.sizes;
+        // Operations that keep the shape may be given what is repeated later.
+        let item = |name| Ok(Item { name, sizes });
+        match &ops[0] {
+            Op::Map(map) => match self.writer.map(*map, &xs.items[0].name) {
+                Some(name) => Ok(Item { name, sizes: xs.items[0].sizes }),
+                None => refused(unknown),
+            },
+            Op::Zip(zip) => {
+                let both = broadcast(&[xs.items[0], xs.items[1]], sizes.rank());
+                match self.writer.zip(*zip, &xs.items[0].name, &xs.items[1].name) {
+                    Some(name) => Ok(Item { name, sizes: both }),
+                    None => refused(unknown),
+                }
+            }
+            Op::Select => {
+                let all = broadcast(&xs.items, sizes.rank());
+                let [c, a, b] = [0, 1, 2].map(|i| xs.items[i].name.as_str());
+                Ok(Item { name: self.writer.select(c, a, b), sizes: all })
+            }
+            Op::Stop => Ok(xs.items[0].clone()),
+            // Nodes that take two values repeat axes by themselves, so this waits until one needs it.
+            Op::Expand(_) => Ok(xs.items[0].clone()),
+            Op::Concat(axis) => {
+                let all = xs.full(self.writer);
+                let all: Vec<&str> = all.iter().map(String::as_str).collect();
+                item(self.writer.node("Concat", &all, &[("axis", Int(*axis as i64))]))
+            }
+            Op::Product(product) => self.product(product, xs, &sizes),
+            Op::Conv(conv) => match conv.role {
+                ConvRole::Weight => refused(GRADIENT),
+                _ => item(self.conv(conv, xs)),
+            },
+            Op::RowNorm(norm) => item(self.row_norm(norm, xs)),
+            Op::Custom(custom) => {
+                let bodies = ops.each_ref().map(|op| match op {
+                    Op::Custom(custom) => custom.op().body(),
+                    _ => None,
+                });
+                match bodies {
+                    [Some(_), Some(_), Some(_)] => self.body(ops, xs, step),
+                    _ => {
+                        let _ = custom;
+                        refused(
+                            "it is defined outside of the engine, and only its author knows what it computes",
+                        )
+                    }
+                }
+            }
+            Op::MapGrad(_)
+            | Op::SoftmaxGrad
+            | Op::LogSoftmaxGrad
+            | Op::LogSumExpGrad(_)
+            | Op::RowNormGrad(_)
+            | Op::Scatter(..)
+            | Op::MaxPool(_, Pick::Scatter | Pick::Gather)
+            | Op::MeanPool(_, Role::Transpose)
+            | Op::Sort(_, Pick::Scatter) => refused(GRADIENT),
+            Op::LogSumExp(Some(_)) => refused(LOSS),
+            Op::Dropout(_) => {
+                refused("it is random; export in evaluation mode, where dropout layers do nothing")
+            }
+            _ => {
+                let all = xs.full(self.writer);
+                match self.simple(ops, &all, xs, &sizes, step)? {
+                    Some(name) => item(name),
+                    None => refused(unknown),
+                }
+            }
+        }
+    }
+
+    /// An operation that needs its operands in full.
+    fn simple(
+        &mut self,
+        ops: &[Op; 3],
+        all: &[String],
+        xs: &Operands<'_>,
+        sizes: &Sizes,
+        step: &Step<T>,
+    ) -> Result<Option<String>, Error> {
+        let (w, x, rank) = (&mut *self.writer, all[0].as_str(), xs.sizes[0].rank());
+        Ok(Some(match &ops[0] {
+            Op::Permute(order) => {
+                let order = order.axes().map(|axis| axis as i64).collect();
+                w.node("Transpose", &[x], &[("perm", Ints(order))])
+            }
+            Op::Reshape(_) => w.reshape(x, sizes),
+            Op::Slice(slice) => {
+                let (start, end) = self.ends(ops, step)?;
+                let w = &mut *self.writer;
+                let (start, end) = (w.lengths(&[start]), w.lengths(&[end]));
+                let (axis, step) = (w.list(&[slice.axis as i64]), w.list(&[slice.step as i64]));
+                w.node("Slice", &[x, &start, &end, &axis, &step], &[])
+            }
+            Op::Unslice(slice, _) => {
+                let (start, _) = self.ends(ops, step)?;
+                self.unslice(slice, start, x, &xs.sizes[0], sizes)
+            }
+            Op::Flip(axis) => {
+                let (start, end) = (w.list(&[-1]), w.list(&[-i64::MAX]));
+                let (axis, step) = (w.list(&[*axis as i64]), w.list(&[-1]));
+                w.node("Slice", &[x, &start, &end, &axis, &step], &[])
+            }
+            Op::Sum(axes) | Op::Max(axes) | Op::Min(axes) if axes.is_empty() => w.one("Identity", x),
+            Op::Sum(axes) => {
+                let axes = w.list(&axes.iter().map(|axis| axis as i64).collect::<Vec<_>>());
+                w.node("ReduceSum", &[x, &axes], &[("keepdims", Int(0))])
+            }
+            Op::Max(axes) | Op::Min(axes) => {
+                let operator = if matches!(ops[0], Op::Max(_)) { "ReduceMax" } else { "ReduceMin" };
+                let axes = axes.iter().map(|axis| axis as i64).collect();
+                w.node(operator, &[x], &[("axes", Ints(axes)), ("keepdims", Int(0))])
+            }
+            Op::RunningSum(axis, reversed) => {
+                let axis = w.whole(&[], core::iter::once(*axis as i64));
+                w.node("CumSum", &[x, &axis], &[("reverse", Int(i64::from(*reversed)))])
+            }
+            Op::LogDet => {
+                let det = w.one("Det", x);
+                let size = w.one("Abs", &det);
+                w.one("Log", &size)
+            }
+            Op::SignDet => {
+                let det = w.one("Det", x);
+                w.one("Sign", &det)
+            }
+            Op::MaxPool(window, Pick::Output) => w.node("MaxPool", &[x], &pool(window)),
+            Op::MeanPool(window, Role::Output) => self.mean_pool(window, x, &xs.sizes[0]),
+            Op::Sort(sort, role) => {
+                let [values, places] = w.top_k(x, sort.keep, sort.descending);
+                match role {
+                    Pick::Gather => {
+                        w.node("GatherElements", &[&all[1], &places], &[("axis", Int(rank as i64 - 1))])
+                    }
+                    _ => values,
+                }
+            }
+            Op::Gather(axis, index) => {
+                let same = ops.iter().all(|op| match op {
+                    Op::Gather(_, other) => other.places() == index.places(),
+                    _ => false,
+                });
+                if !same {
+                    let why = "its index depends on the number of samples; export with `fixed_batch`";
+                    return Err(fault("gather", why, step.place));
+                }
+                let places = index.places();
+                let places = w.whole(places.shape(), places.to_vec().into_iter().map(i64::from));
+                w.node("Gather", &[x, &places], &[("axis", Int(*axis as i64))])
+            }
+            Op::Softmax => w.node("Softmax", &[x], &[("axis", Int(-1))]),
+            Op::LogSoftmax => w.node("LogSoftmax", &[x], &[("axis", Int(-1))]),
+            Op::LogSumExp(None) => {
+                w.node("ReduceLogSumExp", &[x], &[("axes", Ints([-1].into())), ("keepdims", Int(0))])
+            }
+            _ => return Ok(None),
+        }))
+    }
+
+    /// Where a slice starts and ends.
+    fn ends(&self, ops: &[Op; 3], step: &Step<T>) -> Result<(Length, Length), Error> {
+        let ends = ops.each_ref().map(|op| match op {
+            Op::Slice(slice) | Op::Unslice(slice, _) => [slice.start, slice.end],
+            _ => [0, 0],
+        });
+        let shapes = ends.map(|ends| Shape::new(&ends).unwrap_or(Shape::SCALAR));
+        match Sizes::seen_at(&self.batches, &shapes) {
+            Some(sizes) => {
+                let length = |(fixed, each)| (fixed as i64, each as i64);
+                Ok((length(sizes.axis(0)), length(sizes.axis(1))))
+            }
+            None => {
+                let why = "where it cuts does not grow evenly with the number of samples; export with `fixed_batch`";
+                Err(fault(ops[0].name(), why, step.place))
+            }
+        }
+    }
+
+    /// Zeros around a value, and between its elements where the step is not 1.
+    fn unslice(&mut self, slice: &Slice, start: Length, x: &str, from: &Sizes, to: &Sizes) -> String {
+        let (axis, rank) = (slice.axis, from.rank());
+        let w = &mut *self.writer;
+        let (mut x, mut length) = (String::from(x), signed(from.axis(axis)));
+        if slice.step > 1 {
+            // Each element becomes a run of itself and zeros.
+            let mut lengths: Vec<Length> = (0..rank).map(|i| signed(from.axis(i))).collect();
+            lengths.insert(axis + 1, (1, 0));
+            let shape = w.lengths(&lengths);
+            x = w.node("Reshape", &[&x, &shape], &[]);
+            let mut pads = alloc::vec![(0, 0); 2 * (rank + 1)];
+            pads[rank + 1 + axis + 1].0 = slice.step as i64 - 1;
+            let pads = w.lengths(&pads);
+            x = w.node("Pad", &[&x, &pads], &[]);
+            length = (length.0 * slice.step as i64, length.1 * slice.step as i64);
+            lengths.remove(axis + 1);
+            lengths[axis] = length;
+            let shape = w.lengths(&lengths);
+            x = w.node("Reshape", &[&x, &shape], &[]);
+        }
+        let whole = signed(to.axis(axis));
+        let mut pads = alloc::vec![(0, 0); 2 * rank];
+        pads[axis] = start;
+        pads[rank + axis] = (whole.0 - start.0 - length.0, whole.1 - start.1 - length.1);
+        let pads = w.lengths(&pads);
+        w.node("Pad", &[&x, &pads], &[])
+    }
+
+    fn product(&mut self, product: &Product, xs: &Operands<'_>, sizes: &Sizes) -> Result<Item, Error> {
+        let rank = sizes.rank();
+        let all = xs.full(self.writer);
+        let w = &mut *self.writer;
+        let Epilogue { bias, activation } = product.epilogue;
+        let [ta, tb] = product.transposed;
+        let mut y = if rank == 2 {
+            let operands: Vec<&str> = all.iter().map(String::as_str).collect();
+            let turned = [("transA", Int(i64::from(ta))), ("transB", Int(i64::from(tb)))];
+            w.node("Gemm", &operands, &turned)
+        } else {
+            let mut order: Vec<i64> = (0..rank as i64).collect();
+            order.swap(rank - 2, rank - 1);
+            let mut turned = |x: &str, turned: bool| match turned {
+                true => w.node("Transpose", &[x], &[("perm", Ints(order.clone()))]),
+                false => String::from(x),
+            };
+            let (a, b) = (turned(&all[0], ta), turned(&all[1], tb));
+            let y = w.node("MatMul", &[&a, &b], &[]);
+            if bias { w.node("Add", &[&y, &all[2]], &[]) } else { y }
+        };
+        if let Some(map) = activation {
+            y = w.map(map, &y).unwrap_or(y);
+        }
+        Ok(Item { name: y, sizes: *sizes })
+    }
+
+    fn conv(&mut self, conv: &Conv, xs: &Operands<'_>) -> String {
+        let all = xs.full(self.writer);
+        let w = &mut *self.writer;
+        let window = &conv.window;
+        let mut settings = pool(window);
+        settings.push(("group", Int(conv.groups as i64)));
+        if conv.role == ConvRole::Image {
+            // How much larger than the smallest possible image this one is.
+            let beyond = [0, 1].map(|axis| {
+                let [before, after] = window.pad[axis];
+                let places = xs.sizes[1].len(2 + axis).unwrap_or(1).max(1);
+                let whole = (places - 1) * window.stride[axis]
+                    + (window.kernel[axis] - 1) * window.dilation[axis]
+                    + 1;
+                (window.input[axis] + before + after) as i64 - whole as i64
+            });
+            settings.push(("output_padding", Ints(beyond.to_vec())));
+            return w.node("ConvTranspose", &[&all[1], &all[0]], &settings);
+        }
+        let operands: Vec<&str> = all.iter().map(String::as_str).collect();
+        let y = w.node("Conv", &operands, &settings);
+        match conv.epilogue.activation {
+            Some(map) => w.map(map, &y).unwrap_or(y),
+            None => y,
+        }
+    }
+
+    /// Means of dense windows have an operator; taps apart are a convolution of each channel with equal weights.
+    fn mean_pool(&mut self, window: &Window, x: &str, from: &Sizes) -> String {
+        let w = &mut *self.writer;
+        let mut settings = pool(window);
+        let Some(channels) = from.len(1).filter(|_| window.dilation != [1, 1]) else {
+            settings.retain(|(name, _)| *name != "dilations");
+            settings.push(("count_include_pad", Int(1)));
+            return w.node("AveragePool", &[x], &settings);
+        };
+        let [kh, kw] = window.kernel;
+        let share = T::from_f64(1.0 / (kh * kw) as f64);
+        let weights = match Tensor::full([channels, 1, kh, kw], share) {
+            Ok(weights) => w.tensor(&weights),
+            Err(_) => return String::from(x), // smaller than the value, which exists
+        };
+        settings.push(("group", Int(channels as i64)));
+        w.node("Conv", &[x, &weights], &settings)
+    }
+
+    fn row_norm(&mut self, norm: &RowNorm, xs: &Operands<'_>) -> String {
+        let all = xs.full(self.writer);
+        let w = &mut *self.writer;
+        let x = all[0].as_str();
+        if norm.centred {
+            let weight = match (all.get(1), xs.sizes[0].len(xs.sizes[0].rank() - 1)) {
+                (Some(weight), _) => weight.clone(),
+                (None, length) => {
+                    let ones = alloc::vec![1.0f32; length.unwrap_or(1)];
+                    w.tensor(&Tensor::vector(&ones))
+                }
+            };
+            let mut operands = alloc::vec![x, weight.as_str()];
+            operands.extend(all.get(2).map(String::as_str));
+            let settings = [("axis", Int(-1)), ("epsilon", Number(norm.epsilon as f32))];
+            return w.node("LayerNormalization", &operands, &settings);
+        }
+        let square = w.node("Mul", &[x, x], &[]);
+        let mean = w.node("ReduceMean", &[&square], &[("axes", Ints([-1].into())), ("keepdims", Int(1))]);
+        let safe = w.with("Add", &mean, norm.epsilon);
+        let root = w.one("Sqrt", &safe);
+        let mut y = w.node("Div", &[x, &root], &[]);
+        if let Some(weight) = all.get(1) {
+            y = w.node("Mul", &[&y, weight], &[]);
+        }
+        if let Some(bias) = all.get(2) {
+            y = w.node("Add", &[&y, bias], &[]);
+        }
+        y
+    }
+
+    /// An operation that is a program is written as that.
+    fn body(&mut self, ops: &[Op; 3], xs: &Operands<'_>, step: &Step<T>) -> Result<Item, Error> {
+        let mut operands: [Vec<Shape>; 3] = Default::default();
+        for sizes in &xs.sizes {
+            for (list, shape) in operands.iter_mut().zip(shapes(sizes, &self.batches)?) {
+                list.push(shape);
+            }
+        }
+        fn run<'t, T: Float>(op: &Op, xs: &[Recorded<'t, T>]) -> Vec<Recorded<'t, T>> {
+            let Op::Custom(custom) = op else { return Vec::new() };
+            let Some(body) = custom.op().body() else { return Vec::new() };
+            body.run(&xs.iter().collect::<Vec<_>>()).into_iter().flatten().take(1).collect()
+        }
+        let inside = Program::<T>::inside(&operands, &self.batches, |which, xs| run(&ops[which], xs))?;
+        let items: Vec<Item> = xs.items.iter().copied().cloned().collect();
+        let names = self.program(&inside, |_, index, _| items[index].clone())?;
+        match names.into_iter().next() {
+            Some(name) => Ok(Item { name, sizes: step.sizes }),
+            None => Err(fault(ops[0].name(), "it has no result", step.place)),
+        }
+    }
+}
+
+impl Operands<'_> {
+    /// The operands in the shapes that they stand for.
+    fn full(&self, writer: &mut Writer) -> Vec<String> {
+        self.items.iter().zip(&self.sizes).map(|(item, sizes)| writer.full(item, sizes)).collect()
+    }
+}
+
+fn signed((fixed, each): (usize, usize)) -> Length {
+    (fixed as i64, each as i64)
+}
+
+/// The shape of several values together, by broadcasting.
+fn broadcast(items: &[&Item], rank: usize) -> Sizes {
+    let all = items.iter().map(|item| item.sizes.raised(rank));
+    all.reduce(|a, b| a.broadcast(&b)).unwrap_or_else(|| items[0].sizes)
+}
+
+/// The settings that pools and convolutions have in common.
+fn pool(window: &Window) -> Vec<(&'static str, Attribute)> {
+    let two = |numbers: [usize; 2]| Ints(numbers.map(|number| number as i64).to_vec());
+    let [[top, bottom], [left, right]] = window.pad;
+    let pads = Ints([top, left, bottom, right].map(|number| number as i64).to_vec());
+    alloc::vec![
+        ("kernel_shape", two(window.kernel)),
+        ("strides", two(window.stride)),
+        ("pads", pads),
+        ("dilations", two(window.dilation)),
+    ]
+}
+
+/// A constant, cut to length 1 along each axis where it is the same.
+fn folded<T: Float>(x: &Tensor<T>) -> Tensor<T> {
+    let mut kept = x.clone();
+    for axis in 0..x.rank() {
+        let length = kept.shape()[axis];
+        if length < 2 {
+            continue;
+        }
+        let Ok(first) = kept.slice(axis, 0, 1, 1) else { continue };
+        let same = kept.layout().strides()[axis] == 0
+            || (1..length).all(|i| kept.slice(axis, i, i + 1, 1).is_ok_and(|other| other == first));
+        if same {
+            kept = first;
+        }
+    }
+    kept
+}
+
+/// The bytes of a parameter as they stand in the file.
+pub(super) fn parameter<T: Float>(writer: &mut Writer, name: &str, numbers: &Tensor<T>) {
+    writer.initialiser(name, proto::FLOAT, numbers.shape(), &single(numbers));
+}

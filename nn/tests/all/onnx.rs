@@ -1,0 +1,432 @@
+//! Exported models against onnxruntime: what it made of these very bytes is in a fixture.
+//!
+//! Bytes that have changed since then fail here, and demand a fresh look: `python tests/fixtures/make_onnx.py` writes the
+//! files by the ignored test below, has them checked by `onnx` and run by onnxruntime, and stores what came out.
+
+use crate::fixture::Fixture;
+use tress_autograd::op::{Index, Op, RowNorm, Slice, Sort};
+use tress_autograd::{
+    Arrange, Eager, Fused, Matrix, Pointwise, Reduce, Scan, Sliding, Value, Windows, einsum,
+};
+use tress_nn::file::write_npz;
+use tress_nn::model::{Model, Wire, Wiring};
+use tress_nn::onnx::Export;
+use tress_nn::{
+    Conv2d, Dense, Dropout, Error, Flatten, GlobalMeanPool, Layer, LayerNorm, MaxPool2d, MeanPool2d, Params,
+    Random, Sequential, SpatialDropout,
+};
+use tress_tensor::pointwise::{Map, Zip};
+use tress_tensor::{Tensor, Window};
+
+const SAMPLES: usize = 3;
+
+/// A model, numbers for its inputs, and its file.
+struct Case {
+    name: &'static str,
+    model: Model,
+    params: Params<f32>,
+    inputs: Vec<(String, Tensor<f32>)>,
+    bytes: Vec<u8>,
+}
+
+impl Case {
+    fn new(name: &'static str, wire: impl FnOnce(&Wiring<'_>) -> Result<Model, Error>) -> Self {
+        Self::scaled(name, 1.0, wire)
+    }
+
+    /// Inputs are normal with this standard deviation.
+    fn scaled(
+        name: &'static str,
+        scale: f64,
+        wire: impl FnOnce(&Wiring<'_>) -> Result<Model, Error>,
+    ) -> Self {
+        let mut params = Params::<f32>::new(1);
+        let model = wire(&Wiring::new(&mut params)).unwrap_or_else(|error| panic!("{name}: {error}"));
+        // No parameter stays at the 0 or 1 that it starts with; variances stay positive.
+        let mut random = Random::new(2);
+        let names: Vec<String> = params.entries().map(|entry| entry.name().to_owned()).collect();
+        for name in names {
+            let drawn = |random: &mut Random| 0.4 * random.normal() as f32;
+            let number = |_: &[usize]| match name.ends_with("var") {
+                true => 0.5 + drawn(&mut random).abs(),
+                false => drawn(&mut random),
+            };
+            let shape = *params.tensor(&name).unwrap().shape();
+            params.set(&name, &Tensor::from_fn(shape, number).unwrap()).unwrap();
+        }
+        let inputs: Vec<(String, Tensor<f32>)> = model
+            .inputs()
+            .map(|(name, sizes)| {
+                let number = |_: &[usize]| (scale * random.normal()) as f32;
+                (name.to_owned(), Tensor::from_fn(sizes.at(SAMPLES).unwrap(), number).unwrap())
+            })
+            .collect();
+        let bytes =
+            Export::new(name).model(&model, &params).unwrap_or_else(|error| panic!("{name}: {error}"));
+        Self { name, model, params, inputs, bytes }
+    }
+
+    fn run(&self) -> Vec<(String, Tensor<f32>)> {
+        let values: Vec<(&str, Eager)> =
+            self.inputs.iter().map(|(name, x)| (name.as_str(), Eager::new(x.clone()))).collect();
+        let given: Vec<(&str, &Eager)> = values.iter().map(|(name, x)| (*name, x)).collect();
+        let found = self.model.run(&self.params.eager(), &given).unwrap();
+        found.iter().map(|(name, y)| (name.to_owned(), y.tensor().unwrap().clone())).collect()
+    }
+}
+
+/// A function of one input as a model.
+fn function(
+    name: &'static str,
+    scale: f64,
+    sample: &[usize],
+    f: impl Fn(&Wire) -> Wire + Send + Sync + 'static,
+) -> Case {
+    Case::scaled(name, scale, |w| {
+        let x = w.input("x", sample);
+        Model::new(&[x], &[("y", w.lambda("f", &[x], move |xs| f(&xs[0])))])
+    })
+}
+
+/// A model of one layer.
+fn layer<L: Into<tress_nn::layer::Step>>(
+    name: &'static str,
+    sample: &[usize],
+    declare: impl FnOnce(&mut tress_nn::Scope<'_>) -> Result<L, Error>,
+) -> Case {
+    Case::new(name, |w| {
+        let x = w.input("x", sample);
+        Model::new(&[x], &[("y", x.layer("layer", declare))])
+    })
+}
+
+/// A whole network: images, a vector, a layer in two places, branches, two heads.
+fn network() -> Case {
+    Case::new("network", |w| {
+        let (image, thumb, vector) =
+            (w.input("image", [1, 8, 8]), w.input("thumb", [1, 4, 4]), w.input("vector", [5]));
+        let stem = image.layer("stem", |s| Ok(Conv2d::new(s, 1, 4, [3, 3])?.activation(Map::Relu)));
+        let left = stem.layer("left", |s| Conv2d::builder(4, 4, [3, 3]).same().build(s));
+        let seen = (stem + left).apply(MaxPool2d::new([2, 2])).apply(Flatten);
+        let small = thumb.apply(Flatten).layer("small", |s| Dense::new(s, 16, 5)).apply(Map::Tanh);
+        let tower = w.unit("tower", |s| Dense::new(s, 5, 3));
+        let told = w.average("told", &[vector.through(tower), small.through(tower)]);
+        let all = w.concat("all", &[seen, told]);
+        let class = all.layer("class", |s| Dense::new(s, all.width(), 4));
+        let class = w.lambda("probability", &[class], |xs| xs[0].softmax());
+        let size = all.layer("size", |s| Dense::new(s, all.width(), 1));
+        // An output that is an input, and one value under two names.
+        Model::new(
+            &[image, thumb, vector],
+            &[("class", class), ("size", size), ("again", size), ("same", vector)],
+        )
+    })
+}
+
+fn layers() -> Vec<Case> {
+    vec![
+        layer("dense", &[3], |s| Dense::new(s, 3, 4)),
+        layer("dense_rows", &[2, 3], |s| {
+            Ok(Dense::builder(3, 4).without_bias().build(s)?.activation(Map::Gelu))
+        }),
+        layer("dense_fused", &[3], |s| Ok(Dense::new(s, 3, 4)?.activation(Map::Sigmoid))),
+        layer("conv2d", &[2, 6, 5], |s| Conv2d::new(s, 2, 3, [3, 2])),
+        layer("conv2d_settings", &[4, 7, 6], |s| {
+            let conv =
+                Conv2d::builder(4, 6, [3, 2]).stride([2, 1]).padding([[2, 0], [1, 3]]).dilation([1, 2]);
+            Ok(conv.groups(2).build(s)?.activation(Map::Tanh))
+        }),
+        layer("conv2d_depthwise", &[3, 5, 5], |s| Conv2d::builder(3, 6, [3, 3]).groups(3).same().build(s)),
+        layer("max_pool2d", &[2, 6, 7], |_| {
+            Ok(MaxPool2d::new([3, 2]).stride([2, 1]).padding([[1, 1], [0, 1]]))
+        }),
+        layer("max_pool2d_dilated", &[2, 6, 7], |_| {
+            Ok(MaxPool2d::new([2, 2]).stride([1, 1]).dilation([2, 3]))
+        }),
+        layer("mean_pool2d", &[2, 6, 7], |_| {
+            Ok(MeanPool2d::new([3, 2]).stride([2, 1]).padding([[1, 1], [0, 1]]))
+        }),
+        layer("mean_pool2d_inside", &[2, 5, 6], |_| {
+            Ok(MeanPool2d::new([3, 3]).stride([2, 2]).padding([[1, 1], [1, 1]]).without_padding_counted())
+        }),
+        layer("global_mean_pool", &[3, 4, 5], |_| Ok(GlobalMeanPool)),
+        layer("layer_norm", &[2, 3, 4], |s| LayerNorm::new(s, [3, 4])),
+        layer("dropout", &[4], |s| Dropout::new(s, 0.5)),
+        layer("spatial_dropout", &[2, 3, 3], |s| SpatialDropout::new(s, 0.5)),
+        layer("flatten", &[2, 3], |_| Ok(Flatten)),
+        layer("flatten_scalars", &[], |_| Ok(Flatten)),
+        layer("sequential", &[1, 6, 6], |s| {
+            let conv = Conv2d::new(&mut s.scope("conv"), 1, 2, [3, 3])?.activation(Map::Relu);
+            let dense = Dense::new(&mut s.scope("dense"), 8, 3)?;
+            Ok(Sequential::new().then(conv).then(MaxPool2d::new([2, 2])).then(Flatten).then(dense))
+        }),
+    ]
+}
+
+/// Operations that layers may be made of.
+fn operations() -> Vec<Case> {
+    let window = |image: [usize; 2], kernel: [usize; 2]| Window::new(image, kernel);
+    vec![
+        function("conv1d", 1.0, &[2, 7], |x| {
+            let w =
+                x.lift(Tensor::from_fn([3, 2, 3], |i| (i[0] + 2 * i[1]) as f64 / 4.0 - i[2] as f64).unwrap());
+            x.conv1d(&w, None, Sliding::new().stride([2]).pad([[1, 2]]), 1)
+        }),
+        function("conv_transpose2d", 1.0, &[2, 3, 4], |x| {
+            let w = Tensor::from_fn([2, 3, 3, 2], |i| (i[0] + 2 * i[1] + i[3]) as f64 / 4.0 - i[2] as f64)
+                .unwrap();
+            let bias = x.lift(Tensor::vector(&[0.5, -1.0, 2.0, 0.25, 1.0, -0.5]));
+            let sliding = Sliding::new().stride([2, 3]).pad([[1, 0], [0, 1]]).dilation([1, 2]);
+            x.conv_transpose2d(x.lift(w), Some(&bias), sliding, [1, 2], 2)
+        }),
+        function("conv_transpose1d", 1.0, &[2, 4], |x| {
+            let w = Tensor::from_fn([2, 3, 3], |i| (i[0] + 2 * i[1]) as f64 / 4.0 - i[2] as f64).unwrap();
+            x.conv_transpose1d(x.lift(w), None, Sliding::new().stride([2]), [1], 1)
+        }),
+        function("mean_pool_dilated", 1.0, &[2, 6, 6], move |x| {
+            x.mean_pool(window([6, 6], [2, 3]).dilation([2, 2]).pad([[1, 0], [0, 1]]))
+        }),
+        function("softmax", 2.0, &[3, 4], |x| x.softmax_along(1)),
+        function("log_softmax", 2.0, &[3, 4], |x| x.log_softmax()),
+        function("log_sum_exp", 2.0, &[3, 4], |x| x.log_sum_exp(&[2])),
+        function("layer_norm_rows", 2.0, &[3, 4], |x| x.layer_norm(None, None, 1e-5)),
+        function("rms_norm", 2.0, &[3, 4], |x| {
+            x.rms_norm(Some(&x.lift(Tensor::vector(&[0.5, -1.0, 2.0, 0.25]))), 1e-5)
+        }),
+        function("rms_norm_bias", 2.0, &[4], |x| {
+            let [weight, bias] =
+                [[0.5, -1.0, 2.0, 0.25], [1.0, 2.0, 3.0, 4.0]].map(|w| x.lift(Tensor::vector(&w)));
+            Value::apply(Op::RowNorm(RowNorm { epsilon: 1e-3, centred: false }), &[x, &weight, &bias])
+        }),
+        function("group_norm", 2.0, &[4, 3, 2], |x| x.group_norm(2, None, None, 1e-5)),
+        // Over the batch: shapes in which the number of samples is not the first axis.
+        function("batch_statistics", 2.0, &[3, 2], |x| x.batch_norm(None, None, 1e-5)),
+        function("matmul_rows", 1.0, &[2, 3, 4], |x| x.matmul(x.transpose(2, 3))),
+        function("einsum", 1.0, &[3, 4], |x| einsum("nij,nik->njk", x, &[x])),
+        function("permute", 1.0, &[2, 3], |x| x.permute(&[2, 0, 1]).flatten(1)),
+        function("slice", 1.0, &[5, 3], |x| {
+            Value::apply(Op::Slice(Slice { axis: 1, start: 1, end: 5, step: 2 }), &[x])
+        }),
+        function("unslice", 1.0, &[2, 3], |x| {
+            Value::apply(Op::Unslice(Slice { axis: 1, start: 1, end: 5, step: 3 }, 6), &[x])
+        }),
+        function("unslice_short", 1.0, &[2, 3], |x| {
+            Value::apply(Op::Unslice(Slice { axis: 1, start: 0, end: 4, step: 3 }, 4), &[x])
+        }),
+        // Cuts that go by the number of samples.
+        function("halves", 1.0, &[3], |x| {
+            let n = x.shape()[0];
+            x.concat(0, &[x]).slice(0, n..2 * n)
+        }),
+        function("pad", 1.0, &[2, 3], |x| {
+            x.pad(&[(0, 0), (1, 0), (2, 1)], 0.0).pad(&[(0, 0), (0, 1), (0, 0)], -3.0)
+        }),
+        function("flip", 1.0, &[2, 3], |x| x.flip(2)),
+        function("roll", 1.0, &[5], |x| x.roll(1, 2)),
+        function("tile_repeat", 1.0, &[2, 3], |x| x.tile(&[1, 2, 1]).repeat(2, 2)),
+        function("split_stack", 1.0, &[5], |x| {
+            let parts = x.split(1, &[2, 2, 1]);
+            parts[0].stack(1, &[&parts[1]])
+        }),
+        function("reductions", 1.0, &[3, 4], |x| {
+            x.max(&[1]) - x.min(&[1])
+                + x.variance(&[1], 1) * x.norm(&[1], 2.0)
+                + x.prod(&[1])
+                + x.mean_keep(&[1, 2]).squeeze(2)
+        }),
+        function("cumsum", 1.0, &[4, 2], |x| x.cumsum(1) + x.flip(1).cumsum(1).flip(1)),
+        function("cummax", 1.0, &[5], |x| x.cummax(1)),
+        function("sort", 1.0, &[5], |x| x.top_k(1, 3).concat(1, &[x.sort(1, false)])),
+        function("sort_gather", 1.0, &[5], |x| {
+            let sort = Sort { descending: true, keep: 2 };
+            Value::apply(Op::Sort(sort, tress_autograd::op::Pick::Gather), &[x, &x.square()])
+        }),
+        function("argmax", 1.0, &[3, 5], |x| x.argmax(2) + x.argmin(2)),
+        function("gather", 1.0, &[5, 2], |x| {
+            x.gather(1, &Index::new(&Tensor::new([2, 2], &[4, 0, 1, 1]).unwrap()))
+        }),
+        function("select", 1.0, &[5], |x| {
+            x.greater(x.constant(0.0)).select(x.exp(), x.constant(-1.0))
+                + x.masked_fill(x.less(x.constant(0.5)), 2.0)
+        }),
+        function("constants", 1.0, &[3, 2], |x| {
+            // One of each sample, one for all, and a state that begins with zeros and goes through a product.
+            let ramp = x.lift(Tensor::from_fn([3, 2], |i| (2 * i[0] + i[1]) as f64).unwrap());
+            let n = x.shape()[0];
+            let zeros = x.lift(Tensor::zeros([n, 3]).unwrap());
+            let w = x.lift(Tensor::from_fn([3, 2], |i| i[0] as f64 - i[1] as f64).unwrap());
+            x.clone() * ramp + (zeros.matmul(&w) + x.constant(2.0).at(1, 0)).unsqueeze(1)
+        }),
+        function("determinant", 1.0, &[3, 3], |x| x.det() + x.log_det()),
+        function("triangle", 1.0, &[3, 3], |x| x.tril(0).trace() + x.triu(1).sum(&[1, 2])),
+        function("zip", 1.0, &[8], |x| {
+            let other = x.roll(1, 3).scale(0.5);
+            let all = Zip::ALL.iter().map(|&zip| x.zip(zip, &other));
+            all.reduce(|a, b| a + b).unwrap().concat(1, &[x.greater_equal(&x.flip(1)), x.equal(x)])
+        }),
+        function("checkpointed", 1.0, &[3], |x| {
+            tress_autograd::transform::checkpoint(|x: Wire| (x.tanh() * x.square()).sum_keep(&[1]), x.clone())
+        }),
+    ]
+}
+
+/// Every function of one number, where it is defined: on positive numbers, squared and a little more.
+fn functions() -> Vec<Case> {
+    let positive =
+        |map: &Map| matches!(map, Map::Sqrt | Map::Rsqrt | Map::Recip | Map::Ln | Map::Ln1p | Map::Power(_));
+    let (on, off): (Vec<Map>, Vec<Map>) = Map::ALL.iter().partition(|map| positive(map));
+    let all = |maps: Vec<Map>, x: &Wire| {
+        maps[1..].iter().fold(x.map(maps[0]), |all, map| all.concat(1, &[x.map(*map)]))
+    };
+    vec![
+        function("positive_functions", 1.0, &[3], move |x| all(on.clone(), &x.square().offset(0.1))),
+        function("functions", 1.5, &[3], move |x| all(off.clone(), x)),
+    ]
+}
+
+fn cases() -> Vec<Case> {
+    let mut all = vec![network()];
+    all.extend(layers());
+    all.extend(operations());
+    all.extend(functions());
+    all
+}
+
+/// The checksum of ISO 3309, as Python's `zlib` computes it.
+fn crc32(bytes: &[u8]) -> u32 {
+    !bytes.iter().fold(!0, |sum, &byte| {
+        (0..8).fold(
+            sum ^ u32::from(byte),
+            |sum, _| if sum & 1 == 1 { 0xEDB8_8320 ^ (sum >> 1) } else { sum >> 1 },
+        )
+    })
+}
+
+#[test]
+fn exported_models_give_what_onnxruntime_made_of_these_bytes() {
+    let fixture = Fixture::read("onnx");
+    let (mut changed, cases) = (Vec::new(), cases());
+    for case in &cases {
+        let stamp = [case.bytes.len(), crc32(&case.bytes) as usize];
+        if !fixture.has(&format!("{}.stamp", case.name))
+            || fixture.counts(&format!("{}.stamp", case.name)) != stamp
+        {
+            changed.push(case.name);
+            continue;
+        }
+        for (name, found) in case.run() {
+            let expected = fixture.tensor::<f64>(&format!("{}.{name}", case.name));
+            crate::fixture::assert_near(&format!("{}.{name}", case.name), &found, &expected, 1e-5);
+        }
+    }
+    assert!(
+        changed.is_empty(),
+        "the files of {changed:?} are not those that were checked: run `python tests/fixtures/make_onnx.py`"
+    );
+    let mut names: Vec<&str> = cases.iter().map(|case| case.name).collect();
+    names.sort_unstable();
+    assert_eq!(fixture.cases(), names, "the cases of the fixture are those of this test");
+}
+
+#[test]
+#[ignore = "writes files for `tests/fixtures/make_onnx.py`"]
+fn onnx_files_are_written() {
+    let folder = std::env::var("TRESS_ONNX").expect("TRESS_ONNX names the folder to write to");
+    for case in cases() {
+        let path = |ending: &str| format!("{folder}/{}.{ending}", case.name);
+        std::fs::write(path("onnx"), &case.bytes).unwrap();
+        let inputs: Vec<(&str, &Tensor<f32>)> =
+            case.inputs.iter().map(|(name, x)| (name.as_str(), x)).collect();
+        std::fs::write(path("npz"), write_npz(&inputs).unwrap()).unwrap();
+    }
+}
+
+/// Why a program of one input is not exported.
+#[track_caller]
+fn refused(f: impl Fn(&Wire) -> Wire + Send + Sync + 'static) -> String {
+    let mut params = Params::<f32>::new(1);
+    let wiring = Wiring::new(&mut params);
+    let x = wiring.input("x", [4, 4]);
+    let model = Model::new(&[x], &[("y", wiring.lambda("f", &[x], move |xs| f(&xs[0])))]).unwrap();
+    Export::new("refused").model(&model, &params).unwrap_err().to_string()
+}
+
+#[test]
+fn what_cannot_be_exported_is_named_with_its_line() {
+    for (message, op, why) in [
+        (refused(|x| x.cholesky()), "cholesky", "it has no counterpart"),
+        (refused(|x| x.dropout(0.5, 1)), "dropout", "export in evaluation mode"),
+        (
+            refused(|x| x.cross_entropy(&Index::new(&Tensor::full([x.shape()[0], 4], 1).unwrap()))),
+            "cross_entropy",
+            "it is a loss",
+        ),
+        (
+            refused(|x| {
+                let numbers: Vec<u32> = (0..x.shape()[0] as u32).rev().collect();
+                x.gather(0, &Index::new(&Tensor::vector(&numbers)))
+            }),
+            "gather",
+            "its index depends on the number of samples; export with `fixed_batch`",
+        ),
+        (
+            refused(|x| {
+                let n = x.shape()[0];
+                x.clone() * x.lift(Tensor::from_fn([n, 1, 1], |i| i[0] as f64).unwrap())
+            }),
+            "constant",
+            "its numbers depend on the number of samples",
+        ),
+        (
+            refused(|x| if x.shape()[0] == 3 { x.exp() } else { x.tanh() }),
+            "program",
+            "it does something else for another number of samples",
+        ),
+    ] {
+        assert!(message.starts_with(&format!("{op} cannot be exported to ONNX: ")), "{message}");
+        assert!(message.contains(why), "{message}");
+        assert!(message.contains("onnx.rs:"), "the line: {message}");
+    }
+    let mut params = Params::<f32>::new(1);
+    let dense = Dense::new(&mut params.scope("x"), 4, 3).unwrap();
+    let export = |input: &str, outputs: &[&str]| {
+        Export::new("names")
+            .program(&params, &[(input, &[4])], outputs, |bound, xs| vec![dense.apply(bound, &xs[0])])
+    };
+    assert!(export("x", &["y"]).is_ok());
+    let message = export("x.weight", &["y"]).unwrap_err().to_string();
+    assert!(message.contains("need different names"), "{message}");
+    let message = export("x", &["y", "z"]).unwrap_err().to_string();
+    assert!(message.contains("as many results are wanted"), "{message}");
+}
+
+#[test]
+fn one_size_of_batch_can_be_exported_where_all_cannot() {
+    let mut params = Params::<f32>::new(1);
+    let wiring = Wiring::new(&mut params);
+    let x = wiring.input("x", [4]);
+    let y = wiring.lambda("f", &[x], |xs| {
+        let n = xs[0].shape()[0];
+        xs[0].clone() * xs[0].lift(Tensor::from_fn([n, 1], |i| i[0] as f64).unwrap())
+    });
+    let model = Model::new(&[x], &[("y", y)]).unwrap();
+    assert!(Export::new("open").model(&model, &params).is_err());
+    let bytes = Export::new("fixed").fixed_batch(6).model(&model, &params).unwrap();
+    assert!(!bytes.windows(3).any(|bytes| bytes == [0x12, 0x01, b'N']), "no open axis");
+}
+
+#[test]
+fn numbers_of_either_type_are_written_as_the_same_file() {
+    fn bytes<T: tress_tensor::Float>() -> Vec<u8> {
+        let mut params = Params::<T>::new(1);
+        let dense = Dense::new(&mut params.scope("dense"), 3, 2).unwrap();
+        let set = Tensor::from_fn([3, 2], |i| T::from_f64(i[0] as f64 / 8.0 - i[1] as f64)).unwrap();
+        params.set("dense.weight", &set).unwrap();
+        params.set("dense.bias", &Tensor::full([2], T::from_f64(0.5)).unwrap()).unwrap();
+        let run = Export::new("dense").program(&params, &[("x", &[3])], &["y"], |bound, xs| {
+            vec![dense.apply(bound, &xs[0]).scale(0.1)]
+        });
+        run.unwrap()
+    }
+    assert_eq!(bytes::<f32>(), bytes::<f64>());
+}
