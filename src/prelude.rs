@@ -25,6 +25,8 @@ pub use crate::nn::{
     mse,
 };
 
+pub use crate::nn::model::{Model, Wiring};
+
 pub use crate::mtl::architecture::{Architecture, Features};
 pub use crate::mtl::balance::{Equal, Method, Mgda, PcGrad, Uncertainty, Weighting};
 pub use crate::mtl::measure::{Better, delta_m};

@@ -9,6 +9,9 @@ mod hessian;
 #[path = "../../examples/mnist.rs"]
 #[allow(unreachable_pub)] // a program's own main
 mod mnist;
+#[path = "../../examples/onnx.rs"]
+#[allow(unreachable_pub)] // a program's own main
+mod onnx;
 #[path = "../../examples/regression.rs"]
 #[allow(unreachable_pub)] // a program's own main
 mod regression;
@@ -21,6 +24,9 @@ mod sine;
 #[path = "../../examples/tape.rs"]
 #[allow(unreachable_pub)] // a program's own main
 mod tape;
+#[path = "../../examples/three_inputs.rs"]
+#[allow(unreachable_pub)] // a program's own main
+mod three_inputs;
 #[path = "../../examples/two_tasks.rs"]
 #[allow(unreachable_pub)] // a program's own main
 mod two_tasks;
@@ -63,4 +69,14 @@ fn a_network_is_better_than_a_ridge() {
 #[test]
 fn characters_are_guessed() {
     characters::main().unwrap();
+}
+
+#[test]
+fn three_inputs_are_one_model() {
+    three_inputs::main().unwrap();
+}
+
+#[test]
+fn a_model_is_written_as_onnx() {
+    onnx::main().unwrap();
 }

@@ -17,6 +17,7 @@ mod measure;
 mod merge;
 mod meta;
 mod min_norm;
+mod models;
 mod network;
 mod oracle;
 mod places;

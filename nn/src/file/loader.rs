@@ -41,6 +41,16 @@ pub struct Loader {
     transposed: Vec<Pattern>,
     scopes: Vec<(Pattern, String)>,
     lasts: Vec<(String, String)>,
+    renamed: Vec<(String, String)>,
+    parts: Vec<(String, Part)>,
+    ignored: Vec<Pattern>,
+}
+
+/// Which of several equal parts, along the first axis of the tensor in the file.
+#[derive(Clone, Copy, Debug)]
+struct Part {
+    index: usize,
+    of: usize,
 }
 
 impl Loader {
@@ -70,6 +80,25 @@ impl Loader {
     /// What the model calls `model`, behind its last dot, the file calls `file`: `gain` and `weight`, say.
     pub fn last(mut self, model: &str, file: &str) -> Self {
         self.lasts.push((String::from(model), String::from(file)));
+        self
+    }
+
+    /// The parameter of the whole name `model` is called `file` in the file, whatever is said of scopes.
+    pub fn rename(mut self, model: &str, file: &str) -> Self {
+        self.renamed.push((String::from(model), String::from(file)));
+        self
+    }
+
+    /// The parameter `model` is part `index` of `of` equal ones that the tensor `file` falls into along its first axis: as
+    /// queries, keys and values that the file keeps in one matrix. Axes that are exchanged are so in each part.
+    pub fn part(mut self, model: &str, file: &str, index: usize, of: usize) -> Self {
+        self.parts.push((String::from(model), Part { index, of }));
+        self.rename(model, file)
+    }
+
+    /// What the file has under names that fit this pattern may be left over.
+    pub fn ignore(mut self, pattern: &str) -> Self {
+        self.ignored.push(Pattern::new(pattern));
         self
     }
 
@@ -108,6 +137,9 @@ impl Loader {
 
     /// The name that the file has for a parameter.
     fn name_of(&self, entry: &Entry) -> String {
+        if let Some((_, file)) = self.renamed.iter().find(|(model, _)| model == entry.name()) {
+            return file.clone();
+        }
         let mut name = entry.name().to_string();
         if let Some((scope, file)) = self.scopes.iter().find(|(scope, _)| entry.is_in(scope.text())) {
             let rest = name[scope.text().len()..].trim_start_matches('.');
@@ -129,6 +161,12 @@ impl Loader {
                 return Err(Error::Unknown { name: String::from(pattern.text()) });
             }
         }
+        if let Some((name, _)) = self.renamed.iter().find(|(name, _)| params.entry(name).is_none()) {
+            return Err(Error::Unknown { name: name.clone() });
+        }
+        if self.parts.iter().any(|(_, part)| part.index >= part.of) {
+            return Err(Error::Setting { of: "part", why: "the index of a part must be below their number" });
+        }
         let any = |patterns: &[Pattern], entry: &Entry| patterns.iter().any(|p| p.matches(entry.name()));
         let by_name: BTreeMap<&str, &Item<'_>> = items.iter().map(|item| (item.name(), item)).collect();
         let (mut report, mut known, mut parts) = (Report::default(), BTreeSet::new(), Vec::new());
@@ -140,10 +178,14 @@ impl Loader {
                 continue;
             }
             let turned = entry.shape().rank() == 2 && any(&self.transposed, entry);
-            let expected = match turned {
+            let mut expected = match turned {
                 true => Shape::named("load", &[entry.shape()[1], entry.shape()[0]])?,
                 false => *entry.shape(),
             };
+            let part = self.parts.iter().find(|(model, _)| model == entry.name()).map(|(_, part)| *part);
+            if let (Some(part), Some(&rows)) = (part, expected.first()) {
+                expected = expected.with(0, rows.saturating_mul(part.of))?;
+            }
             match item {
                 None => report.missing.push(String::from(entry.name())),
                 Some(item) if item.shape() != &*expected => report.misshapen.push(Misshapen {
@@ -151,10 +193,15 @@ impl Loader {
                     found: item.shape().to_vec(),
                     expected,
                 }),
-                Some(item) => parts.push((entry.range(), *item, turned.then(|| entry.shape()[..2].to_vec()))),
+                Some(item) => {
+                    let turned = turned.then(|| entry.shape()[..2].to_vec());
+                    parts.push((entry.range(), *item, part.map_or(0, |part| part.index), turned));
+                }
             }
         }
-        let strangers = items.iter().filter(|item| !known.contains(item.name()));
+        let is_stranger =
+            |name: &str| !known.contains(name) && !self.ignored.iter().any(|pattern| pattern.matches(name));
+        let strangers = items.iter().filter(|item| is_stranger(item.name()));
         report.extra = strangers.map(|item| String::from(item.name())).collect();
 
         // Everything is checked before anything is written.
@@ -162,20 +209,21 @@ impl Loader {
             return Err(Error::File(FileError::Differs(report)));
         }
         let floating = [Dtype::F16, Dtype::BF16, Dtype::F32, Dtype::F64];
-        if let Some((_, item, _)) = parts.iter().find(|(_, item, _)| !floating.contains(&item.dtype())) {
+        if let Some((_, item, ..)) = parts.iter().find(|(_, item, ..)| !floating.contains(&item.dtype())) {
             let why = "only floating-point numbers can be read into parameters";
             return Err(Error::File(FileError::Tensor { name: String::from(item.name()), why }));
         }
         let block = params.block_mut();
-        for (range, item, turned) in parts {
-            let stored: Vec<T> = numbers(item);
+        for (range, item, index, turned) in parts {
+            let all: Vec<T> = numbers(item);
+            let stored = &all[index * range.len()..][..range.len()];
             match turned.as_deref() {
                 Some(&[rows, columns]) => {
                     for (i, number) in block[range].iter_mut().enumerate() {
                         *number = stored[i % columns * rows + i / columns];
                     }
                 }
-                _ => block[range].copy_from_slice(&stored),
+                _ => block[range].copy_from_slice(stored),
             }
         }
         Ok(report)

@@ -27,6 +27,7 @@ pub(crate) mod json;
 mod loader;
 mod npy;
 mod npz;
+mod torch;
 
 pub use archive::{Archive, Dtype, Item};
 #[cfg(feature = "std")]

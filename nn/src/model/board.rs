@@ -95,6 +95,21 @@ impl<T: Float> dyn Board<T> + '_ {
         self.settle(found, place)
     }
 
+    /// An input of whole numbers below `rows`.
+    pub(super) fn index(
+        &self,
+        name: &str,
+        sample: Result<Shape, tress_tensor::Error>,
+        rows: usize,
+        place: Place,
+    ) -> usize {
+        let index = self.input(name, sample, place);
+        if let Some(joint) = self.state().borrow_mut().joints.get_mut(index) {
+            joint.part = Part::Index(rows);
+        }
+        index
+    }
+
     /// A new unit, with parameters in the scope of its name.
     pub(super) fn declare(
         &self,
@@ -158,6 +173,25 @@ impl<T: Float> dyn Board<T> + '_ {
     fn look(&self, params: &Params<T>, unit: usize, from: &[usize]) -> Result<Sizes, Cause> {
         let state = self.state().borrow();
         let Unit { name, work, .. } = &state.units[unit];
+        for &x in from {
+            let wrong = |why| Err(Cause::Index { layer: name.clone(), input: state.named(x), why });
+            match (work, state.joints[x].part) {
+                (Work::Table(table), Part::Index(rows)) => {
+                    if table.weight().shape()[0] < rows {
+                        return wrong(
+                            "the table has fewer rows than the index counts things; make it as long",
+                        );
+                    }
+                    return Sizes::of_rows(&state.joints[x].sizes, table.weight().shape()[1])
+                        .map_err(|error| declaration(name, error.into()));
+                }
+                (Work::Table(_), _) => {
+                    return wrong("only an index can be looked up; declare the input by `Wiring::index`");
+                }
+                (_, Part::Index(_)) => return wrong(NO_VALUE),
+                _ => {}
+            }
+        }
         let bound = params.outline();
         let mut shapes = [Shape::SCALAR; 3];
         for (shape, &batch) in shapes.iter_mut().zip(&PROBES) {
@@ -171,7 +205,8 @@ impl<T: Float> dyn Board<T> + '_ {
                 let (kind, ranks) = (work.kind(), xs.iter().map(|x| tress_autograd::Value::shape(x).rank()));
                 let advice = advice(&kind, ranks.max().unwrap_or(0), &mistake);
                 let inputs = from.iter().map(|&x| state.named(x)).collect();
-                Cause::Layer { layer: name.clone(), kind, inputs, mistake, advice }
+                let line = matches!(work, Work::Traced(..)).then_some(mistake.place);
+                Cause::Layer { layer: name.clone(), kind, inputs, error: mistake.error, line, advice }
             })?;
         }
         Sizes::seen(&shapes).ok_or_else(|| Cause::Batch { layer: name.clone(), shapes })
@@ -201,6 +236,9 @@ impl<T: Float> dyn Board<T> + '_ {
     }
 }
 
+const NO_VALUE: &str = "it is an index, and no number that a layer could compute with; look it up in a table first, \
+                        by `look_up` with an `Embedding`";
+
 /// The shape of several values as one.
 fn merged(state: &State, name: &str, part: &Part, from: &[usize]) -> Result<Sizes, Cause> {
     let first = &state.joints[from[0]].sizes;
@@ -208,6 +246,9 @@ fn merged(state: &State, name: &str, part: &Part, from: &[usize]) -> Result<Size
         let sizes = &state.joints[other].sizes;
         let (left, right) = (state.named(from[0]), state.named(other));
         match *part {
+            _ if matches!(state.joints[other].part, Part::Index(_)) => {
+                return Err(Cause::Index { layer: String::from(name), input: right, why: NO_VALUE });
+            }
             Part::Concat(axis) if axis == 0 || axis >= first.rank() || !first.agree_but(sizes, axis) => {
                 return Err(Cause::Concat { layer: String::from(name), axis, left, right });
             }

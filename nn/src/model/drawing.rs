@@ -52,7 +52,7 @@ impl Model {
         for (i, (joint, row)) in self.joints.iter().zip(summary.rows()).enumerate() {
             let numbers = row.parameters + row.state;
             let look = match joint.part {
-                Part::Input => Look::Input,
+                Part::Input | Part::Index(_) => Look::Input,
                 Part::Unit(_) if joint.from.len() == 1 && numbers > 0 => Look::Layer,
                 Part::Unit(unit) if !self.units[unit].entries.is_empty() => Look::Layer,
                 Part::Unit(_) if joint.from.len() == 1 => Look::Plain,

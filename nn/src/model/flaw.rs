@@ -7,7 +7,6 @@ use alloc::string::String;
 use alloc::vec::Vec;
 use core::fmt;
 use core::panic::Location;
-use tress_autograd::Mistake;
 use tress_tensor::Shape;
 
 /// A name and the shape behind it.
@@ -41,8 +40,10 @@ pub enum Cause {
         kind: String,
         /// What it is wired to.
         inputs: Vec<Named>,
-        /// The mistake that it makes of a batch of 2.
-        mistake: Mistake,
+        /// What is wrong for a batch of two samples.
+        error: tress_tensor::Error,
+        /// The line of the layer's own code, if it is one of the user's.
+        line: Option<&'static Location<'static>>,
         /// What to do.
         advice: &'static str,
     },
@@ -74,6 +75,15 @@ pub enum Cause {
         left: Named,
         /// The one that does not fit it.
         right: Named,
+    },
+    /// An index where a value is wanted, or the other way round.
+    Index {
+        /// The layer.
+        layer: String,
+        /// What it is wired to.
+        input: Named,
+        /// What to do.
+        why: &'static str,
     },
     /// A name that is used twice.
     Twice {
@@ -131,6 +141,15 @@ pub enum Cause {
         /// The shape of the value.
         found: Shape,
     },
+    /// A place that is not below the number of things that an index counts.
+    Place {
+        /// The input.
+        input: String,
+        /// The place.
+        place: u32,
+        /// The number of things.
+        rows: usize,
+    },
     /// Inputs of different numbers of samples.
     Samples {
         /// An input, and how many samples it has.
@@ -157,10 +176,14 @@ impl fmt::Display for Cause {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Cause::Declaration { layer, error } => write!(f, "layer `{layer}` cannot be declared: {error}"),
-            Cause::Layer { layer, kind, inputs, mistake, advice } => {
+            Cause::Layer { layer, kind, inputs, error, line, advice } => {
                 write!(f, "layer `{layer}` ({kind}) cannot take ")?;
                 list(f, inputs)?;
-                write!(f, ": of two samples, {mistake}; {advice}")
+                write!(f, ": of two samples, {error}")?;
+                if let Some(line) = line {
+                    write!(f, " ({}:{})", line.file(), line.line())?;
+                }
+                write!(f, "; {advice}")
             }
             Cause::Batch { layer, shapes: [a, b, c] } => {
                 write!(f, "layer `{layer}`: batches of 2, 3 and 5 samples give {a}, {b} and {c}: ")?;
@@ -192,6 +215,9 @@ impl fmt::Display for Cause {
                     "by element, so the axes must be equal, or 1 in one of the two; bring both to one ",
                 )?;
                 f.write_str("shape with a layer before it, such as a dense layer or a 1x1 convolution")
+            }
+            Cause::Index { layer, input: (name, sizes), why } => {
+                write!(f, "layer `{layer}` cannot take `{name}` {sizes}: {why}")
             }
             Cause::Twice { what, name } => {
                 write!(f, "{what} `{name}` is declared twice; give each a name of its own")?;
@@ -227,6 +253,10 @@ impl fmt::Display for Cause {
             Cause::Shape { input: (name, sizes), found } => {
                 write!(f, "input `{name}` is {sizes}, but a value of shape {found} is given; ")?;
                 f.write_str("the first axis counts samples, the others must be as declared")
+            }
+            Cause::Place { input, place, rows } => {
+                write!(f, "input `{input}` holds {place}, but it counts {rows} things, from 0 to ")?;
+                write!(f, "{}", rows.saturating_sub(1))
             }
             Cause::Samples { left: (left, a), right: (right, b) } => {
                 write!(

@@ -71,12 +71,12 @@ use crate::layer::Layer;
 use crate::{Bound, Error};
 use alloc::string::String;
 use alloc::vec::Vec;
-use core::ops::Index;
 use core::panic::Location;
+use tress_autograd::op::Index;
 use tress_autograd::{Arrange, Pointwise, Value};
 use tress_tensor::Float;
 use tress_tensor::pointwise::Zip;
-use unit::Unit;
+use unit::{Unit, Work};
 
 /// Named inputs, layers between them, and named outputs.
 ///
@@ -103,6 +103,8 @@ struct Joint {
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum Part {
     Input,
+    /// An input of whole numbers below this one.
+    Index(usize),
     /// A layer, by its number.
     Unit(usize),
     Concat(usize),
@@ -114,6 +116,7 @@ impl Part {
     fn kind(&self) -> &'static str {
         match self {
             Part::Input => "input",
+            Part::Index(_) => "index",
             Part::Unit(_) => "layer",
             Part::Concat(_) => "concat",
             Part::Fold(Zip::Add) => "add",
@@ -124,6 +127,10 @@ impl Part {
             Part::Fold(zip) => zip.name(),
             Part::Average => "average",
         }
+    }
+
+    fn is_input(&self) -> bool {
+        matches!(self, Part::Input | Part::Index(_))
     }
 
     /// Several values as one.
@@ -176,7 +183,7 @@ impl Model {
         }
         for (i, input) in inputs.iter().enumerate() {
             let Joint { name, part, .. } = &state.joints[input.index];
-            if *part != Part::Input {
+            if !part.is_input() {
                 return wrong(Cause::NoInput { layer: name.clone() });
             }
             if inputs[..i].iter().any(|other| other.index == input.index) {
@@ -185,9 +192,17 @@ impl Model {
         }
         let mut needed = alloc::vec![false; state.joints.len()];
         for (output, node) in outputs {
+            if matches!(state.joints[node.index].part, Part::Index(_)) {
+                let (layer, input) = (String::from(*output), state.named(node.index));
+                return wrong(Cause::Index {
+                    layer,
+                    input,
+                    why: "an output is a value, and this is an index",
+                });
+            }
             let leads = leading_to(&state.joints, node.index);
             let missing = |&i: &usize| {
-                leads[i] && state.joints[i].part == Part::Input && inputs.iter().all(|input| input.index != i)
+                leads[i] && state.joints[i].part.is_input() && inputs.iter().all(|input| input.index != i)
             };
             if let Some(input) = (0..leads.len()).find(missing) {
                 let (output, input) = (String::from(*output), state.joints[input].name.clone());
@@ -237,6 +252,14 @@ impl Model {
         self.inputs.iter().map(|&i| (self.joints[i].name.as_str(), self.joints[i].sizes))
     }
 
+    /// For each input, below which number it counts if it is an index.
+    pub(crate) fn counts(&self) -> impl ExactSizeIterator<Item = Option<usize>> {
+        self.inputs.iter().map(|&i| match self.joints[i].part {
+            Part::Index(rows) => Some(rows),
+            _ => None,
+        })
+    }
+
     /// The outputs: names and shapes.
     pub fn outputs(&self) -> impl ExactSizeIterator<Item = (&str, Sizes)> {
         self.outputs.iter().map(|(name, i)| (name.as_str(), self.joints[*i].sizes))
@@ -250,8 +273,22 @@ impl Model {
     /// numbers of samples. What a layer gets wrong is a mistake in the outputs.
     #[track_caller]
     pub fn run<V: Value>(&self, bound: &Bound<V>, given: &[(&str, &V)]) -> Result<Outputs<V>, Error> {
-        let values = self.sorted(given)?;
-        let mut found = self.evaluate(bound, &values).into_iter();
+        self.run_with(bound, given, &[])
+    }
+
+    /// As [`run`](Model::run), with an index for each input that is one.
+    ///
+    /// # Errors
+    /// As there, or an index that holds a number which its input does not count.
+    #[track_caller]
+    pub fn run_with<V: Value>(
+        &self,
+        bound: &Bound<V>,
+        given: &[(&str, &V)],
+        indices: &[(&str, &Index)],
+    ) -> Result<Outputs<V>, Error> {
+        let values = self.sorted(given, indices)?;
+        let mut found = self.evaluate(bound, &values)?.into_iter();
         let mut outputs = Vec::with_capacity(self.outputs.len());
         for (name, _) in &self.outputs {
             outputs.extend(found.next().map(|value| (name.clone(), value))); // as many as there are names
@@ -259,79 +296,123 @@ impl Model {
         Ok(Outputs(outputs))
     }
 
-    /// The values of the inputs in the order of the inputs.
+    /// What is given, in the order of the inputs.
     #[track_caller]
-    fn sorted<V: Value>(&self, given: &[(&str, &V)]) -> Result<Vec<V>, Error> {
+    fn sorted<V: Value>(
+        &self,
+        given: &[(&str, &V)],
+        indices: &[(&str, &Index)],
+    ) -> Result<Vec<Held<V>>, Error> {
         let place = Location::caller();
         let wrong = |cause| Err(Error::from(Flaw { cause, place }));
         let not = |name: &str, why| {
             let inputs = self.inputs().map(|(name, _)| String::from(name)).collect();
             wrong(Cause::Given { name: String::from(name), why, inputs })
         };
-        if let Some((name, _)) = given.iter().find(|(name, _)| self.inputs().all(|(input, _)| input != *name))
-        {
+        let values = given.iter().map(|&(name, value)| (name, Held::Value(value.clone())));
+        let all = values.chain(indices.iter().map(|&(name, index)| (name, Held::Index(index.clone(), None))));
+        let all: Vec<(&str, Held<V>)> = all.collect();
+        if let Some((name, _)) = all.iter().find(|(name, _)| self.inputs().all(|(input, _)| input != *name)) {
             return not(name, "is given, but the model has none of this name");
         }
-        let mut values: Vec<V> = Vec::with_capacity(self.inputs.len());
+        let mut held = Vec::with_capacity(self.inputs.len());
         let mut samples: Option<(String, usize)> = None;
-        for (name, sizes) in self.inputs() {
-            let mut found = given.iter().filter(|(other, _)| *other == name);
+        for &input in &self.inputs {
+            let Joint { name, part, sizes, .. } = &self.joints[input];
+            let mut found = all.iter().filter(|(other, _)| other == name);
             let Some((_, value)) = found.next() else { return not(name, "is not given") };
             if found.next().is_some() {
                 return not(name, "is given twice");
             }
-            if let Some(mistake) = value.mistake() {
-                return Err(mistake.into());
-            }
-            let shape = value.shape();
+            let shape = match (value, part) {
+                (Held::Value(value), Part::Input) => match value.mistake() {
+                    Some(mistake) => return Err(mistake.into()),
+                    None => value.shape(),
+                },
+                (Held::Index(index, _), &Part::Index(rows)) => {
+                    if let Some(place) = index.largest().filter(|&largest| largest as usize >= rows) {
+                        return wrong(Cause::Place { input: name.clone(), place, rows });
+                    }
+                    *index.places().shape()
+                }
+                (_, Part::Index(_)) => return not(name, "is an index, and is given to `run_with` as one"),
+                _ => return not(name, "takes a value, and no index"),
+            };
             let count = shape.first().copied().unwrap_or(0);
             if sizes.at(count) != Ok(shape) {
-                return wrong(Cause::Shape { input: (String::from(name), sizes), found: shape });
+                return wrong(Cause::Shape { input: (name.clone(), *sizes), found: shape });
             }
-            let own = (String::from(name), count);
+            let own = (name.clone(), count);
             match &samples {
                 Some(left) if left.1 != count => {
                     return wrong(Cause::Samples { left: left.clone(), right: own });
                 }
                 _ => samples = samples.or(Some(own)),
             }
-            values.push((*value).clone());
+            held.push(value.clone());
         }
-        Ok(values)
+        Ok(held)
     }
 
-    /// The outputs for values in the order of the inputs.
+    /// The outputs for what the inputs hold, in their order.
     #[track_caller]
-    pub(crate) fn evaluate<V: Value>(&self, bound: &Bound<V>, inputs: &[V]) -> Vec<V> {
+    pub(crate) fn evaluate<V: Value>(&self, bound: &Bound<V>, inputs: &[Held<V>]) -> Result<Vec<V>, Error> {
         // For each value, one more than the last joint that takes it; outputs stay.
         let mut ends = alloc::vec![0; self.joints.len()];
         for (i, joint) in self.joints.iter().enumerate() {
             joint.from.iter().for_each(|&x| ends[x] = i + 1);
         }
         self.outputs.iter().for_each(|(_, output)| ends[*output] = usize::MAX);
-        let mut values: Vec<Option<V>> = alloc::vec![None; self.joints.len()];
+        let mut values: Vec<Option<Held<V>>> = alloc::vec![None; self.joints.len()];
         for (input, value) in self.inputs.iter().zip(inputs) {
             values[*input] = Some(value.clone());
         }
         for (i, joint) in self.joints.iter().enumerate() {
-            if joint.part == Part::Input {
+            if joint.part.is_input() {
                 continue;
             }
             // Whatever a joint takes comes before it and is there: `ends` has kept it.
-            let xs: Vec<&V> = joint.from.iter().filter_map(|&x| values[x].as_ref()).collect();
-            let y = self.join(joint, bound, &xs);
-            values[i] = Some(y);
+            let xs: Vec<&Held<V>> = joint.from.iter().filter_map(|&x| values[x].as_ref()).collect();
+            let y = self.join(joint, bound, &xs)?;
+            values[i] = Some(Held::Value(y));
             joint.from.iter().filter(|&&x| ends[x] == i + 1).for_each(|&x| values[x] = None);
         }
-        self.outputs.iter().filter_map(|(_, output)| values[*output].clone()).collect()
+        // Wiring sees to it that no output is an index.
+        let value = |index: usize| values[index].as_ref().and_then(Held::value).cloned();
+        Ok(self.outputs.iter().filter_map(|(_, output)| value(*output)).collect())
     }
 
     /// What a joint that is no input makes of its operands.
     #[track_caller]
-    fn join<V: Value>(&self, joint: &Joint, bound: &Bound<V>, xs: &[&V]) -> V {
-        match joint.part {
-            Part::Unit(unit) => self.units[unit].work.apply(bound, xs),
-            part => part.merge(xs),
+    fn join<V: Value>(&self, joint: &Joint, bound: &Bound<V>, xs: &[&Held<V>]) -> Result<V, Error> {
+        let work = match joint.part {
+            Part::Unit(unit) => Some(&self.units[unit].work),
+            _ => None,
+        };
+        if let (Some(Work::Table(table)), [Held::Index(index, numbers), ..]) = (work, xs) {
+            return unit::look_up(table, bound, index, numbers.as_ref());
+        }
+        let xs: Vec<&V> = xs.iter().filter_map(|x| x.value()).collect();
+        Ok(match work {
+            Some(work) => work.apply(bound, &xs),
+            None => joint.part.merge(&xs),
+        })
+    }
+}
+
+/// What an input holds while a model runs.
+#[derive(Clone, Debug)]
+pub(crate) enum Held<V> {
+    Value(V),
+    /// An index, and the same as numbers where these are wanted.
+    Index(Index, Option<V>),
+}
+
+impl<V> Held<V> {
+    fn value(&self) -> Option<&V> {
+        match self {
+            Held::Value(value) => Some(value),
+            Held::Index(..) => None,
         }
     }
 }
@@ -353,7 +434,10 @@ impl Layer for Model {
     #[track_caller]
     fn apply<V: Value>(&self, bound: &Bound<V>, x: &V) -> V {
         match (&self.inputs[..], self.outputs.len()) {
-            ([_], 1) => self.evaluate(bound, core::slice::from_ref(x)).pop().unwrap_or_else(|| x.clone()),
+            (&[input], 1) if self.joints[input].part == Part::Input => {
+                let found = self.evaluate(bound, &[Held::Value(x.clone())]);
+                found.ok().and_then(|mut found| found.pop()).unwrap_or_else(|| x.clone())
+            }
             _ => {
                 let why =
                     "a model of several inputs or outputs is no layer; `run` takes and gives them by name";
@@ -384,7 +468,7 @@ impl<V> Outputs<V> {
     }
 }
 
-impl<V> Index<&str> for Outputs<V> {
+impl<V> core::ops::Index<&str> for Outputs<V> {
     type Output = V;
 
     /// The output of this name.

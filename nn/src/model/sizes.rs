@@ -25,6 +25,11 @@ impl Sizes {
         Ok(Self { fixed: sample.insert(0, 0)?, each })
     }
 
+    /// The shape of rows of a table, by an index of this shape.
+    pub(super) fn of_rows(index: &Self, width: usize) -> Result<Self, Error> {
+        Ok(Self { fixed: index.fixed.insert(index.rank(), width)?, each: index.each })
+    }
+
     /// A shape without an open axis.
     pub(crate) fn fixed(shape: Shape) -> Self {
         Self { fixed: shape, each: [0; Shape::MAX_RANK] }

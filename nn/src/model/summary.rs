@@ -1,15 +1,16 @@
 //! The table of a model: layers, shapes, parameters, multiply-adds, memory.
 
 use super::cost::{Cost, costs};
-use super::{Joint, Model, Part};
+use super::{Held, Joint, Model, Part};
 use crate::{Bound, Error, Params};
 use alloc::collections::BTreeSet;
 use alloc::format;
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 use core::fmt;
+use tress_autograd::op::Index;
 use tress_autograd::{Entry, Outline, Symbol, Tape, Value};
-use tress_tensor::{Float, Shape};
+use tress_tensor::{Float, Shape, Tensor};
 
 /// What a model consists of, line by line, for a batch of some size; its `Display` writes a table.
 #[derive(Clone, Debug, PartialEq)]
@@ -59,14 +60,19 @@ impl Model {
     pub fn summary_of<T: Float>(&self, params: &Params<T>, batch: usize) -> Result<Summary, Error> {
         let tape = Tape::new();
         let bound = params.bind(|_, numbers| tape.leaf(Outline::<T>::new(*numbers.shape())));
-        let mut values: Vec<Symbol<'_, T>> = Vec::with_capacity(self.joints.len());
+        let mut values: Vec<Held<Symbol<'_, T>>> = Vec::with_capacity(self.joints.len());
         let mut ends = Vec::with_capacity(self.joints.len());
         for joint in &self.joints {
             let y = match joint.part {
-                Part::Input => tape.leaf(Outline::new(joint.sizes.at(batch)?)),
-                _ => self.join(joint, &bound, &joint.from.iter().map(|&x| &values[x]).collect::<Vec<_>>()),
+                Part::Input => Held::Value(tape.leaf(Outline::new(joint.sizes.at(batch)?))),
+                Part::Index(_) => Held::Index(Index::new(&Tensor::zeros(joint.sizes.at(batch)?)?), None),
+                _ => {
+                    let xs: Vec<_> = joint.from.iter().map(|&x| &values[x]).collect();
+                    let y = self.join(joint, &bound, &xs)?;
+                    y.value()?;
+                    Held::Value(y)
+                }
             };
-            y.value()?;
             values.push(y);
             ends.push(tape.len());
         }
@@ -85,8 +91,11 @@ impl Model {
             let sum = |what: fn(&Cost) -> u64| costs[start..end].iter().map(what).sum::<u64>();
             row.multiply_adds = sum(|cost| cost.multiply_adds);
             row.activations = sum(|cost| cost.numbers) * size_of::<T>() as u64;
-            if joint.part == Part::Input {
-                row.activations = joint.sizes.at(batch)?.len() as u64 * size_of::<T>() as u64;
+            let held = |size: usize| Ok::<_, Error>(joint.sizes.at(batch)?.len() as u64 * size as u64);
+            match joint.part {
+                Part::Input => row.activations = held(size_of::<T>())?,
+                Part::Index(_) => row.activations = held(size_of::<u32>())?,
+                _ => {}
             }
             rows.push(row);
             start = end;

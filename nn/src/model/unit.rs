@@ -1,15 +1,16 @@
 //! A layer of a model: one of this crate, or one of the user's that is traced where it is applied.
 
-use crate::layer::{Layer, Step};
-use crate::{Bound, Handle};
+use crate::layer::{Embedding, Layer, Step};
+use crate::{Bound, Error, Handle};
 use alloc::format;
 use alloc::string::String;
 use alloc::vec::Vec;
 use core::any::TypeId;
 use core::fmt;
 use core::ops::Range;
+use tress_autograd::op::Index;
 use tress_autograd::transform::Traced;
-use tress_autograd::{Mistake, Procedure, Sketch, Value};
+use tress_autograd::{Arrange, Fused, Mistake, Pointwise, Procedure, Sketch, Value};
 use tress_tensor::{Float, Shape, parallel};
 
 #[cfg(not(target_has_atomic = "ptr"))]
@@ -37,6 +38,8 @@ pub(super) struct Unit {
 #[derive(Clone)]
 pub(super) enum Work {
     Step(Step),
+    /// What an index is looked up in.
+    Table(Embedding),
     /// Code that is generic over the kind of value cannot be called behind a pointer. So it is traced to a procedure,
     /// which runs on any kind: the same operations in the same order, and so the same bits.
     Traced(&'static str, Counted<dyn Trace>),
@@ -46,6 +49,7 @@ impl fmt::Debug for Work {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Work::Step(step) => step.fmt(f),
+            Work::Table(table) => table.fmt(f),
             Work::Traced(kind, _) => f.write_str(kind),
         }
     }
@@ -123,6 +127,7 @@ impl Work {
                 let end = text.find(|c: char| !c.is_alphanumeric()).unwrap_or(text.len());
                 String::from(&text[..end])
             }
+            Work::Table(_) => String::from("Embedding"),
             Work::Traced(kind, _) => String::from(*kind),
         }
     }
@@ -132,9 +137,29 @@ impl Work {
     pub(super) fn apply<V: Value>(&self, bound: &Bound<V>, xs: &[&V]) -> V {
         match self {
             Work::Step(step) => step.apply(bound, xs[0]),
+            Work::Table(_) => xs[0].clone(), // an index, which is no value: see `Work::look_up`
             Work::Traced(_, code) => traced(&**code, bound, xs),
         }
     }
+}
+
+/// The rows of a table. Where the index is also there as numbers, which of them are padding is computed and not looked at,
+/// so that it can be recorded.
+#[track_caller]
+pub(super) fn look_up<V: Value>(
+    table: &Embedding,
+    bound: &Bound<V>,
+    index: &Index,
+    numbers: Option<&V>,
+) -> Result<V, Error> {
+    let (Some(numbers), Some(padding)) = (numbers, table.padding_index()) else {
+        return table.look_up(bound, index);
+    };
+    let rows = bound.fetch(&table.weight(), numbers).embedding(index);
+    let kept = numbers
+        .unsqueeze(numbers.shape().rank())
+        .not_equal(numbers.constant(f64::from(padding)).unsqueeze(numbers.shape().rank()));
+    Ok(kept.select(&rows, rows.constant(0.0)))
 }
 
 #[track_caller]

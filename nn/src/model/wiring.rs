@@ -4,7 +4,7 @@ use super::board::{Board, Place, State};
 use super::flaw::Cause;
 use super::unit::{Join, Wire, Work};
 use super::{Part, Sizes};
-use crate::layer::{Layer, Step};
+use crate::layer::{Embedding, Layer, Step};
 use crate::{Error, Params, Scope};
 use alloc::vec::Vec;
 use core::cell::RefCell;
@@ -58,6 +58,23 @@ impl<'p, T: Float> Wiring<'p, T> {
     #[track_caller]
     pub fn input(&self, name: &str, sample: impl IntoShape) -> Node<'_, T> {
         self.node(self.board().input(name, sample.into_shape(), Location::caller()))
+    }
+
+    /// An input of whole numbers below `rows`, such as the words of a sentence: a name, and the shape of one sample. It is
+    /// [looked up](Node::look_up) in a table before anything else is done with it.
+    #[track_caller]
+    pub fn index(&self, name: &str, sample: impl IntoShape, rows: usize) -> Node<'_, T> {
+        self.node(self.board().index(name, sample.into_shape(), rows, Location::caller()))
+    }
+
+    /// A table to look several indices up in, by [`through`](Node::through).
+    #[track_caller]
+    pub fn table(
+        &self,
+        name: &str,
+        declare: impl FnOnce(&mut Scope<'_, T>) -> Result<Embedding, Error>,
+    ) -> Shared<'_, T> {
+        self.shared(name, |scope| declare(scope).map(Work::Table), Location::caller())
     }
 
     /// A layer of this crate, declared in the scope `name`, to be wired to one place or to several.
@@ -246,6 +263,35 @@ impl<'w, T: Float> Node<'w, T> {
     ) -> Self {
         let place = Location::caller();
         let unit = self.board.declare(name, |scope| declare(scope).map(Work::layer), place);
+        self.at(self.board.pass(unit, Ok([self.index].into()), place))
+    }
+
+    /// The rows of a table for an [index](Wiring::index): `[N, ..]` to `[N, .., width]`.
+    ///
+    /// ```
+    /// use tress_autograd::op::Index;
+    /// use tress_nn::model::{Model, Wiring};
+    /// use tress_nn::{Dense, Embedding, LastStep, Params, Recurrent};
+    /// use tress_tensor::Tensor;
+    /// let mut params = Params::<f32>::new(1);
+    /// let wiring = Wiring::new(&mut params);
+    /// let words = wiring.index("words", [5], 1000);
+    /// let rows = words.look_up("table", |scope| Embedding::new(scope, 1000, 8));
+    /// let read = rows.layer("read", |scope| Recurrent::gru(8, 6).build(scope)).apply(LastStep);
+    /// let model = Model::new(&[words], &[("score", read.layer("score", |scope| Dense::new(scope, 6, 1)))])?;
+    /// let words = Index::new(&Tensor::from_fn([3, 5], |i| (i[0] * 5 + i[1]) as u32)?);
+    /// let found = model.run_with(&params.eager(), &[], &[("words", &words)])?;
+    /// assert_eq!(**found["score"].tensor()?.shape(), [3, 1]);
+    /// # Ok::<(), tress_nn::Error>(())
+    /// ```
+    #[track_caller]
+    pub fn look_up(
+        self,
+        name: &str,
+        declare: impl FnOnce(&mut Scope<'_, T>) -> Result<Embedding, Error>,
+    ) -> Self {
+        let place = Location::caller();
+        let unit = self.board.declare(name, |scope| declare(scope).map(Work::Table), place);
         self.at(self.board.pass(unit, Ok([self.index].into()), place))
     }
 

@@ -35,8 +35,8 @@ mod writer;
 
 pub use program::Recorded;
 
-use crate::model::{Model, PROBES, Sizes};
-use crate::{Bound, Error, Params};
+use crate::model::{Held, Model, PROBES, Sizes};
+use crate::{Bound, Error, Params, Random};
 use alloc::string::String;
 use alloc::vec::Vec;
 use core::fmt;
@@ -44,7 +44,9 @@ use core::marker::PhantomData;
 use core::panic::Location;
 use ops::Writing;
 use program::Program;
-use tress_tensor::{Float, Shape};
+use proto::Attribute;
+use tress_autograd::op::Index;
+use tress_tensor::{Float, Shape, Tensor};
 use writer::{Item, Writer};
 
 /// What cannot be exported.
@@ -101,10 +103,20 @@ impl Export {
     /// line; parameters of another model; a parameter that has the name of an input or output; more than 2 GiB.
     #[track_caller]
     pub fn model<T: Float>(&self, model: &Model, params: &Params<T>) -> Result<Vec<u8>, Error> {
-        let inputs: Vec<(&str, Sizes)> = model.inputs().collect();
         let outputs: Vec<&str> = model.outputs().map(|(name, _)| name).collect();
+        let mut inputs = Vec::with_capacity(model.inputs().len());
+        for ((name, sizes), rows) in model.inputs().zip(model.counts()) {
+            let index = rows.map(|rows| self.index(&sizes, rows, inputs.len())).transpose()?;
+            inputs.push(Input { name, sizes, index });
+        }
         let place = Location::caller();
-        self.write(params, &inputs, &outputs, place, |bound, xs| Ok(model.evaluate(bound, xs)))
+        self.write(params, &inputs, &outputs, place, |which, bound, xs| {
+            let held = xs.iter().zip(&inputs).map(|(&x, input)| match &input.index {
+                Some(index) => Held::Index(index[which].clone(), Some(x)),
+                None => Held::Value(x),
+            });
+            model.evaluate(bound, &held.collect::<Vec<_>>())
+        })
     }
 
     /// A program that is no [`Model`]: a closure over layers, from inputs to outputs in the order of their names. Inputs are
@@ -136,27 +148,47 @@ impl Export {
         let place = Location::caller();
         let mut sized = Vec::with_capacity(inputs.len());
         for (name, sample) in inputs {
-            sized.push((*name, Sizes::of_samples(&Shape::new(sample)?)?));
+            let sizes = Sizes::of_samples(&Shape::new(sample)?)?;
+            sized.push(Input { name, sizes, index: None });
         }
-        self.write(params, &sized, outputs, place, |bound, xs| Ok(program(bound, xs)))
+        self.write(params, &sized, outputs, place, |_, bound, xs| Ok(program(bound, xs)))
+    }
+
+    fn batches(&self) -> [usize; 3] {
+        self.batch.map_or(PROBES, |batch| [batch; 3])
+    }
+
+    /// Indices to record with: drawn, so that they are not taken for others.
+    fn index(&self, sizes: &Sizes, rows: usize, number: usize) -> Result<[Index; 3], Error> {
+        let mut random = Random::new(number as u64);
+        let mut drawn = Vec::with_capacity(3);
+        for batch in self.batches() {
+            let place = |_: &[usize]| random.below(rows.max(1) as u64) as u32;
+            drawn.push(Index::new(&Tensor::from_fn(sizes.at(batch)?, place)?));
+        }
+        let [a, b, c] = &drawn[..] else {
+            return Err(Error::Setting { of: "onnx", why: "three batches are recorded" });
+        };
+        Ok([a.clone(), b.clone(), c.clone()])
     }
 
     fn write<T: Float>(
         &self,
         params: &Params<T>,
-        inputs: &[(&str, Sizes)],
+        inputs: &[Input<'_>],
         outputs: &[&str],
         place: &'static Location<'static>,
         record: impl for<'t> Fn(
+            usize,
             &Bound<Recorded<'t, T>>,
             &[Recorded<'t, T>],
         ) -> Result<Vec<Recorded<'t, T>>, Error>,
     ) -> Result<Vec<u8>, Error> {
-        let batches = self.batch.map_or(PROBES, |batch| [batch; 3]);
+        let batches = self.batches();
         let sizes: Vec<Sizes> = match self.batch {
-            None => inputs.iter().map(|(_, sizes)| *sizes).collect(),
+            None => inputs.iter().map(|input| input.sizes).collect(),
             Some(batch) => {
-                let fixed = |(_, sizes): &(&str, Sizes)| Ok(Sizes::fixed(sizes.at(batch)?));
+                let fixed = |input: &Input<'_>| Ok(Sizes::fixed(input.sizes.at(batch)?));
                 inputs.iter().map(fixed).collect::<Result<_, Error>>()?
             }
         };
@@ -165,10 +197,12 @@ impl Export {
             return Err(fault("program", "as many results are wanted as outputs have names", place));
         }
         let mut writer = Writer::default();
-        for ((name, _), sizes) in inputs.iter().zip(&sizes) {
-            taken(&mut writer, name, place)?;
-            writer.input(name, proto::FLOAT, sizes);
+        for (input, sizes) in inputs.iter().zip(&sizes) {
+            taken(&mut writer, input.name, place)?;
+            let kind = if input.index.is_some() { proto::INT64 } else { proto::FLOAT };
+            writer.input(input.name, kind, sizes);
         }
+        let indices = inputs.iter().filter_map(|input| Some((input.name, input.index.as_ref()?))).collect();
         for name in outputs {
             taken(&mut writer, name, place)?;
         }
@@ -176,7 +210,7 @@ impl Export {
         for entry in &entries {
             taken(&mut writer, entry.name(), place)?;
         }
-        let mut writing = Writing { writer: &mut writer, batches, elem: PhantomData::<T> };
+        let mut writing = Writing { writer: &mut writer, batches, indices, elem: PhantomData::<T> };
         let names = writing.program(&program, |writer, index, sizes| {
             let name = match entries.get(index) {
                 Some(entry) => {
@@ -184,17 +218,33 @@ impl Export {
                     if let Ok(numbers) = params.tensor(entry.name()) {
                         ops::parameter(writer, entry.name(), &numbers);
                     }
-                    entry.name()
+                    String::from(entry.name())
                 }
-                None => inputs[index - entries.len()].0,
+                None => {
+                    let input = &inputs[index - entries.len()];
+                    // As numbers, for what compares them.
+                    match input.index {
+                        Some(_) => {
+                            writer.node("Cast", &[input.name], &[("to", Attribute::Int(proto::FLOAT))])
+                        }
+                        None => String::from(input.name),
+                    }
+                }
             };
-            Item { name: String::from(name), sizes: *sizes }
+            Item { name, sizes: *sizes }
         })?;
         for ((name, value), &index) in outputs.iter().zip(&names).zip(&program.outputs) {
             writer.output(name, value, &program.steps[index].sizes);
         }
         writer.finish(self)
     }
+}
+
+/// An input to be written, and what it is recorded with if it is an index.
+struct Input<'a> {
+    name: &'a str,
+    sizes: Sizes,
+    index: Option<[Index; 3]>,
 }
 
 /// Takes a name, which must be free.

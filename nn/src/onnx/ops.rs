@@ -10,7 +10,8 @@ use crate::model::Sizes;
 use alloc::collections::BTreeMap;
 use alloc::string::String;
 use alloc::vec::Vec;
-use tress_autograd::op::{Conv, ConvRole, Epilogue, Op, Pick, Product, Role, RowNorm, Slice};
+use core::panic::Location;
+use tress_autograd::op::{Conv, ConvRole, Epilogue, Index, Op, Pick, Product, Role, RowNorm, Slice};
 use tress_tensor::{Float, Shape, Tensor, Window};
 
 /// Why an operation of a gradient is refused.
@@ -22,6 +23,8 @@ const LOSS: &str = "it is a loss, and has no counterpart in ONNX; export the val
 pub(super) struct Writing<'a, T: Float> {
     pub(super) writer: &'a mut Writer,
     pub(super) batches: [usize; 3],
+    /// The inputs that are indices: their names, and what they are recorded with.
+    pub(super) indices: Vec<(&'a str, &'a [Index; 3])>,
     /// The type of numbers; they are written as `f32`.
     pub(super) elem: core::marker::PhantomData<T>,
 }
@@ -33,7 +36,7 @@ struct Operands<'a> {
     sizes: Vec<Sizes>,
 }
 
-impl<T: Float> Writing<'_, T> {
+impl<'a, T: Float> Writing<'a, T> {
     /// Writes what leads to the outputs; `arguments` are the first values, as far as they are known.
     pub(super) fn program(
         &mut self,
@@ -52,7 +55,11 @@ impl<T: Float> Writing<'_, T> {
         for (index, step) in steps.iter().enumerate().filter(|(index, _)| needed[*index]) {
             let item = match &step.what {
                 What::Argument => arguments(self.writer, index, &step.sizes),
-                What::Constant(constants) => self.constant(constants, step)?,
+                What::Constant(constants) => {
+                    // Named by the first line that uses it: where it was made may be inside of the engine.
+                    let user = steps.iter().find(|other| other.operands.contains(&index));
+                    self.constant(constants, step, user.map_or(step.place, |user| user.place))?
+                }
                 What::Op(ops) => {
                     let operands = Operands {
                         items: step.operands.iter().filter_map(|x| items.get(x)).collect(),
@@ -68,7 +75,12 @@ impl<T: Float> Writing<'_, T> {
     }
 
     /// A constant: along axes where it is the same it is kept once. So it may have been made for any number of samples.
-    fn constant(&mut self, constants: &[Tensor<T>; 3], step: &Step<T>) -> Result<Item, Error> {
+    fn constant(
+        &mut self,
+        constants: &[Tensor<T>; 3],
+        step: &Step<T>,
+        place: &'static Location<'static>,
+    ) -> Result<Item, Error> {
         let [kept, others @ ..] = constants.each_ref().map(folded);
         let mut sizes = step.sizes;
         for axis in 0..kept.rank() {
@@ -78,7 +90,7 @@ impl<T: Float> Writing<'_, T> {
         }
         if others.iter().any(|other| *other != kept) {
             let why = "its numbers depend on the number of samples; export with `fixed_batch`";
-            return Err(fault("constant", why, step.place));
+            return Err(fault("constant", why, place));
         }
         Ok(Item { name: self.writer.tensor(&kept), sizes })
     }
@@ -226,6 +238,9 @@ impl<T: Float> Writing<'_, T> {
                 }
             }
             Op::Gather(axis, index) => {
+                if let Some(name) = self.input_index(ops) {
+                    return Ok(Some(self.writer.node("Gather", &[x, name], &[("axis", Int(*axis as i64))])));
+                }
                 let same = ops.iter().all(|op| match op {
                     Op::Gather(_, other) => other.places() == index.places(),
                     _ => false,
@@ -234,7 +249,7 @@ impl<T: Float> Writing<'_, T> {
                     let why = "its index depends on the number of samples; export with `fixed_batch`";
                     return Err(fault("gather", why, step.place));
                 }
-                let places = index.places();
+                let (w, places) = (&mut *self.writer, index.places());
                 let places = w.whole(places.shape(), places.to_vec().into_iter().map(i64::from));
                 w.node("Gather", &[x, &places], &[("axis", Int(*axis as i64))])
             }
@@ -245,6 +260,17 @@ impl<T: Float> Writing<'_, T> {
             }
             _ => return Ok(None),
         }))
+    }
+
+    /// The input that an operation picks by, if it is one.
+    fn input_index(&self, ops: &[Op; 3]) -> Option<&'a str> {
+        let picks_by = |index: &[Index; 3]| {
+            ops.iter().zip(index).all(|(op, index)| match op {
+                Op::Gather(_, other) => other.places() == index.places(),
+                _ => false,
+            })
+        };
+        self.indices.iter().find(|(_, index)| picks_by(index)).map(|(name, _)| *name)
     }
 
     /// Where a slice starts and ends.

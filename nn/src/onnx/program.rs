@@ -42,25 +42,26 @@ pub(super) fn shapes(sizes: &Sizes, batches: &Thrice<usize>) -> Result<Thrice<Sh
 }
 
 impl<T: Float> Program<T> {
-    /// What `record` does with parameters and inputs of these shapes.
+    /// What `record` does with parameters and inputs of these shapes; it is told which batch it is.
     pub(super) fn record(
         params: &Params<T>,
         inputs: &[Sizes],
         batches: &Thrice<usize>,
         record: impl for<'t> Fn(
+            usize,
             &Bound<Recorded<'t, T>>,
             &[Recorded<'t, T>],
         ) -> Result<Vec<Recorded<'t, T>>, Error>,
     ) -> Result<Self, Error> {
         let mut seen = Vec::with_capacity(3);
-        for &batch in batches {
+        for (which, &batch) in batches.iter().enumerate() {
             let tape = Tape::new();
             let bound = params.bind(|_, numbers| tape.leaf(Sketch::new(*numbers.shape())));
             let mut xs = Vec::with_capacity(inputs.len());
             for sizes in inputs {
                 xs.push(tape.leaf(Sketch::new(sizes.at(batch)?)));
             }
-            let outputs = record(&bound, &xs)?;
+            let outputs = record(which, &bound, &xs)?;
             seen.push(taken(&tape, &outputs)?);
         }
         Self::together(seen, batches)

@@ -18,6 +18,7 @@ mod numpy_files;
 mod onnx;
 mod optimisers;
 mod params;
+mod torch_weights;
 mod training;
 
 #[path = "../../../tests/common/fixture.rs"]

@@ -9,12 +9,17 @@ use tress_autograd::{
     Arrange, Eager, Fused, Matrix, Pointwise, Reduce, Scan, Sliding, Value, Windows, einsum,
 };
 use tress_nn::file::write_npz;
-use tress_nn::model::{Model, Wire, Wiring};
-use tress_nn::onnx::Export;
-use tress_nn::{
-    Conv2d, Dense, Dropout, Error, Flatten, GlobalMeanPool, Layer, LayerNorm, MaxPool2d, MeanPool2d, Params,
-    Random, Sequential, SpatialDropout,
+use tress_nn::layer::{
+    Activation, AdaptiveMaxPool1d, AdaptiveMaxPool2d, AdaptiveMeanPool1d, AdaptiveMeanPool2d, AttentionMask,
+    BatchNorm, Bilinear, Conv1d, Conv2d, ConvTranspose1d, ConvTranspose2d, Dense, Dropout, Embedding,
+    EncoderBlock, Flatten, GlobalMaxPool, GlobalMeanPool, GroupNorm, InstanceNorm, LastStep, Layer,
+    LayerNorm, Manner, MaxPool1d, MaxPool2d, MeanPool1d, MeanPool2d, MultiHeadAttention, Prelu, Recurrent,
+    Residual, RmsNorm, Rotary, SeparableConv1d, SeparableConv2d, Sequential, Sinusoidal, SpatialDropout,
+    Upsample,
 };
+use tress_nn::model::{Join, Model, Wire, Wiring};
+use tress_nn::onnx::Export;
+use tress_nn::{Bound, Error, Params, Random};
 use tress_tensor::pointwise::{Map, Zip};
 use tress_tensor::{Tensor, Window};
 
@@ -26,6 +31,8 @@ struct Case {
     model: Model,
     params: Params<f32>,
     inputs: Vec<(String, Tensor<f32>)>,
+    /// Those that are indices.
+    indices: Vec<(String, Index)>,
     bytes: Vec<u8>,
 }
 
@@ -38,6 +45,15 @@ impl Case {
     fn scaled(
         name: &'static str,
         scale: f64,
+        wire: impl FnOnce(&Wiring<'_>) -> Result<Model, Error>,
+    ) -> Self {
+        Self::with(name, scale, Vec::new(), wire)
+    }
+
+    fn with(
+        name: &'static str,
+        scale: f64,
+        indices: Vec<(String, Index)>,
         wire: impl FnOnce(&Wiring<'_>) -> Result<Model, Error>,
     ) -> Self {
         let mut params = Params::<f32>::new(1);
@@ -56,6 +72,7 @@ impl Case {
         }
         let inputs: Vec<(String, Tensor<f32>)> = model
             .inputs()
+            .filter(|(name, _)| indices.iter().all(|(index, _)| index != name))
             .map(|(name, sizes)| {
                 let number = |_: &[usize]| (scale * random.normal()) as f32;
                 (name.to_owned(), Tensor::from_fn(sizes.at(SAMPLES).unwrap(), number).unwrap())
@@ -63,14 +80,16 @@ impl Case {
             .collect();
         let bytes =
             Export::new(name).model(&model, &params).unwrap_or_else(|error| panic!("{name}: {error}"));
-        Self { name, model, params, inputs, bytes }
+        Self { name, model, params, inputs, indices, bytes }
     }
 
     fn run(&self) -> Vec<(String, Tensor<f32>)> {
         let values: Vec<(&str, Eager)> =
             self.inputs.iter().map(|(name, x)| (name.as_str(), Eager::new(x.clone()))).collect();
         let given: Vec<(&str, &Eager)> = values.iter().map(|(name, x)| (*name, x)).collect();
-        let found = self.model.run(&self.params.eager(), &given).unwrap();
+        let indices: Vec<(&str, &Index)> =
+            self.indices.iter().map(|(name, index)| (name.as_str(), index)).collect();
+        let found = self.model.run_with(&self.params.eager(), &given, &indices).unwrap();
         found.iter().map(|(name, y)| (name.to_owned(), y.tensor().unwrap().clone())).collect()
     }
 }
@@ -155,12 +174,126 @@ fn layers() -> Vec<Case> {
         layer("spatial_dropout", &[2, 3, 3], |s| SpatialDropout::new(s, 0.5)),
         layer("flatten", &[2, 3], |_| Ok(Flatten)),
         layer("flatten_scalars", &[], |_| Ok(Flatten)),
+        layer("conv1d_causal", &[2, 7], |s| {
+            Conv1d::builder(2, 4, [3]).dilation([2]).causal().groups(2).build(s)
+        }),
+        layer("conv_transpose1d", &[2, 4], |s| {
+            ConvTranspose1d::builder(2, 3, [3]).stride([2]).padding([[1, 1]]).build(s)
+        }),
+        layer("conv_transpose2d_settings", &[4, 3, 4], |s| {
+            let conv = ConvTranspose2d::builder(4, 6, [3, 2]).stride([2, 3]).padding([[1, 0], [0, 1]]);
+            Ok(conv.output_padding([1, 2]).groups(2).build(s)?.activation(Map::Relu))
+        }),
+        layer("separable_conv1d", &[2, 7], |s| SeparableConv1d::builder(2, 3, [3]).build(s)),
+        layer("separable_conv2d", &[2, 6, 5], |s| {
+            SeparableConv2d::builder(2, 3, [3, 3]).multiplier(2).same().build(s)
+        }),
+        layer("max_pool1d", &[2, 7], |_| Ok(MaxPool1d::new([3]).stride([2]).padding([[1, 1]]))),
+        layer("mean_pool1d", &[2, 7], |_| Ok(MeanPool1d::new([3]).stride([2]).padding([[1, 1]]))),
+        layer("global_max_pool", &[3, 4, 5], |_| Ok(GlobalMaxPool)),
+        layer("adaptive_max_pool2d", &[2, 5, 7], |_| Ok(AdaptiveMaxPool2d::new([2, 3]))),
+        layer("adaptive_max_pool1d", &[2, 7], |_| Ok(AdaptiveMaxPool1d::new([3]))),
+        layer("adaptive_mean_pool2d", &[2, 5, 7], |_| Ok(AdaptiveMeanPool2d::new([2, 3]))),
+        layer("adaptive_mean_pool1d", &[2, 7], |_| Ok(AdaptiveMeanPool1d::new([3]))),
+        layer("batch_norm", &[3, 4, 2], |s| BatchNorm::new(s, 3)),
+        layer("group_norm_affine", &[4, 3], |s| GroupNorm::new(s, 2, 4)),
+        layer("instance_norm", &[3, 4, 2], |_| Ok(InstanceNorm::new())),
+        layer("rms_norm_layer", &[3, 4], |s| RmsNorm::new(s, [4])),
+        layer("last_step", &[3, 4], |_| Ok(LastStep)),
+        layer("residual", &[2, 4, 4], |s| {
+            let inside = Conv2d::builder(2, 3, [3, 3]).same().build(&mut s.scope("inside"))?;
+            Ok(Residual::new(inside).shortcut(Conv2d::new(&mut s.scope("around"), 2, 3, [1, 1])?))
+        }),
+        layer("upsample_nearest", &[2, 3, 2], |_| Upsample::nearest([2, 3])),
+        layer("upsample_bilinear", &[2, 3, 2], |_| Upsample::bilinear([2, 3])),
+        layer("upsample_corners", &[2, 3, 2], |_| Upsample::to([5, 4], Manner::BilinearCorners)),
+        layer("upsample_shrink", &[1, 5, 4], |_| Upsample::to([3, 2], Manner::Nearest)),
+        layer("rnn", &[3, 2], |s| Recurrent::simple(2, 3).activation(Map::Relu).build(s)),
+        layer("gru", &[3, 2], |s| Recurrent::gru(2, 3).layers(2).both_ways().build(s)),
+        layer("lstm", &[3, 2], |s| Recurrent::lstm(2, 3).layers(2).both_ways().dropout(0.5).build(s)),
+        layer("sinusoidal", &[3, 4], |_| Ok(Sinusoidal)),
+        layer("rotary", &[3, 4], |_| Ok(Rotary::new())),
+        layer("attention", &[3, 4], |s| MultiHeadAttention::builder(4, 2).build(s)),
+        layer("attention_causal", &[3, 4], |s| {
+            MultiHeadAttention::builder(4, 2).causal().rotary(Rotary::new()).build(s)
+        }),
+        layer("encoder_block", &[3, 4], |s| EncoderBlock::builder(4, 2, 8).dropout(0.1).build(s)),
+        layer("encoder_block_after", &[3, 4], |s| {
+            EncoderBlock::builder(4, 2, 8).norms_after().causal().activation(Map::Relu).build(s)
+        }),
+        layer("prelu", &[3, 2], |s| Prelu::new(s, 3)),
+        activations(),
+        joined("bilinear"),
         layer("sequential", &[1, 6, 6], |s| {
             let conv = Conv2d::new(&mut s.scope("conv"), 1, 2, [3, 3])?.activation(Map::Relu);
             let dense = Dense::new(&mut s.scope("dense"), 8, 3)?;
             Ok(Sequential::new().then(conv).then(MaxPool2d::new([2, 2])).then(Flatten).then(dense))
         }),
     ]
+}
+
+/// Words that are looked up: a table with a padding, and one that two inputs share.
+fn embedding() -> Case {
+    let index = |name: &str, numbers: &[u32]| {
+        (name.to_owned(), Index::new(&Tensor::new([SAMPLES, numbers.len() / SAMPLES], numbers).unwrap()))
+    };
+    let indices =
+        vec![index("words", &[4, 0, 2, 3, 3, 0]), index("left", &[1, 0, 2]), index("right", &[2, 2, 0])];
+    Case::with("embedding", 1.0, indices, |w| {
+        let words = w.index("words", [2], 5);
+        let (left, right) = (w.index("left", [1], 3), w.index("right", [1], 3));
+        let rows = words.look_up("table", |s| Embedding::new(s, 5, 4)?.padding(3));
+        let shared = w.table("shared", |s| Embedding::new(s, 3, 4));
+        let all = w.concat("all", &[rows, left.through(shared), right.through(shared)]);
+        let read = all.layer("read", |s| Recurrent::gru(4, 3).build(s)).apply(LastStep);
+        Model::new(&[words, left, right], &[("rows", rows), ("read", read)])
+    })
+}
+
+/// Every activation that is a layer, one behind the other.
+fn activations() -> Case {
+    Case::new("activations", |w| {
+        let x = w.input("x", [4]);
+        let all = [
+            Activation::Softmax,
+            Activation::LogSoftmax,
+            Activation::LogSigmoid,
+            Activation::Softsign,
+            Activation::Selu,
+            Activation::Mish,
+            Activation::HardSigmoid,
+            Activation::HardSwish,
+            Activation::Glu,
+            Activation::SwiGlu,
+        ];
+        let all = all.map(|activation| x.apply(activation));
+        Model::new(&[x], &[("y", w.concat("all", &all))])
+    })
+}
+
+/// Layers with two operands: a bilinear one, and attention to a memory of its own with steps that may not be seen.
+struct Pair {
+    bilinear: Bilinear,
+    attention: MultiHeadAttention,
+}
+
+impl Join for Pair {
+    fn join<V: Value>(&self, bound: &Bound<V>, xs: &[V]) -> V {
+        let mask = AttentionMask::new().allowed(&Tensor::new([2, 3], &[1, 0, 1, 1, 1, 0]).unwrap()).unwrap();
+        let found = self.attention.attend(bound, &xs[0], &xs[1], &mask);
+        self.bilinear.apply(bound, &found.flatten(1), &xs[1].flatten(1))
+    }
+}
+
+fn joined(name: &'static str) -> Case {
+    Case::new(name, |w| {
+        let (a, b) = (w.input("a", [2, 4]), w.input("b", [3, 6]));
+        let pair = w.join("pair", &[a, b], |s| {
+            let attention = MultiHeadAttention::builder(4, 2).memory(6).build(&mut s.scope("attention"))?;
+            Ok(Pair { bilinear: Bilinear::new(&mut s.scope("bilinear"), 8, 18, 3)?, attention })
+        });
+        Model::new(&[a, b], &[("y", pair)])
+    })
 }
 
 /// Operations that layers may be made of.
@@ -284,12 +417,12 @@ fn functions() -> Vec<Case> {
     ]
 }
 
-fn cases() -> Vec<Case> {
-    let mut all = vec![network()];
-    all.extend(layers());
-    all.extend(operations());
-    all.extend(functions());
-    all
+/// The cases by the names of their fixtures.
+fn cases() -> [(&'static str, Vec<Case>); 2] {
+    let (mut layers, mut operations) = (layers(), operations());
+    layers.extend([network(), embedding()]);
+    operations.extend(functions());
+    [("layers", layers), ("operations", operations)]
 }
 
 /// The checksum of ISO 3309, as Python's `zlib` computes it.
@@ -304,9 +437,15 @@ fn crc32(bytes: &[u8]) -> u32 {
 
 #[test]
 fn exported_models_give_what_onnxruntime_made_of_these_bytes() {
-    let fixture = Fixture::read("onnx");
-    let (mut changed, cases) = (Vec::new(), cases());
-    for case in &cases {
+    for (kind, cases) in cases() {
+        compare(kind, &cases);
+    }
+}
+
+fn compare(kind: &str, cases: &[Case]) {
+    let fixture = Fixture::read(&format!("onnx_{kind}"));
+    let mut changed = Vec::new();
+    for case in cases {
         let stamp = [case.bytes.len(), crc32(&case.bytes) as usize];
         if !fixture.has(&format!("{}.stamp", case.name))
             || fixture.counts(&format!("{}.stamp", case.name)) != stamp
@@ -332,11 +471,22 @@ fn exported_models_give_what_onnxruntime_made_of_these_bytes() {
 #[ignore = "writes files for `tests/fixtures/make_onnx.py`"]
 fn onnx_files_are_written() {
     let folder = std::env::var("TRESS_ONNX").expect("TRESS_ONNX names the folder to write to");
-    for case in cases() {
-        let path = |ending: &str| format!("{folder}/{}.{ending}", case.name);
+    for (kind, case) in
+        cases().into_iter().flat_map(|(kind, cases)| cases.into_iter().map(move |case| (kind, case)))
+    {
+        let path = |ending: &str| format!("{folder}/{kind}/{}.{ending}", case.name);
         std::fs::write(path("onnx"), &case.bytes).unwrap();
-        let inputs: Vec<(&str, &Tensor<f32>)> =
-            case.inputs.iter().map(|(name, x)| (name.as_str(), x)).collect();
+        let places: Vec<(&String, Tensor<f32>)> = case
+            .indices
+            .iter()
+            .map(|(name, index)| {
+                let places = index.places();
+                let numbers: Vec<f32> = places.to_vec().iter().map(|&place| place as f32).collect();
+                (name, Tensor::new(places.shape(), &numbers).unwrap())
+            })
+            .collect();
+        let values = case.inputs.iter().map(|(name, x)| (name.as_str(), x));
+        let inputs: Vec<_> = values.chain(places.iter().map(|(name, x)| (name.as_str(), x))).collect();
         std::fs::write(path("npz"), write_npz(&inputs).unwrap()).unwrap();
     }
 }

@@ -1,0 +1,83 @@
+//! What the modules of PyTorch call their parameters, and how they lay them out.
+
+use super::Loader;
+use alloc::format;
+
+/// Modules of PyTorch whose parameters have other names or layouts than the layers here. Convolutions of all kinds, norms,
+/// embeddings, `Bilinear` and `PReLU` have the same, so that [`scope`](Loader::scope) is enough for them; a `BatchNorm` also
+/// stores the number of batches, which is nothing to load: `ignore("**.num_batches_tracked")`.
+///
+/// `model` is the scope of the layer, `file` the name of the module in the `state_dict`.
+///
+/// ```
+/// use tress_nn::file::{Loader, save};
+/// use tress_nn::{Dense, Init, Params, Recurrent};
+/// // What PyTorch would have written of `GRU(2, 3)` under the name `rnn` and `Linear(3, 1)` under the name `head`.
+/// let mut theirs = Params::<f32>::new(1);
+/// let mut root = theirs.root();
+/// for (name, shape) in [("weight_ih_l0", &[9, 2][..]), ("weight_hh_l0", &[9, 3]), ("bias_ih_l0", &[9]), ("bias_hh_l0", &[9])] {
+///     root.scope("rnn").parameter(name, shape, Init::Normal(1.0))?;
+/// }
+/// root.scope("head").parameter("weight", [1, 3], Init::Normal(1.0))?;
+/// root.scope("head").parameter("bias", [1], Init::Normal(1.0))?;
+/// let bytes = save(&theirs);
+///
+/// let mut params = Params::<f32>::new(2);
+/// Recurrent::gru(2, 3).build(&mut params.scope("words"))?;
+/// Dense::new(&mut params.scope("score"), 3, 1)?;
+/// let loader = Loader::new().torch_recurrent("words", "rnn", 1, false).torch_linear("score", "head");
+/// assert!(loader.safetensors(&mut params, &bytes)?.is_complete());
+/// # Ok::<(), tress_nn::Error>(())
+/// ```
+impl Loader {
+    /// A `Linear` as a [`Dense`](crate::Dense): its matrix is `[outputs, inputs]`.
+    pub fn torch_linear(self, model: &str, file: &str) -> Self {
+        self.scope(model, file).transpose(&format!("{model}.weight"))
+    }
+
+    /// An `RNN`, `GRU` or `LSTM` of some layers, in one direction or both, as a [`Recurrent`](crate::Recurrent). The parts of
+    /// its matrices are in the same order: `r`, `z`, `n`, and `i`, `f`, `g`, `o`.
+    pub fn torch_recurrent(mut self, model: &str, file: &str, layers: usize, both_ways: bool) -> Self {
+        for layer in 0..layers {
+            for (way, suffix) in
+                [("forward", ""), ("backward", "_reverse")].into_iter().take(1 + usize::from(both_ways))
+            {
+                for (own, other) in [
+                    ("weight_input", "weight_ih"),
+                    ("weight_hidden", "weight_hh"),
+                    ("bias_input", "bias_ih"),
+                    ("bias_hidden", "bias_hh"),
+                ] {
+                    let name = format!("{model}.layer{layer}.{way}.{own}");
+                    let theirs = format!("{other}_l{layer}{suffix}");
+                    let file = if file.is_empty() { theirs } else { format!("{file}.{theirs}") };
+                    self = self.transpose(&name).rename(&name, &file);
+                }
+            }
+        }
+        self
+    }
+
+    /// A `MultiheadAttention` as a [`MultiHeadAttention`](crate::layer::MultiHeadAttention) whose memory is as wide as its
+    /// queries: one matrix holds queries, keys and values.
+    pub fn torch_attention(mut self, model: &str, file: &str) -> Self {
+        for (index, part) in ["query", "key", "value"].into_iter().enumerate() {
+            for kind in ["weight", "bias"] {
+                self =
+                    self.part(&format!("{model}.{part}.{kind}"), &format!("{file}.in_proj_{kind}"), index, 3);
+            }
+            self = self.transpose(&format!("{model}.{part}.weight"));
+        }
+        self.torch_linear(&format!("{model}.output"), &format!("{file}.out_proj"))
+    }
+
+    /// A `TransformerEncoderLayer` as an [`EncoderBlock`](crate::layer::EncoderBlock).
+    pub fn torch_encoder_block(self, model: &str, file: &str) -> Self {
+        let (own, theirs) = (|part: &str| format!("{model}.{part}"), |part: &str| format!("{file}.{part}"));
+        self.torch_attention(&own("attention"), &theirs("self_attn"))
+            .torch_linear(&own("widen"), &theirs("linear1"))
+            .torch_linear(&own("narrow"), &theirs("linear2"))
+            .scope(&own("norm1"), &theirs("norm1"))
+            .scope(&own("norm2"), &theirs("norm2"))
+    }
+}
