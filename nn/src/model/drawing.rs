@@ -152,7 +152,7 @@ impl Drawing {
 
     /// Where the boxes lie.
     pub(super) fn placed(&self) -> Placed {
-        let sizes = self.boxes.iter().map(|card| svg::size(card)).collect();
+        let sizes = self.boxes.iter().map(svg::size).collect();
         Graph { sizes, arrows: self.arrows.clone() }.place()
     }
 }

@@ -35,6 +35,7 @@ pub(super) struct Unit {
     pub(super) entries: Range<usize>,
 }
 
+#[allow(clippy::large_enum_variant)] // a model has some tens of them
 #[derive(Clone)]
 pub(super) enum Work {
     Step(Step),

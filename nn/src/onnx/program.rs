@@ -12,6 +12,9 @@ use tress_tensor::{Float, Shape, Tensor};
 /// A value of a program that is recorded to be exported: its shape, and its numbers where they are constants.
 pub type Recorded<'t, T = f32> = Var<'t, Sketch<T>>;
 
+/// The entries of a tape, and which of them are outputs.
+type Taken<T> = (Vec<Entry<Sketch<T>>>, Vec<usize>);
+
 /// One thing for each of the three batches.
 type Thrice<A> = [A; 3];
 
@@ -83,10 +86,7 @@ impl<T: Float> Program<T> {
         Self::together(seen, batches)
     }
 
-    fn together(
-        seen: Vec<(Vec<Entry<Sketch<T>>>, Vec<usize>)>,
-        batches: &Thrice<usize>,
-    ) -> Result<Self, Error> {
+    fn together(seen: Vec<Taken<T>>, batches: &Thrice<usize>) -> Result<Self, Error> {
         let [(a, outputs), (b, others), (c, more)] = &seen[..] else {
             return Ok(Self { steps: Vec::new(), outputs: Vec::new() }); // there are three batches
         };
@@ -123,10 +123,7 @@ impl<T: Float> Program<T> {
 }
 
 /// The entries of a tape, and the numbers of the outputs.
-fn taken<T: Float>(
-    tape: &Tape<Sketch<T>>,
-    outputs: &[Recorded<'_, T>],
-) -> Result<(Vec<Entry<Sketch<T>>>, Vec<usize>), Error> {
+fn taken<T: Float>(tape: &Tape<Sketch<T>>, outputs: &[Recorded<'_, T>]) -> Result<Taken<T>, Error> {
     tape.mistake().map_or(Ok(()), Err)?;
     Ok((tape.entries().collect(), outputs.iter().filter_map(|output| output.index()).collect()))
 }
