@@ -50,7 +50,8 @@ pub fn main() -> Result<(), Box<dyn std::error::Error>> {
         let bound = params.on(&tape);
         let [image, thumb, columns] = inputs.clone().map(|x| tape.var(x));
         let found = model.run(&bound, &[("image", &image), ("thumb", &thumb), ("columns", &columns)])?;
-        let losses = [cross_entropy(&found["quarter"], &quarters), mse(&found["height"], &heights)];
+        let losses =
+            [cross_entropy(&found["quarter"], &quarters), mse(&found["height"], &tape.var(heights.clone()))];
         history.push([losses[0].item()?, losses[1].item()?]);
         let step = balanced(&losses, &cut(&losses, &bound)?, &bound, &params, &mut Equal::sum())?;
         tape.reset();
