@@ -100,7 +100,7 @@ fn inputs<T: Float>(samples: usize) -> [Tensor<T>; 3] {
         .map(|shape| numbers(&mut random, &shape))
 }
 
-fn given<'a, V>([image, thumb, vector]: [&'a V; 3]) -> [(&'static str, &'a V); 3] {
+fn given<V>([image, thumb, vector]: [&V; 3]) -> [(&'static str, &V); 3] {
     [("vector", vector), ("image", image), ("thumb", thumb)] // in any order
 }
 

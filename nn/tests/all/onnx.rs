@@ -395,7 +395,7 @@ fn operations() -> Vec<Case> {
         function("zip", 1.0, &[8], |x| {
             let other = x.roll(1, 3).scale(0.5);
             let all = Zip::ALL.iter().map(|&zip| x.zip(zip, &other));
-            all.reduce(|a, b| a + b).unwrap().concat(1, &[x.greater_equal(&x.flip(1)), x.equal(x)])
+            all.reduce(|a, b| a + b).unwrap().concat(1, &[x.greater_equal(x.flip(1)), x.equal(x)])
         }),
         function("checkpointed", 1.0, &[3], |x| {
             tress_autograd::transform::checkpoint(|x: Wire| (x.tanh() * x.square()).sum_keep(&[1]), x.clone())
