@@ -130,7 +130,7 @@ fn convolutions(wanted: &Wanted, peak: f64) {
         let flops = (2 * conv.y_len() * taps) as f64 * 1e-9;
         let mut forward = || conv_forward(&conv, &x, &w, black_box(&mut y), None, None);
         let mut input = || conv_input_grad(&conv, &w, &dy, black_box(&mut dx));
-        let mut weight = || conv_weight_grad(&conv, &x, &dy, black_box(&mut dw));
+        let mut weight = || conv_weight_grad(&conv, 1, &x, &dy, black_box(&mut dw));
         let [forward, input, weight] =
             fastest([&mut forward, &mut input, &mut weight]).map(|seconds| flops / seconds);
         let share = |figure: f64| 100.0 * figure / peak;

@@ -4,6 +4,7 @@
 //! * `passes`: pointwise, reducing, normalising and pooling passes;
 //! * `layers`: layers forward and with their gradients, beside their products alone;
 //! * `overhead`: what an operation costs beside its arithmetic;
+//! * `balanced`: balanced steps for 2 to 20 tasks, beside plain ones and beside K sweeps;
 //! * `steps`: stacked cotangents, whole training steps, beside a large product as the practical limit.
 //!
 //! What is measured elsewhere too is here: [`work`] makes workloads by name, [`suite`] lists those of `tress bench`,

@@ -1,7 +1,8 @@
 //! The value that computes at once and records nothing: inference, and the inside of every other kind.
 
+use super::Stacked;
 use crate::Mistake;
-use crate::op::{Op, Operation};
+use crate::op::{Conv, ConvRole, Op, Operation, Pick};
 use crate::value::{Value, operators};
 use alloc::boxed::Box;
 use alloc::vec::Vec;
@@ -87,6 +88,19 @@ impl<T: Float> Value for Eager<T> {
             Ok(tensor) => Self(Ok(tensor)),
             Err(error) => Self(Err(Box::new(Mistake { error, place }))),
         }
+    }
+
+    fn on_stack(op: &Op, xs: &[&Stacked<Self>]) -> Option<Self> {
+        // K cotangents of one image: it is gathered, or looked through for its maxima, where it lies.
+        let [Stacked::Shared(Eager(Ok(x))), Stacked::Each(Eager(Ok(g)))] = xs else { return None };
+        let computed = match op {
+            Op::Conv(Conv { window, groups, role: ConvRole::Weight, .. }) => {
+                x.conv2d_weights(g, *window, *groups)
+            }
+            Op::MaxPool(window, Pick::Scatter) => x.max_pool_scatters(g, *window),
+            _ => return None,
+        };
+        computed.ok().map(Self::new)
     }
 
     fn shape(&self) -> Shape {

@@ -134,6 +134,9 @@ fn together<V: Value>(op: &Op, xs: &[&Stacked<V>], k: usize) -> Option<V> {
     if k == 0 {
         return Some(xs[0].inside().fail(Error::Setting { op: op.name(), why: "a stack of no values" }));
     }
+    if let Some(all) = V::on_stack(op, xs) {
+        return Some(all);
+    }
     let x = xs[0];
     let alone = |op: Op| Some(V::apply(op, &[x.inside()]));
     match op {

@@ -22,6 +22,7 @@ pub use scan::Scan;
 pub use windows::{Sliding, Windows};
 
 use crate::Mistake;
+use crate::kinds::Stacked;
 use crate::op::{Op, Operation};
 use core::ops::{Add, Div, Mul, Neg, Sub};
 use core::panic::Location;
@@ -58,6 +59,15 @@ pub trait Value:
     #[track_caller]
     fn perform(op: impl Operation, xs: &[&Self]) -> Self {
         Self::apply(op.into(), xs)
+    }
+
+    /// `op` on each of K values, where this kind can do better than to repeat what all K share. The gate has been passed.
+    /// `None` leaves it to [`Stacked`], which composes the same of other operations.
+    #[doc(hidden)]
+    #[track_caller]
+    fn on_stack(op: &Op, xs: &[&Stacked<Self>]) -> Option<Self> {
+        let _ = (op, xs);
+        None
     }
 
     /// The lengths of the axes; that of a scalar after a mistake.

@@ -202,6 +202,14 @@ impl<V> Leaves<V> {
     /// A list of another length, or a cotangent with another number of numbers than its leaf.
     #[track_caller]
     pub fn block<T: Float>(&self, cotangents: &[Option<Tensor<T>>]) -> Result<Tensor<T>, Mistake> {
+        let parts = self.places.iter().cloned().zip(cotangents);
+        let parts = parts.filter_map(|(place, cotangent)| Some((place, cotangent.as_ref()?)));
+        if cotangents.len() == self.places.len()
+            && let Ok(block) = Tensor::assembled(self.len, parts)
+        {
+            return Ok(block);
+        }
+        // Places that do not ascend, or cotangents that do not fit.
         let mut block = Tensor::zeros([self.len]).map_err(Mistake::here)?;
         self.write(1, cotangents, block.make_mut())?;
         Ok(block)

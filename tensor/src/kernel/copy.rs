@@ -9,6 +9,9 @@ use core::ops::Range;
 
 /// Side of the square tiles of a transposing copy: the rows and the columns of a tile both stay in the first-level cache.
 const TILE: usize = 16;
+/// Strips that take turns, and how much of each at a time.
+const STRIPS: usize = 8;
+const STRETCH: usize = 128;
 
 /// `out = x`, in row-major order.
 pub(crate) fn copy<T: Element>(x: View<'_, T>, out: &mut [T]) {
@@ -123,60 +126,76 @@ impl Turn {
         Some(turn)
     }
 
-    /// One task is a strip of tiles: all of the inner axis, `TILE` indices of the dense one, one of each other.
+    /// One task is some strips side by side: a strip is all of the inner axis, `TILE` indices of the dense one, one of each
+    /// other. Strips take turns: rows of a large matrix lie a page or more apart, and a page is not left before a few lines of
+    /// it are read.
     fn copy<T: Element>(&self, data: &[T], out: &mut [T]) {
         let last = self.loops - 1;
         let strips = self.lengths[self.dense].div_ceil(TILE);
         let others: usize =
             (0..last).filter(|&axis| axis != self.dense).map(|axis| self.lengths[axis]).product();
-        let len = out.len();
         let out = Disjoint::new(out);
-        // Tasks of about the size of a piece, so that small copies stay on the caller's thread.
+        // Tasks of about the size of a piece at least, so that small copies stay on the caller's thread.
         let strip = TILE * self.lengths[last];
-        let batch = (PIECE / strip).max(1);
+        let batch = (PIECE / strip).max(STRIPS);
         let strips_in_all = strips * others;
         parallel::for_each(strips_in_all.div_ceil(batch), |task| {
-            for strip in task * batch..((task + 1) * batch).min(strips_in_all) {
-                let (mut rest, first) = (strip / strips, strip % strips * TILE);
-                let (mut from, mut to) = (self.offset as isize, 0);
-                for axis in (0..last).rev().filter(|&axis| axis != self.dense) {
-                    let index = rest % self.lengths[axis];
-                    rest /= self.lengths[axis];
-                    from += index as isize * self.from[axis];
-                    to += index * self.to[axis];
-                }
-                let rows = first..(first + TILE).min(self.lengths[self.dense]);
-                if self.from[self.dense] == 1 && self.in_registers(data, from, to, &rows, &out) {
-                    continue;
-                }
-                for start in (0..self.lengths[last]).step_by(TILE) {
-                    let columns = start..(start + TILE).min(self.lengths[last]);
-                    let mut tile = [[T::default(); TILE]; TILE];
-                    // Read along the source's dense axis, turn in the first-level cache, write along the result's.
-                    for (column, line) in columns.clone().zip(&mut tile) {
-                        let place = from
-                            + column as isize * self.from[last]
-                            + rows.start as isize * self.from[self.dense];
-                        line_from(data, place, self.from[self.dense], &mut line[..rows.len()]);
+            for start in (0..self.lengths[last]).step_by(STRETCH) {
+                let columns = start..(start + STRETCH).min(self.lengths[last]);
+                for strip in task * batch..((task + 1) * batch).min(strips_in_all) {
+                    let (mut rest, first) = (strip / strips, strip % strips * TILE);
+                    let (mut from, mut to) = (self.offset as isize, 0);
+                    for axis in (0..last).rev().filter(|&axis| axis != self.dense) {
+                        let index = rest % self.lengths[axis];
+                        rest /= self.lengths[axis];
+                        from += index as isize * self.from[axis];
+                        to += index * self.to[axis];
                     }
-                    for (i, row) in rows.clone().enumerate() {
-                        let at = to + row * self.to[self.dense] + columns.start;
-                        debug_assert!(at + columns.len() <= len);
-                        // SAFETY: each (strip, row, stretch of columns) has its own places in the result, and this part
-                        // is gone before the next one is taken.
-                        let out = unsafe { out.part(at, columns.len()) };
-                        for (slot, line) in out.iter_mut().zip(&tile) {
-                            *slot = line[i];
-                        }
+                    let rows = first..(first + TILE).min(self.lengths[self.dense]);
+                    let dense = self.from[self.dense] == 1;
+                    if !(dense && self.in_registers(data, from, to, &rows, &columns, &out)) {
+                        self.tile_by_tile(data, from, to, &rows, &columns, &out);
                     }
                 }
             }
         });
     }
+
+    /// A stretch of a strip whose elements have no registers, or that is read backwards.
+    fn tile_by_tile<T: Element>(
+        &self,
+        data: &[T],
+        from: isize,
+        to: usize,
+        rows: &Range<usize>,
+        columns: &Range<usize>,
+        out: &Disjoint<'_, T>,
+    ) {
+        let last = self.loops - 1;
+        for start in columns.clone().step_by(TILE) {
+            let columns = start..(start + TILE).min(columns.end);
+            let mut tile = [[T::default(); TILE]; TILE];
+            // Read along the source's dense axis, turn in the first-level cache, write along the result's.
+            for (column, line) in columns.clone().zip(&mut tile) {
+                let place =
+                    from + column as isize * self.from[last] + rows.start as isize * self.from[self.dense];
+                line_from(data, place, self.from[self.dense], &mut line[..rows.len()]);
+            }
+            for (i, row) in rows.clone().enumerate() {
+                let at = to + row * self.to[self.dense] + columns.start;
+                // SAFETY: each (strip, row, stretch of columns) has its own places in the result, and this part is gone
+                // before the next one is taken.
+                let out = unsafe { out.part(at, columns.len()) };
+                for (slot, line) in out.iter_mut().zip(&tile) {
+                    *slot = line[i];
+                }
+            }
+        }
+    }
 }
 
 impl Turn {
-    /// Turns one strip, a square of registers at a time; false if there are no registers of such elements. What the bits
+    /// Turns a stretch of a strip, a square of registers at a time; false if there are no registers of such elements. What the bits
     /// of an element mean does not matter to a copy, so any four bytes go as `f32` and any eight as `f64`.
     fn in_registers<T: Element>(
         &self,
@@ -184,17 +203,19 @@ impl Turn {
         from: isize,
         to: usize,
         rows: &Range<usize>,
+        columns: &Range<usize>,
         out: &Disjoint<'_, T>,
     ) -> bool {
         let last = self.loops - 1;
         // The loop along the result is the source's rows, and the other way round.
-        let [high, wide] = [self.lengths[last], rows.len()];
+        let [high, wide] = [columns.len(), rows.len()];
+        let from = from + columns.start as isize * self.from[last];
         let (start, end) = (from + rows.start as isize, from + rows.end as isize - 1);
         let reach = (high as isize - 1) * self.from[last];
         let ends = [start, end, start + reach, end + reach];
         assert!(ends.iter().all(|&at| at >= 0 && (at as usize) < data.len()), "a strip leaves its source");
-        let at = to + rows.start * self.to[self.dense];
-        // SAFETY: each strip has its own places in the result.
+        let at = to + rows.start * self.to[self.dense] + columns.start;
+        // SAFETY: each stretch of a strip has its own places in the result.
         let to = unsafe { out.spread(at, [wide, high], [self.to[self.dense], 1]) };
         let (from, from_stride) = (data[start as usize..].as_ptr(), self.from[last]);
         let turn = turn::Turn {
@@ -205,7 +226,7 @@ impl Turn {
             to,
             to_stride: self.to[self.dense] as isize,
             fill: high,
-            ahead: 0,
+            ahead: TILE as isize, // the next strip's numbers
         };
         match size_of::<T>() {
             4 => f32::dispatch(turn.cast::<f32>()),

@@ -57,29 +57,27 @@ impl<T: Float> Forward<'_, T> {
             let epilogue = &Epilogue { bias, activation, ..Epilogue::PLAIN };
             parallel::for_each(tasks, |task| {
                 let mut room = (!conv.is_pointwise()).then(|| stage.build::<T>());
-                let mut staged = usize::MAX;
-                for piece in pieces * task / tasks..pieces * (task + 1) / tasks {
-                    let (sample, part) = (piece / parts, piece % parts);
+                let (begin, end) = (pieces * task / tasks, pieces * (task + 1) / tasks);
+                for sample in begin / parts..end.div_ceil(parts) {
                     let cut = |part: usize| (pixels.div_ceil(width) * part / parts * width).min(pixels);
-                    let columns = cut(part)..cut(part + 1);
-                    let image = &x[(sample * conv.channels + g * channels) * image..][..channels * image];
+                    let part = |piece: usize| piece.clamp(begin, end) - sample * parts;
+                    // The pieces of this sample that are ours lie side by side.
+                    let columns = cut(part(sample * parts))..cut(part((sample + 1) * parts));
+                    let at = (sample * conv.channels + g * channels) * image;
+                    let image = at..at + channels * image;
                     let start = (sample * conv.outputs + g * outputs) * pixels;
                     let c = &RowMajor { c: y.at(start), row_stride: pixels, epilogue };
                     let a = Source::Packed::<T, Strided<'_, T>>(&panels);
-                    // SAFETY: the rectangles of different pieces do not overlap; each lies in its sample of y, whose
+                    // SAFETY: the rectangles of different tasks do not overlap; each lies in its sample of y, whose
                     // length was checked, and operands and bias have the sizes that they were made with.
                     unsafe {
                         match &mut room {
                             None => {
-                                let b = &Matrix::row_major(image, channels, pixels).by_columns();
+                                let b = &Matrix::row_major(&x[image], channels, pixels).by_columns();
                                 Loops { a, b: Source::Fresh(b), c, depth }.run(isa, 0..outputs, columns);
                             }
                             Some(room) => {
-                                if staged != sample {
-                                    stage.fill(isa, image, room.make_mut());
-                                    staged = sample;
-                                }
-                                let b = &Gather::new(room.as_slice(), &corners, &taps, &runs);
+                                let b = &Gather::new(stage.set(isa, x, image, room), &corners, &taps, &runs);
                                 Loops { a, b: Source::Fresh(b), c, depth }.run(isa, 0..outputs, columns);
                             }
                         }

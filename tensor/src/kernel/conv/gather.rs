@@ -279,7 +279,7 @@ impl<T: Float> Target<T> for Fold<'_, T> {
         let mut tile = MaybeUninit::<[T; TILE_ROOM]>::uninit();
         let c = tile.as_mut_ptr().cast::<T>();
         let width = spot.columns.next_multiple_of(I::V::LANES);
-        compute(Ground { c, row_stride: width as isize, scale: T::ONE, add: false });
+        compute(Ground { c, row_stride: width as isize, scale: T::ONE, add: false, near: true });
         assert!(width <= MOST_LANES && I::V::LANES <= SLACK);
         let rows = &self.rows.offsets()[spot.row..][..spot.rows];
         isa.enter(Add { tile: c, width, rows, runs: self.runs.of(spot.column), stage: self.stage.0 });

@@ -139,13 +139,14 @@ pub fn conv_input_grad<T: Float>(conv: &Conv, w: &[T], dy: &[T], dx: &mut [T]) {
     T::conv_input_grad(InputGrad { conv, w, dy, dx });
 }
 
-/// `dw`, the cotangent of `w`, from `x` and the cotangent `dy` of `y`.
+/// `dw`, the cotangent of `w`, from `x` and the cotangent `dy` of `y`; or K of them, `[K, ..]`, from K cotangents of one `x`,
+/// which is gathered once for all: the same bits as one after the other.
 ///
 /// # Panics
 /// If a slice does not have as many numbers as the sizes say: shapes are checked long before.
-pub fn conv_weight_grad<T: Float>(conv: &Conv, x: &[T], dy: &[T], dw: &mut [T]) {
-    assert_eq!([x.len(), dw.len(), dy.len()], [conv.x_len(), conv.w_len(), conv.y_len()]);
-    T::conv_weight_grad(WeightGrad { conv, x, dy, dw });
+pub fn conv_weight_grad<T: Float>(conv: &Conv, stack: usize, x: &[T], dy: &[T], dw: &mut [T]) {
+    assert_eq!([x.len(), dw.len(), dy.len()], [conv.x_len(), stack * conv.w_len(), stack * conv.y_len()]);
+    T::conv_weight_grad(WeightGrad { conv, stack, x, dy, dw });
 }
 
 /// The convolutions of one type of number, compiled in this crate and not again in each crate that convolves.

@@ -5,6 +5,7 @@ use super::gather::Axis;
 use crate::simd::{Kernel, Lanes, Vector};
 use crate::storage::Buffer;
 use crate::{Float, Window};
+use core::ops::Range;
 
 /// Numbers behind the end that may be read, and written back unchanged: the longest register.
 pub(super) const SLACK: usize = 16;
@@ -113,6 +114,24 @@ impl Stage {
         self.check(image.len(), stage.len());
         // The image is only read.
         isa.enter(Rows::<T, false> { on: self, image: image.as_ptr().cast_mut(), stage: stage.as_mut_ptr() });
+    }
+
+    /// The stage of the image that lies at `place` of `x`, and the slack behind it: the image itself where that is all there
+    /// is to a stage and other numbers follow it, otherwise `room`, on which it is laid.
+    pub(super) fn set<'a, T: Float, I: Lanes<T>>(
+        &self,
+        isa: I,
+        x: &'a [T],
+        place: Range<usize>,
+        room: &'a mut Buffer<T>,
+    ) -> &'a [T] {
+        if self.is_image()
+            && let Some(there) = x.get(place.start..place.end + SLACK)
+        {
+            return there;
+        }
+        self.fill(isa, &x[place], room.make_mut());
+        room.as_slice()
     }
 
     /// Takes `image [channels, H, W]` off the stage; what lies on the padding is left behind.

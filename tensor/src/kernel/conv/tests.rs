@@ -53,7 +53,7 @@ fn check<T: Float>(conv: &Conv) {
     conv_forward(conv, &x, &w, &mut y, None, None);
     conv_forward(conv, &x, &w, &mut biased, Some(&bias), Some(Activation::Relu));
     conv_input_grad(conv, &w, &dy, &mut dx);
-    conv_weight_grad(conv, &x, &dy, &mut dw);
+    conv_weight_grad(conv, 1, &x, &dy, &mut dw);
 
     let zeros = |len| (vec![0.0; len], vec![0.0; len]);
     let ((mut yw, mut ys), (mut dxw, mut dxs), (mut dww, mut dws)) =
@@ -189,7 +189,11 @@ mod cases {
                 .copied()
                 .collect();
             let mut dw = vec![T::ZERO; many_outputs.w_len()];
-            conv_weight_grad(&many_outputs, &x, &dy, &mut dw);
+            conv_weight_grad(&many_outputs, 1, &x, &dy, &mut dw);
+            // And as K cotangents of one image.
+            let mut dws = vec![T::ZERO; stacked * one.w_len()];
+            conv_weight_grad(&one, stacked, &x, &dys.concat(), &mut dws);
+            assert!(dws == dw, "K cotangents of {window:?}");
             // Along N for the forward role.
             let x_many: Vec<T> = x.iter().copied().cycle().take(stacked * x.len()).collect();
             let mut y = vec![T::ZERO; many_samples.y_len()];
@@ -200,11 +204,30 @@ mod cases {
                 conv_input_grad(&one, &w, dy, &mut alone);
                 assert_eq!(alone, dx[i * alone.len()..][..alone.len()], "dx {i} of {window:?}");
                 let mut alone = vec![T::ZERO; one.w_len()];
-                conv_weight_grad(&one, &x, dy, &mut alone);
+                conv_weight_grad(&one, 1, &x, dy, &mut alone);
                 assert_eq!(alone, dw[i * alone.len()..][..alone.len()], "dw {i} of {window:?}");
                 let mut alone = vec![T::ZERO; one.y_len()];
                 conv_forward(&one, &x, &w, &mut alone, None, None);
                 assert_eq!(alone, y[i * alone.len()..][..alone.len()], "y {i} of {window:?}");
+            }
+        }
+    }
+
+    pub(super) fn cotangents_of_one_image_in_groups<T: Float>() {
+        for (window, channels, outputs, groups) in [
+            (Window::new([9, 8], [3, 3]).pad([[1, 1], [1, 1]]), 6, 4, 2),
+            (Window::new([9, 8], [3, 3]), 5, 10, 5),
+            (Window::new([6, 5], [1, 1]), 4, 6, 2),
+        ] {
+            let conv = conv(window, [5, channels, outputs], groups);
+            let (x, stacked) = (noise::<T>(conv.x_len(), 1), 3);
+            let dy = noise::<T>(stacked * conv.y_len(), 2);
+            let mut together = vec![T::ZERO; stacked * conv.w_len()];
+            conv_weight_grad(&conv, stacked, &x, &dy, &mut together);
+            for (dy, dw) in dy.chunks(conv.y_len()).zip(together.chunks(conv.w_len())) {
+                let mut alone = vec![T::ZERO; conv.w_len()];
+                conv_weight_grad(&conv, 1, &x, dy, &mut alone);
+                assert!(alone == dw, "{window:?} in {groups} groups");
             }
         }
     }
@@ -224,7 +247,7 @@ mod cases {
                 parallel::with_threads(threads, || {
                     conv_forward(&conv, &x, &w, &mut y, None, None);
                     conv_input_grad(&conv, &w, &dy, &mut dx);
-                    conv_weight_grad(&conv, &x, &dy, &mut dw);
+                    conv_weight_grad(&conv, 1, &x, &dy, &mut dw);
                 });
                 (y, dx, dw)
             };
@@ -241,6 +264,7 @@ at_each!(depthwise);
 at_each!(geometries_at_random);
 at_each!(nothing_to_do);
 at_each!(stacking_changes_no_bit);
+at_each!(cotangents_of_one_image_in_groups);
 at_each!(threads_change_no_bit);
 
 #[test]

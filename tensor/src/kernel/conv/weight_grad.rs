@@ -1,12 +1,12 @@
-//! The gradient by the weights: `dw = sum over n of dy[n] gather(x[n])^T`, one product a sample.
+//! The gradient by the weights: `dw = sum over n of dy[n] gather(x[n])^T`, one product a sample and cotangent.
 
 use super::Conv;
 use super::depthwise::WeightSums;
 use super::gather::{Gather, Runs};
 use super::stage::Stage;
 use crate::kernel::product::Epilogue;
-use crate::kernel::product::loops::{Loops, Source};
-use crate::kernel::product::operand::Matrix;
+use crate::kernel::product::loops::{Loops, Panels, Source};
+use crate::kernel::product::operand::{Matrix, Operand};
 use crate::kernel::product::target::{Disjoint, RowMajor};
 use crate::simd::{Kernel, Lanes, Vector};
 use crate::storage::Buffer;
@@ -21,6 +21,8 @@ const FEWER_CHUNKS: usize = 4;
 /// The operands, whose sizes have been checked.
 pub struct WeightGrad<'a, T> {
     pub(super) conv: &'a Conv,
+    /// How many cotangents of the one image there are: `dy [K, N, O, h, w]` gives `dw [K, O, C, kh, kw]`.
+    pub(super) stack: usize,
     pub(super) x: &'a [T],
     pub(super) dy: &'a [T],
     pub(super) dw: &'a mut [T],
@@ -38,7 +40,7 @@ impl<T: Float> Kernel<T> for WeightGrad<'_, T> {
 impl<T: Float> WeightGrad<'_, T> {
     #[inline(never)]
     fn all<I: Lanes<T>>(self, isa: I) {
-        let Self { conv, x, dy, dw } = self;
+        let Self { conv, stack, x, dy, dw } = self;
         let (channels, outputs, groups) = (conv.channels_each(), conv.outputs_each(), conv.groups);
         let (depth, pixels, image) = (conv.depth(), conv.pixels(), channels * conv.image());
         if conv.samples == 0 {
@@ -69,39 +71,35 @@ impl<T: Float> WeightGrad<'_, T> {
             let samples = conv.samples * chunk / chunks..conv.samples * (chunk + 1) / chunks;
             for sample in samples.clone() {
                 let piece = sample * groups + g;
-                let image = &x[piece * image..][..image];
-                let dy = &dy[piece * outputs * pixels..][..outputs * pixels];
-                if depthwise {
-                    // SAFETY: each task has its own sums, one number for each tap of each output.
-                    let sums = unsafe { core::slice::from_raw_parts_mut(sums.0, outputs * depth) };
-                    if sample == samples.start {
-                        sums.fill(T::ZERO);
-                    }
-                    let Some(room) = &mut room else { unreachable!("only matrices do without a stage") };
-                    stage.fill(isa, image, room.make_mut());
-                    for (dw, dy) in sums.chunks_exact_mut(depth).zip(dy.chunks_exact(pixels)) {
-                        let stage = room.as_slice();
-                        isa.enter(WeightSums { stage, pixels: &corners, runs: &runs, taps: &taps, dy, dw });
-                    }
+                let image = piece * image..(piece + 1) * image;
+                let dy = |k: usize| {
+                    let piece = k * conv.samples * groups + piece;
+                    &dy[piece * outputs * pixels..][..outputs * pixels]
+                };
+                let sums = |k: usize| sums.at(k * conv.w_len());
+                let first = sample == samples.start;
+                let Some(room) = &mut room else {
+                    let b = &Matrix::row_major(&x[image], channels, pixels).transposed().by_columns();
+                    // SAFETY: each task has its own sums, K times `outputs` rows of `depth`.
+                    unsafe { products(isa, b, [outputs, pixels, depth], stack, dy, sums, first) };
+                    continue;
+                };
+                let there = stage.set(isa, x, image, room);
+                if !depthwise {
+                    let b = &Gather::new(there, &taps, &corners, &runs);
+                    // SAFETY: as above.
+                    unsafe { products(isa, b, [outputs, pixels, depth], stack, dy, sums, first) };
                     continue;
                 }
-                let epilogue = &if sample == samples.start { Epilogue::PLAIN } else { Epilogue::ADD };
-                let c = &RowMajor { c: sums, row_stride: depth, epilogue };
-                let a = &Matrix::row_major(dy, outputs, pixels).by_rows();
-                let a = Source::Fresh(a);
-                // SAFETY: each task has its own sums of `outputs` rows of `depth`; the operands have the sizes that they
-                // were made with.
-                unsafe {
-                    match &mut room {
-                        None => {
-                            let b = &Matrix::row_major(image, channels, pixels).transposed().by_columns();
-                            Loops { a, b: Source::Fresh(b), c, depth: pixels }.run(isa, 0..outputs, 0..depth);
-                        }
-                        Some(room) => {
-                            stage.fill(isa, image, room.make_mut());
-                            let b = &Gather::new(room.as_slice(), &taps, &corners, &runs);
-                            Loops { a, b: Source::Fresh(b), c, depth: pixels }.run(isa, 0..outputs, 0..depth);
-                        }
+                for k in 0..stack {
+                    // SAFETY: each task has its own sums, one number for each tap of each output.
+                    let sums = unsafe { core::slice::from_raw_parts_mut(sums(k).0, outputs * depth) };
+                    if first {
+                        sums.fill(T::ZERO);
+                    }
+                    for (dw, dy) in sums.chunks_exact_mut(depth).zip(dy(k).chunks_exact(pixels)) {
+                        let (pixels, runs, taps) = (&corners, &runs, &taps);
+                        isa.enter(WeightSums { stage: there, pixels, runs, taps, dy, dw });
                     }
                 }
             }
@@ -109,6 +107,30 @@ impl<T: Float> WeightGrad<'_, T> {
         for chunk in others.as_slice().chunks_exact(len.max(1)) {
             isa.enter(AddAll { to: dw, from: chunk });
         }
+    }
+}
+
+/// `sums(k) (+)= dy(k) b` for each cotangent k of one sample: b is packed once for all of them.
+///
+/// # Safety
+/// Each `sums(k)` is valid for `outputs` rows of `depth`, for the caller alone; the operands have those sizes.
+unsafe fn products<'a, T: Float, I: Lanes<T>, B: Operand<T>>(
+    isa: I,
+    b: &B,
+    [outputs, pixels, depth]: [usize; 3],
+    stack: usize,
+    dy: impl Fn(usize) -> &'a [T],
+    sums: impl Fn(usize) -> Disjoint<T>,
+    first: bool,
+) {
+    let epilogue = &if first { Epilogue::PLAIN } else { Epilogue::ADD };
+    let panels = (stack > 1).then(|| Panels::of_columns(isa, b, depth, pixels));
+    for k in 0..stack {
+        let c = &RowMajor { c: sums(k), row_stride: depth, epilogue };
+        let a = &Matrix::row_major(dy(k), outputs, pixels).by_rows();
+        let b = panels.as_ref().map_or(Source::Fresh(b), Source::Packed);
+        // SAFETY: as the caller promises.
+        unsafe { Loops { a: Source::Fresh(a), b, c, depth: pixels }.run(isa, 0..outputs, 0..depth) };
     }
 }
 

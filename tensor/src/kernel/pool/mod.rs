@@ -3,11 +3,12 @@
 //! The maximum of a window is its *first* largest element in row-major order, or its first NaN; padding never is. Means
 //! count padded elements as zeros, so that every window is divided by its full size.
 
+mod halving;
 mod rows;
 
-use crate::pointwise::Real;
-use crate::simd::{Kernel, Lanes, Vector};
+use crate::simd::{Kernel, Lanes};
 use crate::{Float, Window, parallel};
+use halving::{all_finite, halve, halve_sums, lanes_later, spread};
 use rows::fold_row;
 
 /// Numbers that one task reads.
@@ -67,8 +68,8 @@ fn beats<T: Float>(b: T, a: T) -> bool {
 enum Role<'a, T> {
     /// `out[window]` = the value there in `of`, which is the image itself or its tangent.
     Gather { of: &'a [T] },
-    /// `out[there]` grows by `g[window]`; `out` is the image's cotangent.
-    Scatter { g: &'a [T] },
+    /// `out[there]` grows by `g[window]`; `out` is the image's cotangent, from plane `first` on.
+    Scatter { g: &'a [T], first: usize },
 }
 
 /// `out[plane, p, q]` = the element of `of` where the window's first largest element of `x` is: with `x` for `of` the
@@ -92,7 +93,11 @@ pub(crate) fn max_pool_gather<T: Float>(
     });
 }
 
-/// `out[plane, h, w]` = the sum of `g` over the windows whose first largest element of `x` is there.
+/// `out[plane, h, w]` = the sum of `g` over the windows whose first largest element of `x` is there. Where `x` has fewer
+/// planes than `out`, it is repeated: K cotangents of one image.
+///
+/// # Panics
+/// If `out` is not some times as long as `x`.
 pub(crate) fn max_pool_scatter<T: Float>(
     x: &[T],
     g: &[T],
@@ -104,12 +109,12 @@ pub(crate) fn max_pool_scatter<T: Float>(
     if out.is_empty() {
         return;
     }
+    assert!(out.len().is_multiple_of(x.len()), "the image is repeated as a whole");
     let planes = (TASK / input).max(1);
     parallel::for_each_piece(out, planes * input, |i, out| {
         let count = out.len() / input;
-        let x = &x[i * planes * input..][..out.len()];
         let g = &g[i * planes * output_len..][..count * output_len];
-        T::dispatch(Max { x, window, output, role: Role::Scatter { g }, out });
+        T::dispatch(Max { x, window, output, role: Role::Scatter { g, first: i * planes }, out });
     });
 }
 
@@ -158,16 +163,21 @@ impl<T: Float> Kernel<T> for Max<'_, T> {
                     }
                 }
             }
-            Role::Scatter { g } => {
-                let planes =
-                    x.chunks_exact(input).zip(g.chunks_exact(output)).zip(out.chunks_exact_mut(input));
-                for ((x, g), out) in planes {
+            Role::Scatter { g, first } => {
+                let planes = g.chunks_exact(output).zip(out.chunks_exact_mut(input)).enumerate();
+                for (i, (g, out)) in planes {
+                    let x = &x[(first + i) * input % x.len()..][..input];
                     if halving {
+                        let finite = all_finite(isa, x);
                         for (p, g) in g.chunks_exact(columns).enumerate() {
                             let (top, bottom) =
                                 (&x[2 * p * width..][..width], &x[(2 * p + 1) * width..][..width]);
                             let (out_top, out_bottom) = out[2 * p * width..][..2 * width].split_at_mut(width);
-                            spread(isa, top, bottom, g, out_top, out_bottom);
+                            if finite {
+                                spread::<T, I, true>(isa, top, bottom, g, out_top, out_bottom);
+                            } else {
+                                spread::<T, I, false>(isa, top, bottom, g, out_top, out_bottom);
+                            }
                         }
                         out[2 * rows * width..].fill(T::ZERO);
                         continue;
@@ -206,112 +216,6 @@ fn first_largest<T: Float>(
         }
     }
     best.map(|(at, _)| at)
-}
-
-/// Which lanes of `b` are to be taken over those of `a`, which come first: `b > a`, or NaN beside a number.
-#[inline(always)]
-fn lanes_beat<V: Vector>(b: V, a: V) -> V::Bits {
-    // Equal is what NaN is not even to itself: where `b` is NaN the second choice asks whether `a` is a number.
-    let one = b.of(1.0);
-    let zero = b.of(0.0);
-    let larger = V::select(b.gt(&a), one, zero);
-    let nan_first = V::select(a.equal(&a), one, zero);
-    V::select(b.equal(&b), larger, nan_first).gt(&zero)
-}
-
-/// The first largest of `a` and `b`.
-#[inline(always)]
-fn lanes_later<V: Vector>(a: V, b: V) -> V {
-    // Where `a` is not at least `b`, either `b` is larger or one of them is NaN, and the first NaN stays.
-    V::select(a.ge(&b), a, V::select(a.equal(&a), b, a))
-}
-
-/// Registers `q ..` of windows: the even and odd columns of a row from column `2 q` on, and how many windows they hold.
-///
-/// # Safety
-/// `row` is valid for reading `2 n` numbers, and `q < n`.
-#[inline(always)]
-unsafe fn columns<T: Float, I: Lanes<T>>(isa: I, row: *const T, q: usize, n: usize) -> (I::V, I::V) {
-    let lanes = I::V::LANES;
-    let count = 2 * (n - q);
-    // SAFETY: as the caller promises; only numbers below `2 n` are read.
-    unsafe {
-        let at = row.add(2 * q);
-        if count >= 2 * lanes {
-            return isa.load(at).uncouple(isa.load(at.add(lanes)));
-        }
-        let (first, second) = (count.min(lanes), count.saturating_sub(lanes));
-        isa.load_first(first, at).uncouple(isa.load_first(second, at.add(first)))
-    }
-}
-
-/// The maxima of two rows' 2 x 2 windows.
-#[inline(always)]
-fn halve<T: Float, I: Lanes<T>>(isa: I, top: &[T], bottom: &[T], out: &mut [T]) {
-    let n = out.len();
-    let (top, bottom) = (top[..2 * n].as_ptr(), bottom[..2 * n].as_ptr());
-    for q in (0..n).step_by(I::V::LANES) {
-        // SAFETY: both rows have `2 n` numbers and the result `n`.
-        unsafe {
-            let ((a, b), (c, d)) = (columns(isa, top, q, n), columns(isa, bottom, q, n));
-            let largest = lanes_later(lanes_later(a, b), lanes_later(c, d));
-            largest.store_first((n - q).min(I::V::LANES), out.as_mut_ptr().add(q));
-        }
-    }
-}
-
-/// `g` to the first maximum of each of two rows' 2 x 2 windows, zero elsewhere.
-#[inline(always)]
-fn spread<T: Float, I: Lanes<T>>(
-    isa: I,
-    top: &[T],
-    bottom: &[T],
-    g: &[T],
-    out_top: &mut [T],
-    out_bottom: &mut [T],
-) {
-    let (n, lanes) = (g.len(), I::V::LANES);
-    out_top[2 * n..].fill(T::ZERO);
-    out_bottom[2 * n..].fill(T::ZERO);
-    let (top, bottom) = (top[..2 * n].as_ptr(), bottom[..2 * n].as_ptr());
-    let (out_top, out_bottom) = (out_top[..2 * n].as_mut_ptr(), out_bottom[..2 * n].as_mut_ptr());
-    let zero = isa.splat(T::ZERO);
-    for q in (0..n).step_by(lanes) {
-        // SAFETY: all four rows have `2 n` numbers and `g` has `n`.
-        unsafe {
-            let ((a, b), (c, d)) = (columns(isa, top, q, n), columns(isa, bottom, q, n));
-            let g = isa.load_first((n - q).min(lanes), g.as_ptr().add(q));
-            let low = lanes_beat(lanes_later(c, d), lanes_later(a, b));
-            let (upper, lower) = (I::V::select(low, zero, g), I::V::select(low, g, zero));
-            for (part, right, to) in
-                [(upper, lanes_beat(b, a), out_top), (lower, lanes_beat(d, c), out_bottom)]
-            {
-                let even = I::V::select(right, zero, part);
-                let odd = I::V::select(right, part, zero);
-                let (first, second) = even.couple(odd);
-                let (count, to) = (2 * (n - q), to.add(2 * q));
-                if count >= 2 * lanes {
-                    first.store(to);
-                    second.store(to.add(lanes));
-                } else {
-                    first.store_first(count.min(lanes), to);
-                    if count > lanes {
-                        second.store_first(count - lanes, to.add(lanes));
-                    }
-                }
-            }
-        }
-    }
-}
-
-/// The sums of two rows' 2 x 2 windows, times `share`.
-#[inline(always)]
-fn halve_sums<T: Float>(top: &[T], bottom: &[T], share: T, out: &mut [T]) {
-    let (top, bottom) = (&top.as_chunks::<2>().0[..out.len()], &bottom.as_chunks::<2>().0[..out.len()]);
-    for (q, out) in out.iter_mut().enumerate() {
-        let ([a, b], [c, d]) = (top[q], bottom[q]);
-        *out = (((a + b) + c) + d) * share;
-    }
 }
 
 /// `out[plane, p, q]` = the mean of each window of `x`, padding counted as zeros.

@@ -17,8 +17,11 @@ use core::ops::Range;
 const BLOCK_BYTES: usize = 768;
 /// What a small operand may take of the first-level cache to be read where it lies.
 const LEVEL_1: usize = 24 * 1024;
-/// What the panels of B may take of the second-level cache: half of the 512 KiB that the smallest desktop parts have.
-const LEVEL_2: usize = 256 * 1024;
+/// What the panels of B may take of the second-level cache: half of it, which is 512 KiB in the smallest desktop parts, and
+/// at least 1 MiB in processors with registers of 64 bytes. A is packed anew for each such part of B.
+const fn level_2(register: usize) -> usize {
+    if register >= 64 { 512 * 1024 } else { 256 * 1024 }
+}
 /// A panel of A used for so few panels of B is not worth packing.
 const FEW: usize = 3;
 
@@ -160,6 +163,10 @@ impl<T: Float, A: Operand<T>, B: Operand<T>, C: Target<T>> Loops<'_, T, A, B, C>
                 Some(place) if panels <= FEW && (place.step_stride == 1 || place.lane_stride == 1) => {
                     Access::There(place)
                 }
+                // Rows that follow each other closely share no cache set.
+                Some(place) if place.step_stride == 1 && place.lane_stride.unsigned_abs() <= 2 * longest => {
+                    Access::There(place)
+                }
                 Some(place) if place.step_stride == 1 => Access::Copy(place),
                 _ => Access::Pack(*a),
             },
@@ -177,7 +184,11 @@ impl<T: Float, A: Operand<T>, B: Operand<T>, C: Target<T>> Loops<'_, T, A, B, C>
         // first level and so may be walked again for each panel.
         let resident =
             bytes(longest * rows.len()) <= LEVEL_1 / 2 && matches!(a, Access::There(_) | Access::Packed(_));
-        let at_once = if resident { width } else { (LEVEL_2 / bytes(longest.max(1)) / width).max(1) * width };
+        let at_once = if resident {
+            width
+        } else {
+            (level_2(bytes(lanes)) / bytes(longest.max(1)) / width).max(1) * width
+        };
 
         let mut room_a = match a {
             Access::Pack(_) | Access::Copy(_) => Some(Buffer::stale(longest * I::TILE.0 + lanes)),
@@ -253,7 +264,10 @@ impl<T: Float, A: Operand<T>, B: Operand<T>, C: Target<T>> Loops<'_, T, A, B, C>
                             }
                             (Access::Pack(_), None) => unreachable!("room was made above"),
                         };
-                        if let Access::Copy(place) = &a {
+                        let streamed = |place: &Place<T>| place.step_stride == 1 && !resident;
+                        if let Access::Copy(place) | Access::There(place) = &a
+                            && streamed(place)
+                        {
                             // The next tile's rows are on their way while this one is computed.
                             let steps = LINE / size_of::<T>();
                             let part = block.len().div_ceil(j5.len().div_ceil(width)).next_multiple_of(steps);
@@ -291,6 +305,7 @@ impl<T: Float, A: Operand<T>, B: Operand<T>, C: Target<T>> Loops<'_, T, A, B, C>
                                         last,
                                         scale: ground.scale,
                                         add: ground.add,
+                                        near: ground.near,
                                     },
                                 );
                             });

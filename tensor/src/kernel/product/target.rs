@@ -27,6 +27,8 @@ pub(crate) struct Ground<T> {
     pub(crate) row_stride: isize,
     pub(crate) scale: T,
     pub(crate) add: bool,
+    /// Whether it is a place of the target's own, in the first-level cache.
+    pub(crate) near: bool,
 }
 
 /// Something that takes tiles of C.
@@ -68,7 +70,7 @@ impl<T: Float> Target<T> for RowMajor<'_, T> {
         let Epilogue { accumulate, scale, .. } = *self.epilogue;
         let c = self.c.at(spot.row * self.row_stride + spot.column).0;
         let row_stride = self.row_stride as isize;
-        compute(Ground { c, row_stride, scale, add: accumulate || !spot.first });
+        compute(Ground { c, row_stride, scale, add: accumulate || !spot.first, near: false });
         if spot.last {
             let Spot { row, column, rows, columns, .. } = spot;
             // SAFETY: the tile lies inside C; `Epilogue::check` has seen that the bias is long enough.
@@ -115,7 +117,7 @@ impl<T: Float> Target<T> for ColumnMajor<'_, T> {
                 ahead: 0,
             });
         }
-        compute(Ground { c, row_stride: width as isize, scale, add });
+        compute(Ground { c, row_stride: width as isize, scale, add, near: true });
         if spot.last {
             // SAFETY: the tile has room for the spot; `Epilogue::check` has seen that the bias is long enough.
             unsafe {

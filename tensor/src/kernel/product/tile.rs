@@ -36,6 +36,8 @@ pub(super) struct Tile<T> {
     pub(super) last: usize,
     pub(super) scale: T,
     pub(super) add: bool,
+    /// Whether C lies in the first-level cache.
+    pub(super) near: bool,
 }
 
 /// How a tile's rows of A lie.
@@ -71,9 +73,11 @@ impl<T: Float, const R: usize, const V: usize, const ALONG: bool, const WHOLE: b
         let lanes = I::V::LANES;
         let zero = isa.splat(T::ZERO);
         // C is on its way into the cache while the sums are computed.
-        for i in 0..R {
-            for v in 0..V {
-                isa.prefetch(tile.c.wrapping_offset(i as isize * tile.c_row).wrapping_add(v * lanes));
+        if !tile.near {
+            for i in 0..R {
+                for v in 0..V {
+                    isa.prefetch(tile.c.wrapping_offset(i as isize * tile.c_row).wrapping_add(v * lanes));
+                }
             }
         }
         let mut sums = [[zero; V]; R];

@@ -185,7 +185,7 @@ fn windows<T: Float>() {
         let dy = numbers::<T>(conv.y_len(), 3);
         fenced(&[&x, &w], dy.len(), "a convolution", |x, y| conv_forward(&conv, x[0], x[1], y, None, None));
         fenced(&[&w, &dy], x.len(), "an input gradient", |x, dx| conv_input_grad(&conv, x[0], x[1], dx));
-        fenced(&[&x, &dy], w.len(), "a weight gradient", |x, dw| conv_weight_grad(&conv, x[0], x[1], dw));
+        fenced(&[&x, &dy], w.len(), "a weight gradient", |x, dw| conv_weight_grad(&conv, 1, x[0], x[1], dw));
     }
     for window in [
         Window::new([6, 9], [2, 2]).stride([2, 2]),

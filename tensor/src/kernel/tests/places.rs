@@ -100,6 +100,39 @@ fn pooling_is_its_definition() {
     }
 }
 
+/// Finite numbers, numbers with infinities, and numbers with NaN go different ways; and K cotangents share one image.
+#[test]
+fn cotangents_of_one_image_find_its_maxima() {
+    for [high, wide] in [[6, 8], [5, 7], [12, 66], [3, 33]] {
+        let window = Window::new([high, wide], [2, 2]).stride([2, 2]);
+        let output = window.output("pool").unwrap();
+        let (planes, input, output_len, k) = (7, high * wide, output[0] * output[1], 3);
+        for odd in [0.0, f32::INFINITY, f32::NEG_INFINITY, f32::NAN] {
+            let mut x: Vec<f32> = (0..planes * input).map(|i| ((i * 7919) % 5) as f32).collect();
+            x.iter_mut().step_by(input + 5).for_each(|x| *x = odd);
+            let g = numbers::<f32>(k * planes * output_len, 17);
+            let mut expected = [0.0f32].repeat(k * x.len());
+            for (plane, n) in (0..k * planes).flat_map(|plane| (0..output_len).map(move |n| (plane, n))) {
+                let corner = n / output[1] * 2 * wide + n % output[1] * 2;
+                let value = |place: usize| x[plane % planes * input + place];
+                let first = [corner, corner + 1, corner + wide, corner + wide + 1].into_iter().reduce(
+                    |best, place| {
+                        let beats =
+                            value(place) > value(best) || (value(place).is_nan() && !value(best).is_nan());
+                        if beats { place } else { best }
+                    },
+                );
+                expected[plane * input + first.unwrap()] += g[plane * output_len + n];
+            }
+            everywhere(|| {
+                let mut out = unwritten(k * x.len());
+                pool::max_pool_scatter(&x, &g, &window, output, &mut out);
+                close(&out, &expected, 0.0, &alloc::format!("{high} x {wide} with {odd}"));
+            });
+        }
+    }
+}
+
 #[test]
 fn gathering_and_scattering_are_transposes() {
     let (outer, len, inner) = (3, 50, 21);

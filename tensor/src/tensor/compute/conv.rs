@@ -71,7 +71,26 @@ impl<T: Float> Tensor<T> {
         fits(op, self, y, [oh, ow], conv.output())?;
         fits(op, self, y, [n, 0], [samples, 0])?;
         let shape = Shape::named(op, &[o, c / groups, window.kernel[0], window.kernel[1]])?;
-        Ok(self.through(y, shape, |x, y, w| conv_weight_grad(&conv, x, y, w)))
+        Ok(self.through(y, shape, |x, y, w| conv_weight_grad(&conv, 1, x, y, w)))
+    }
+
+    /// As [`conv2d_weight`](Tensor::conv2d_weight) for K cotangents `y [K, N, O, oh, ow]` of one image, which is gathered
+    /// once for all: `[K, O, C / groups, kh, kw]`, with the bits that each gives alone.
+    ///
+    /// # Errors
+    /// Sizes that do not fit the window or each other.
+    pub fn conv2d_weights(&self, y: &Self, window: Window, groups: usize) -> Result<Self, Error> {
+        let op = "conv2d_weight";
+        let [k, samples, o, oh, ow] = y.shape()[..] else {
+            return Err(Error::Unfit { op, shape: *y.shape(), why: "five axes are wanted" });
+        };
+        let [n, c, h, wide] = four(op, self)?;
+        let conv = Conv::new(window, [n, c, o], groups, op)?;
+        fits(op, self, y, [h, wide], window.input)?;
+        fits(op, self, y, [oh, ow], conv.output())?;
+        fits(op, self, y, [n, 0], [samples, 0])?;
+        let shape = Shape::named(op, &[k, o, c / groups, window.kernel[0], window.kernel[1]])?;
+        Ok(self.through(y, shape, |x, y, w| conv_weight_grad(&conv, k, x, y, w)))
     }
 
     /// A result that `kernel` writes from the numbers of two operands, which it is given dense.

@@ -3,6 +3,7 @@
 use super::super::Tensor;
 use crate::kernel::{copy, index};
 use crate::{Element, Error, Float, Layout, Shape};
+use core::ops::Range;
 
 impl<T: Element> Tensor<T> {
     /// Tensors end to end along an axis; all other axes are equal.
@@ -32,6 +33,34 @@ impl<T: Element> Tensor<T> {
             for (tensor, part) in tensors.iter().zip(&parts) {
                 copy::place(tensor.view(), out, part);
             }
+        }))
+    }
+
+    /// `len` numbers: those of each part in its place, zeros between. Nothing is written twice.
+    ///
+    /// # Errors
+    /// A place that begins before the last one ends or reaches past the end, or that is not as long as its part.
+    pub fn assembled<'a>(
+        len: usize,
+        parts: impl Iterator<Item = (Range<usize>, &'a Self)> + Clone,
+    ) -> Result<Self, Error> {
+        let op = "assembled";
+        let mut end = 0;
+        for (place, part) in parts.clone() {
+            if place.start < end || place.end > len || place.len() != part.len() {
+                let why = "parts must be as long as their places, which ascend";
+                return Err(Error::Unfit { op, shape: *part.shape(), why });
+            }
+            end = place.end;
+        }
+        Ok(Self::written(Shape::named(op, &[len])?, |out| {
+            let mut end = 0;
+            for (place, part) in parts {
+                out[end..place.start].fill(T::default());
+                end = place.end;
+                copy::copy(part.view(), &mut out[place]);
+            }
+            out[end..].fill(T::default());
         }))
     }
 

@@ -37,6 +37,22 @@ impl<T: Float> Tensor<T> {
         }))
     }
 
+    /// As [`max_pool_scatter`](Tensor::max_pool_scatter) for K cotangents `g [K, N, C, oh, ow]` of one image:
+    /// `[K, N, C, H, W]`.
+    ///
+    /// # Errors
+    /// As there.
+    pub fn max_pool_scatters(&self, g: &Self, window: Window) -> Result<Self, Error> {
+        let op = "max_pool_scatter";
+        let (x, shape, output) = self.pooled(op, &window)?;
+        let k = g.shape().first().copied().unwrap_or(0);
+        super::same(op, &shape.insert(0, k)?, g.shape())?;
+        let g = g.contiguous();
+        Ok(Self::written(self.shape().insert(0, k)?, |out| {
+            T::max_pool_scatter(numbers(&x), numbers(&g), &window, output, out)
+        }))
+    }
+
     /// The mean of each window; padding counts as zeros.
     ///
     /// # Errors
