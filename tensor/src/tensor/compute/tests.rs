@@ -38,6 +38,18 @@ fn views_go_into_every_kind_of_kernel() {
 }
 
 #[test]
+fn parts_are_assembled_with_zeros_between() {
+    let (x, y) = (count(&[2, 2]).transpose(0, 1).unwrap(), count(&[1]));
+    let parts = [(1..5, &x), (6..7, &y)];
+    let block = Tensor::assembled(9, parts.iter().cloned()).unwrap();
+    assert_eq!(block.to_vec(), [0.0, 1.0, 3.0, 2.0, 4.0, 0.0, 1.0, 0.0, 0.0]);
+    assert_eq!(Tensor::<f32>::assembled(2, core::iter::empty()).unwrap().to_vec(), [0.0; 2]);
+    for wrong in [[(2..6, &x), (5..6, &y)], [(0..4, &x), (4..6, &y)], [(0..4, &x), (9..10, &y)]] {
+        assert!(Tensor::assembled(9, wrong.iter().cloned()).is_err(), "{wrong:?}");
+    }
+}
+
+#[test]
 fn nothing_is_computed_rightly() {
     let empty = Tensor::<f32>::zeros([0, 3]).unwrap();
     assert_eq!(empty.sum(Axes::NONE.and(0)).unwrap().to_vec(), [0.0; 3]);
