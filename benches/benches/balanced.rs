@@ -70,7 +70,7 @@ impl Network {
 }
 
 /// K sweeps, whose gradients are kept and balanced.
-fn apart(losses: &[Var<'_>], bound: &Bound<Var<'_>>, method: &mut Mgda) -> Tensor {
+fn apart<'t>(losses: &[Var<'t>], bound: &Bound<Var<'t>>, method: &mut Mgda) -> Tensor {
     let tasks = losses.len();
     let rows: Vec<Tensor> = losses.iter().map(|loss| loss.gradient(bound).expect("a gradient")).collect();
     let row = |k: usize| rows[k].as_slice().expect("dense");
