@@ -32,8 +32,10 @@ pub(super) fn row(x: &[f32], w: &[f32], n: usize, y: &mut [f32]) {
         if j + 4 <= n {
             // SAFETY: column j + 3 is in every row of w, which has k rows.
             let sums = unsafe { chain(k, x.as_ptr(), b.as_ptr(), steps, |run, count| four(run, count)) };
-            // No copy of a slice: that would link a function for it.
-            y[j..j + 4].iter_mut().zip(sums).for_each(|(y, sum)| *y = sum);
+            let [a, b, c, d] = sums;
+            if let [y0, y1, y2, y3] = &mut y[j..j + 4] {
+                (*y0, *y1, *y2, *y3) = (a, b, c, d);
+            }
             j += 4;
         } else {
             // SAFETY: column j is in every row of w.
@@ -63,8 +65,8 @@ pub(super) unsafe fn chain<const W: usize>(
         let start = block.start as isize;
         let (a, b) = (x.wrapping_offset(start * a_step), w.wrapping_offset(start * b_step));
         let sums = sum(Run { a, b, a_step, b_step }, block.len());
-        for (total, sum) in total.iter_mut().zip(sums) {
-            *total = if index == 0 { sum } else { sum + *total };
+        for w in 0..W {
+            total[w] = if index == 0 { sums[w] } else { sums[w] + total[w] };
         }
     }
     total
