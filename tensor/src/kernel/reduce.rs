@@ -358,7 +358,7 @@ impl Groups {
 
 /// The most columns that one task folds at once, and what their number is a multiple of. A strip takes long pieces of each
 /// row: rows of a large matrix lie a page or more apart, and to walk down one register's columns would ask for the address
-/// of a page for each number (4096 x 4096: 16 GB/s instead of 36).
+/// of a page for each number (4096 x 4096: 16 GB/s instead of 24).
 const STRIP: usize = 512;
 const GROUP: usize = 64;
 /// Rows that are folded into one another before their result is folded into the strip's.
