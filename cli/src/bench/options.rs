@@ -7,6 +7,7 @@ use clap::Args;
 
 /// What to measure, and where to put it.
 #[derive(Debug, Clone, PartialEq, Args)]
+#[allow(rustdoc::invalid_html_tags)] // what stands here is the help of the command line
 pub struct Options {
     /// Only workloads whose name contains one of these words [default: all]
     #[arg(value_name = "NAME")]

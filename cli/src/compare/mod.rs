@@ -1,7 +1,7 @@
 //! `tress compare`: methods and seeds on one budget, with single-task networks and tuned equal weights to compare them with.
 //!
 //! A study is trained in four parts: a **search** on the validation part for the settings of tuned rows, the **grid** of
-//! rows and seeds, and a **sweep** of preferences. Each network is a [`cell`] with a file of its own, so that a study goes
+//! rows and seeds, and a **sweep** of preferences. Each network is a cell with a file of its own, so that a study goes
 //! on where it stopped.
 
 mod cell;

@@ -31,6 +31,7 @@ pub enum Tune {
                         what is missing. Settings are chosen on a validation part that is cut out of the training data. The \
                         test part is looked at once, by finished networks."
 )]
+#[allow(rustdoc::invalid_html_tags)] // what stands here is the help of the command line
 pub struct CompareArgs {
     /// The tasks to compare on
     #[arg(long, value_enum, default_value_t = Subject::MultiMnist, value_name = "SET")]
