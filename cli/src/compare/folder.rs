@@ -97,7 +97,11 @@ impl StudyFolder {
         let place = self.place(cell, "json");
         let Ok(text) = fs::read(&place) else { return Ok(None) };
         match serde_json::from_slice::<Record>(&text) {
-            Ok(record) if record.cell == cell.name() => Ok(Some(record)),
+            Ok(record) if record.cell == cell.name() => {
+                // Left behind where a run was killed between the two files.
+                let _ = fs::remove_file(self.place(cell, "halfway"));
+                Ok(Some(record))
+            }
             _ => Err(Error::data(place.display().to_string(), "is no record of this cell; delete it")),
         }
     }

@@ -77,7 +77,7 @@ impl HeatMap<'_> {
                 "<text x=\"{:.1}\" y=\"{:.1}\" text-anchor=\"end\">{}<title>{}</title></text>",
                 left - 7.0,
                 top + 0.5 * ROW + 4.0,
-                escape(&shortened(row, ((left - 10.0) / LETTER) as usize)),
+                escape(&shortened(row, ((left - 10.0) / LETTER + 0.01) as usize)),
                 escape(row)
             );
             for (j, value) in values.iter().enumerate() {
