@@ -47,7 +47,7 @@ pub(super) fn write(drawing: &Drawing, placed: &Placed) -> String {
             let _ = match (i, before) {
                 (0, _) | (_, None) => write!(path, "M{x:.1} {y:.1}"),
                 // A line of no length would turn the tip of the arrow.
-                (_, Some([x0, y0])) if x == x0 && y == y0 => Ok(()),
+                (_, Some([x0, y0])) if (x - x0).abs() + (y - y0).abs() < 0.05 => Ok(()),
                 // Down along a rank, and by a curve with upright ends to the next one.
                 (i, _) if i % 2 == 1 => write!(path, "L{x:.1} {y:.1}"),
                 (_, Some([x0, y0])) => {

@@ -715,6 +715,13 @@ fn drawings_show_names_shapes_and_arrows() {
     );
     assert!(svg.contains(">tower (2)</text>") && svg.contains(">[N, 6, 3, 3]</text>"), "{svg}");
     assert_eq!(svg.matches("<text").count(), svg.matches("</text>").count());
+    // The last stroke of an arrow has a length, or its tip would point anywhere.
+    for path in svg.lines().filter_map(|line| line.strip_prefix("<path d=\"")) {
+        let path = path.split('"').next().unwrap();
+        let points: Vec<&str> = path.split(['M', 'L', 'C']).collect();
+        let [.., before, last] = points[..] else { continue };
+        assert!(!before.ends_with(last), "{path}");
+    }
     if let Ok(folder) = std::env::var("TRESS_DRAWINGS") {
         std::fs::write(format!("{folder}/model.svg"), &svg).unwrap();
     }
