@@ -32,6 +32,8 @@ pub fn shuffle<I>(items: &mut [I], seed: u64) {
 pub struct Batches {
     order: Vec<usize>,
     size: usize,
+    /// Whether a last batch that is smaller than the others is left out.
+    whole: bool,
 }
 
 impl Batches {
@@ -43,7 +45,7 @@ impl Batches {
         if size == 0 {
             return Err(Error::Setting { of: "batches", why: "a batch must have at least one sample" });
         }
-        Ok(Self { order: (0..samples).collect(), size })
+        Ok(Self { order: (0..samples).collect(), size, whole: false })
     }
 
     /// In the random order of an epoch, which follows from seed and epoch alone.
@@ -131,25 +133,33 @@ impl Batches {
         }
     }
 
-    /// Without the last batch if that is smaller than the others.
-    pub fn drop_last(mut self) -> Self {
-        self.order.truncate(self.order.len() / self.size * self.size);
-        self
+    /// Without the last batch if that is smaller than the others. Which rows those are is up to the order, so that in a
+    /// random one each row has its turn, whether this is asked for before or after the shuffle.
+    pub fn drop_last(self) -> Self {
+        Self { whole: true, ..self }
+    }
+
+    /// The rows that batches have, in their order.
+    fn kept(&self) -> &[usize] {
+        match self.whole {
+            true => &self.order[..self.order.len() / self.size * self.size],
+            false => &self.order,
+        }
     }
 
     /// The batches.
     pub fn iter(&self) -> impl ExactSizeIterator<Item = &[usize]> {
-        self.order.chunks(self.size)
+        self.kept().chunks(self.size)
     }
 
     /// The number of batches.
     pub fn len(&self) -> usize {
-        self.order.len().div_ceil(self.size)
+        self.kept().len().div_ceil(self.size)
     }
 
     /// Whether there are no batches.
     pub fn is_empty(&self) -> bool {
-        self.order.is_empty()
+        self.kept().is_empty()
     }
 }
 
@@ -169,6 +179,19 @@ mod tests {
         assert_eq!(batches.clone().drop_last().len(), 10);
         assert_eq!(Batches::new(0, 3).unwrap().len(), 0);
         assert!(Batches::new(3, 0).is_err());
+    }
+
+    #[test]
+    fn dropping_the_last_batch_leaves_every_row_its_turn() {
+        let mut met = [false; 10];
+        for epoch in 0..40 {
+            let batches = Batches::new(10, 4).unwrap().drop_last().shuffled(3, epoch);
+            assert_eq!(batches, Batches::new(10, 4).unwrap().shuffled(3, epoch).drop_last());
+            assert!(batches.len() == 2 && batches.iter().all(|batch| batch.len() == 4));
+            batches.iter().flatten().for_each(|&row| met[row] = true);
+        }
+        assert_eq!(met, [true; 10]);
+        assert!(Batches::new(3, 4).unwrap().drop_last().is_empty());
     }
 
     #[test]

@@ -2,6 +2,7 @@
 
 use super::Loader;
 use alloc::format;
+use alloc::string::String;
 
 /// Modules of PyTorch whose parameters have other names or layouts than the layers here. Convolutions of all kinds, norms,
 /// embeddings, `Bilinear` and `PReLU` have the same, so that [`scope`](Loader::scope) is enough for them; a `BatchNorm` also
@@ -50,8 +51,7 @@ impl Loader {
                 ] {
                     let name = format!("{model}.layer{layer}.{way}.{own}");
                     let theirs = format!("{other}_l{layer}{suffix}");
-                    let file = if file.is_empty() { theirs } else { format!("{file}.{theirs}") };
-                    self = self.transpose(&name).rename(&name, &file);
+                    self = self.transpose(&name).rename(&name, &within(file, &theirs));
                 }
             }
         }
@@ -63,21 +63,29 @@ impl Loader {
     pub fn torch_attention(mut self, model: &str, file: &str) -> Self {
         for (index, part) in ["query", "key", "value"].into_iter().enumerate() {
             for kind in ["weight", "bias"] {
-                self =
-                    self.part(&format!("{model}.{part}.{kind}"), &format!("{file}.in_proj_{kind}"), index, 3);
+                let packed = within(file, &format!("in_proj_{kind}"));
+                self = self.part(&format!("{model}.{part}.{kind}"), &packed, index, 3);
             }
             self = self.transpose(&format!("{model}.{part}.weight"));
         }
-        self.torch_linear(&format!("{model}.output"), &format!("{file}.out_proj"))
+        self.torch_linear(&format!("{model}.output"), &within(file, "out_proj"))
     }
 
     /// A `TransformerEncoderLayer` as an [`EncoderBlock`](crate::layer::EncoderBlock).
     pub fn torch_encoder_block(self, model: &str, file: &str) -> Self {
-        let (own, theirs) = (|part: &str| format!("{model}.{part}"), |part: &str| format!("{file}.{part}"));
+        let (own, theirs) = (|part: &str| format!("{model}.{part}"), |part: &str| within(file, part));
         self.torch_attention(&own("attention"), &theirs("self_attn"))
             .torch_linear(&own("widen"), &theirs("linear1"))
             .torch_linear(&own("narrow"), &theirs("linear2"))
             .scope(&own("norm1"), &theirs("norm1"))
             .scope(&own("norm2"), &theirs("norm2"))
+    }
+}
+
+/// The name of a part of a module in the file; the module without a name is the whole file.
+fn within(file: &str, part: &str) -> String {
+    match file {
+        "" => String::from(part),
+        file => format!("{file}.{part}"),
     }
 }

@@ -200,6 +200,10 @@ impl<T: Float, O: Optimiser<T>> Trainer<T, O> {
             if !value.is_finite() {
                 return Err(Error::NotFinite { what: "the loss of a batch" });
             }
+            // A finite loss may have a gradient that is not: before it is in the parameters, and in the checkpoint.
+            if !clip::norm(&gradient).is_finite() {
+                return Err(Error::NotFinite { what: "the gradient of a batch" });
+            }
             self.params.renew(&renewed)?;
             let size = rows.len() as f64;
             self.loss = [self.loss[0] + value * size, self.loss[1] + size];
