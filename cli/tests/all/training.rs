@@ -129,9 +129,9 @@ fn a_run_learns_and_leaves_settings_metrics_weights_and_a_report() {
     let mut params = Params::<f32>::new(99);
     let heads = [("left", Objective::Classes(10)), ("right", Objective::Classes(10))];
     lenet(&mut params, &heads).unwrap();
-    let fresh = params.block().clone();
+    let fresh = params.block();
     file::load(&mut params, &weights).unwrap();
-    assert_ne!(*params.block(), fresh);
+    assert_ne!(params.block(), fresh);
     let told: Vec<f64> = metrics[1]["tasks"]
         .as_array()
         .unwrap()
