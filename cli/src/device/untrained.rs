@@ -44,7 +44,10 @@ fn dense(widths: &str, heads: &str) -> Result<Program, Error> {
     let widths = widths.split(',').map(number).collect::<Result<Vec<usize>, _>>()?;
     let heads = heads
         .split(',')
-        .map(|head| head.split_once('=').ok_or_else(wrong).and_then(|(name, n)| Ok((name, number(n)?))))
+        .map(|head| match head.split_once('=') {
+            Some((name, outputs)) if !name.is_empty() => Ok((name, number(outputs)?)),
+            _ => Err(wrong()),
+        })
         .collect::<Result<Vec<(&str, usize)>, _>>()?;
     let (Some(&inputs), Some(&last)) = (widths.first(), widths.last()) else { return Err(wrong()) };
     let all = widths
