@@ -89,3 +89,27 @@ fn within(file: &str, part: &str) -> String {
         file => format!("{file}.{part}"),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::Loader;
+    use crate::file::save;
+    use crate::layer::MultiHeadAttention;
+    use crate::{Init, Params};
+
+    #[test]
+    fn a_module_that_is_the_whole_file_has_no_name_before_its_parts() {
+        let mut theirs = Params::<f32>::new(1);
+        let mut root = theirs.root();
+        for (name, shape) in [("in_proj_weight", &[12, 4][..]), ("in_proj_bias", &[12])] {
+            root.parameter(name, shape, Init::Normal(1.0)).unwrap();
+        }
+        for (name, shape) in [("weight", &[4, 4][..]), ("bias", &[4])] {
+            root.scope("out_proj").parameter(name, shape, Init::Normal(1.0)).unwrap();
+        }
+        let mut params = Params::<f32>::new(2);
+        MultiHeadAttention::builder(4, 2).build(&mut params.scope("attention")).unwrap();
+        let loader = Loader::new().torch_attention("attention", "");
+        assert!(loader.safetensors(&mut params, &save(&theirs)).unwrap().is_complete());
+    }
+}

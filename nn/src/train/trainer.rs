@@ -276,3 +276,41 @@ impl<T: Float, O: Optimiser<T>> Trainer<T, O> {
         self.store(callbacks, true)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::{OnTape, Problem, Step, TapeLoss, Trainer};
+    use crate::data::Batches;
+    use crate::{Error, Handle, Init, Params, Sgd};
+    use tress_autograd::{Pointwise, Reduce, Tape};
+
+    /// `1 / w` for a `w` so small that the loss is finite and its slope is not.
+    struct Steep(Handle);
+
+    impl Problem for Steep {
+        type Batch = ();
+
+        fn order(&self, _: u64) -> Result<Batches, Error> {
+            Batches::new(1, 1)
+        }
+
+        fn batch(&self, _: u64, _: &[usize]) -> Result<(), Error> {
+            Ok(())
+        }
+
+        fn loss<'t>(&self, _: &'t Tape, bound: &OnTape<'t>, (): &(), _: &mut Step) -> TapeLoss<'t> {
+            Ok(bound[self.0].recip().sum_all())
+        }
+    }
+
+    #[test]
+    fn a_finite_loss_with_an_infinite_gradient_leaves_the_parameters_alone() {
+        let mut params = Params::<f32>::new(1);
+        let w = params.root().parameter("w", [1], Init::Zeros).unwrap();
+        params.block_mut()[0] = 1e-30;
+        let mut trainer = Trainer::new(params, Sgd::new(0.1), 1, 1);
+        let stopped = trainer.run(&Steep(w), &mut []);
+        assert_eq!(stopped.unwrap_err(), Error::NotFinite { what: "the gradient of a batch" });
+        assert_eq!(trainer.params.block().item().unwrap(), 1e-30);
+    }
+}

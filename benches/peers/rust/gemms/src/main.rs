@@ -12,7 +12,7 @@ fn make(w: &Work, ctx: &Ctx) -> Made {
     let (brs, bcs) = if w.s("tr") == "nt" { (1isize, k as isize) } else { (n as isize, 1) };
     let t = ctx.threads;
     match ctx.peer.split('@').next().unwrap() {
-        // SAFETY (here and in the next two): the three matrices lie inside their vectors, which nothing else uses meanwhile.
+        // SAFETY: the three matrices lie inside their vectors, which nothing else uses meanwhile.
         "gemm" => run(move || unsafe {
             let par = if t == 1 { gemm::Parallelism::None } else { gemm::Parallelism::Rayon(t) };
             gemm::gemm(
@@ -20,11 +20,13 @@ fn make(w: &Work, ctx: &Ctx) -> Made {
                 0.0, 1.0, false, false, false, par,
             );
         }),
+        // SAFETY: as above.
         "matrixmultiply" => run(move || unsafe {
             matrixmultiply::sgemm(
                 m, k, n, 1.0, a.as_ptr(), ars, acs, b.as_ptr(), brs, bcs, 0.0, c.as_mut_ptr(), n as isize, 1,
             );
         }),
+        // SAFETY: as above.
         "faer" => run(move || unsafe {
             let par = if t == 1 { faer::Par::Seq } else { faer::Par::rayon(t) };
             let av = faer::MatRef::from_raw_parts(a.as_ptr(), m, k, ars, acs);
