@@ -39,7 +39,7 @@ const INFLATION: usize = 1032;
 
 /// A safetensors file of n bytes has at most n / 30 descriptions of about 100 bytes each; npy holds its numbers as `f64`,
 /// eight times its bytes, and then again in order. A table holds its text twice, and for each field, of which each byte
-/// may be one, where it ends and what it means. A picture may have a pixel in each bit, of which a few copies are made.
+/// may be one, where it ends and what it means; its features are a few more numbers for each row. A picture may have a pixel in each bit, of which a few copies are made.
 /// What is gzip may be all that as often as it inflates to.
 const FORMATS: [Format; 7] = [
     Format { name: "safetensors", seeds: seeds::safetensors, read: read_safetensors, factor: 32 },
@@ -95,13 +95,14 @@ fn read_csv(bytes: &[u8]) {
     let schema = Schema::new([
         column("id", Missing::Drop),
         column("age", Missing::Keep),
-        Column::category("work").missing(Missing::Keep),
+        Column::category("work").missing(Missing::Keep).most_words(16),
         Column::label("pay").missing(Missing::Keep),
     ]);
     for schema in [schema.clone(), schema.ignore_rest().separator(';'), Schema::new([]).ignore_rest()] {
         if let Ok(records) = schema.parse("csv", bytes) {
-            // One column for each word would be the square of the file.
             let _ = (
+                records.features::<f32>(),
+                records.feature_names(),
                 records.labels("pay"),
                 records.tensor::<f32>(&["age"]),
                 records.schema().parse("csv", bytes),

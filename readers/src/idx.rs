@@ -5,7 +5,6 @@
 //! declared size is ever inflated, and no more than a gigabyte may be declared: neither a lying header nor a gzip bomb can
 //! exhaust the memory.
 
-use std::fs::File;
 use std::io::{self, BufRead, BufReader, Read};
 use std::path::Path;
 
@@ -15,6 +14,7 @@ use tress_nn::Labels;
 use tress_tensor::{Float, Tensor};
 
 use crate::error::{Error, Result, plain};
+use crate::whole;
 
 /// Deflate cannot squeeze more than this many bytes into one (its own limit is 1032).
 const MOST_INFLATION: u64 = 1032;
@@ -62,13 +62,8 @@ impl Idx {
 pub fn read(path: impl AsRef<Path>, axes: usize) -> Result<Idx> {
     let path = path.as_ref();
     let name = path.display().to_string();
-    let unreadable = |e: io::Error| Error::new(&name, format!("cannot be read: {}", plain(&e)));
-    let file = File::open(path).map_err(unreadable)?;
-    let about = file.metadata().map_err(unreadable)?;
-    if !about.is_file() {
-        return Err(Error::new(&name, "is not a file; give the folder that holds the IDX files"));
-    }
-    decode(&name, BufReader::new(file), about.len(), axes)
+    let (file, length) = whole::opened(path)?;
+    decode(&name, BufReader::new(file), length, axes)
 }
 
 /// Reads an IDX file that is already in memory; `name` stands for it in errors.

@@ -23,6 +23,7 @@ mod pictures;
 mod records;
 mod schema;
 mod table;
+mod whole;
 
 pub use error::{Error, Result};
 pub use idx::Idx;

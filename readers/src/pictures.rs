@@ -10,15 +10,16 @@ use tress_nn::Labels;
 use tress_tensor::Tensor;
 
 use crate::error::{Error, Result};
+use crate::whole;
 
 /// The longest side of a picture that is read.
 const LONGEST_SIDE: u32 = 1 << 15;
 
-/// The most bytes that one picture is given, whatever its file says.
+/// The most bytes that one picture is given, and that its file may have, whatever it says.
 const MOST_BYTES: u64 = 1 << 29;
 
-/// The most numbers that all pictures of a folder may have together.
-const MOST_NUMBERS: usize = 1 << 30;
+/// The most bytes that the numbers of a folder take, unless it is told otherwise.
+const MOST_OF_FOLDER: u64 = 1 << 30;
 
 /// The endings of the files that are taken for pictures.
 const ENDINGS: [&str; 5] = ["png", "ppm", "pgm", "pbm", "pnm"];
@@ -64,7 +65,8 @@ pub fn picture(name: &str, bytes: &[u8], channels: Channels) -> Result<Picture> 
     Ok(unpack(&decoded, channels))
 }
 
-fn decode(name: &str, bytes: &[u8]) -> Result<DynamicImage> {
+/// A reader of one picture, which asks for no more memory than its file can fill.
+fn reader<'b>(name: &str, bytes: &'b [u8]) -> Result<ImageReader<Cursor<&'b [u8]>>> {
     let format = image::guess_format(bytes).ok();
     // What one byte of a file can stand for: deflate has 1032 bytes for one, of which each bit may be a pixel of four
     // bytes; a PNM file has at least one bit for a pixel, which becomes a byte.
@@ -80,8 +82,21 @@ fn decode(name: &str, bytes: &[u8]) -> Result<DynamicImage> {
     limits.max_alloc =
         Some((bytes.len() as u64).saturating_mul(most).min(MOST_BYTES).saturating_add(1 << 14));
     reader.limits(limits);
-    let decoded =
-        reader.decode().map_err(|error| Error::new(name, format!("is no whole picture: {error}")))?;
+    Ok(reader)
+}
+
+/// Height and width, which stand at the beginning of a file.
+fn sides(name: &str, bytes: &[u8]) -> Result<[usize; 2]> {
+    let (width, height) = reader(name, bytes)?.into_dimensions().map_err(|error| no_picture(name, &error))?;
+    Ok([height as usize, width as usize])
+}
+
+fn no_picture(name: &str, error: &image::ImageError) -> Error {
+    Error::new(name, format!("is no whole picture: {error}"))
+}
+
+fn decode(name: &str, bytes: &[u8]) -> Result<DynamicImage> {
+    let decoded = reader(name, bytes)?.decode().map_err(|error| no_picture(name, &error))?;
     match decoded.width() == 0 || decoded.height() == 0 {
         true => Err(Error::new(name, "is a picture without a pixel")),
         false => Ok(decoded),
@@ -133,12 +148,13 @@ pub struct Folder {
     channels: Channels,
     size: Option<[usize; 2]>,
     classes: Option<Vec<String>>,
+    most_bytes: u64,
 }
 
 impl Folder {
     /// Pictures of one channel.
     pub fn grey() -> Self {
-        Self { channels: Channels::Grey, size: None, classes: None }
+        Self { channels: Channels::Grey, size: None, classes: None, most_bytes: MOST_OF_FOLDER }
     }
 
     /// Pictures of three channels.
@@ -157,90 +173,101 @@ impl Folder {
         Self { classes: Some(classes.into_iter().map(Into::into).collect()), ..self }
     }
 
+    /// How many bytes all numbers together may take, four for each; a gigabyte without this. It is held against the number
+    /// of files and the size of the first picture before any other is read.
+    pub fn most_bytes(self, bytes: u64) -> Self {
+        Self { most_bytes: bytes, ..self }
+    }
+
     /// Reads all pictures under `root`. Names that begin with a dot are passed over. The order is that of the names, and
     /// the same on every system.
     ///
     /// # Errors
     /// What the system says; no class, or no picture; a file that is no picture in spite of its ending; pictures of
-    /// different sizes; more than 2^30 numbers in all.
+    /// different sizes; more bytes than [`most_bytes`](Folder::most_bytes).
     pub fn read(&self, root: impl AsRef<Path>) -> Result<Pictures> {
         let root = root.as_ref();
         let name = root.display().to_string();
-        let found = listed(root)?.into_iter().filter(|path| path.is_dir());
-        let folders: Vec<(String, PathBuf)> = found.map(|path| (last_of(&path), path)).collect();
-        let classes =
-            self.classes.clone().unwrap_or_else(|| folders.iter().map(|(class, _)| class.clone()).collect());
-        if classes.is_empty() {
-            return Err(Error::new(
-                name,
-                "has no folder for any class; put the pictures of each class into one",
-            ));
-        }
+        let Listing { classes, files, labels, skipped } = self.listing(root)?;
         if let Some([height, width]) = self.size
             && [height, width].iter().any(|side| !(1..=LONGEST_SIDE as usize).contains(side))
         {
             return Err(Error::new(name, format!("pictures cannot be scaled to {height}x{width}")));
         }
-        let (mut files, mut labels, mut skipped, mut numbers) =
-            (Vec::new(), Vec::new(), Vec::new(), Vec::new());
-        let mut size = self.size;
+        let [height, width] = match (self.size, files.first()) {
+            (_, None) => {
+                let trouble = format!("has no picture in its folders; files ending in {ENDINGS:?} are");
+                return Err(Error::new(name, trouble));
+            }
+            (Some(size), _) => size,
+            (None, Some(first)) => sides(&first.display().to_string(), &whole::read(first, MOST_BYTES)?)?,
+        };
+        let channels = self.channels.count();
+        let bytes = [files.len(), channels, height, width, size_of::<f32>()];
+        let bytes = bytes.iter().fold(1u64, |all, &size| all.saturating_mul(size as u64));
+        if bytes > self.most_bytes {
+            let trouble = format!(
+                "holds {} pictures, which are {bytes} bytes as numbers of {channels}x{height}x{width}, more than {}; call \
+                 `sized` to make them smaller, or `most_bytes` to allow it",
+                files.len(),
+                self.most_bytes
+            );
+            return Err(Error::new(name, trouble));
+        }
+        let failed = |error: String| Error::new(&name, error);
+        let mut images = Tensor::zeros([files.len(), channels, height, width])
+            .map_err(|error: tress_tensor::Error| failed(error.to_string()))?;
+        let places = images.make_mut().chunks_exact_mut((channels * height * width).max(1));
+        for (path, place) in files.iter().zip(places) {
+            let picture = self.picture_of(path)?;
+            if [picture.height, picture.width] != [height, width] {
+                let trouble = format!(
+                    "is of {}x{} pixels, those before of {height}x{width}; call `sized`",
+                    picture.height, picture.width
+                );
+                return Err(Error::new(path.display().to_string(), trouble));
+            }
+            for (channel, plane) in place.chunks_exact_mut((height * width).max(1)).enumerate() {
+                let bytes = picture.bytes.iter().skip(channel).step_by(channels);
+                plane.iter_mut().zip(bytes).for_each(|(number, &byte)| *number = f32::from(byte) / 255.0);
+            }
+        }
+        let labels = Labels::new(labels, classes.len()).map_err(|error| failed(error.to_string()))?;
+        Ok(Pictures { images, labels, classes, files, skipped })
+    }
+
+    /// What there is to be read.
+    fn listing(&self, root: &Path) -> Result<Listing> {
+        let found = listed(root)?.into_iter().filter(|path| path.is_dir());
+        let folders: Vec<(String, PathBuf)> = found.map(|path| (last_of(&path), path)).collect();
+        let given = self.classes.clone();
+        let classes = given.unwrap_or_else(|| folders.iter().map(|(class, _)| class.clone()).collect());
+        if classes.is_empty() {
+            let trouble = "has no folder for any class; put the pictures of each class into one";
+            return Err(Error::new(root.display().to_string(), trouble));
+        }
+        let mut listing = Listing { classes, files: Vec::new(), labels: Vec::new(), skipped: Vec::new() };
         for (class, folder) in &folders {
-            let Some(label) = classes.iter().position(|known| known == class) else {
-                let trouble = format!("is none of the {} classes that were given", classes.len());
+            let Some(label) = listing.classes.iter().position(|known| known == class) else {
+                let trouble = format!("is none of the {} classes that were given", listing.classes.len());
                 return Err(Error::new(folder.display().to_string(), trouble));
             };
             for path in listed(folder)?.into_iter().filter(|path| path.is_file()) {
-                if !is_picture(&path) {
-                    skipped.push(path);
-                    continue;
+                if is_picture(&path) {
+                    listing.files.push(path);
+                    listing.labels.push(label as u32);
+                } else {
+                    listing.skipped.push(path);
                 }
-                let picture = self.picture_of(&path)?;
-                let [height, width] = *size.get_or_insert([picture.height, picture.width]);
-                if [picture.height, picture.width] != [height, width] {
-                    let trouble = format!(
-                        "is of {}x{} pixels, those before of {height}x{width}; call `sized`",
-                        picture.height, picture.width
-                    );
-                    return Err(Error::new(path.display().to_string(), trouble));
-                }
-                if numbers.len() + picture.bytes.len() > MOST_NUMBERS {
-                    return Err(Error::new(
-                        name,
-                        format!("holds more than {MOST_NUMBERS} numbers; call `sized`"),
-                    ));
-                }
-                let count = self.channels.count();
-                for channel in 0..count {
-                    numbers.extend(
-                        picture
-                            .bytes
-                            .iter()
-                            .skip(channel)
-                            .step_by(count)
-                            .map(|&byte| f32::from(byte) / 255.0),
-                    );
-                }
-                files.push(path);
-                labels.push(label as u32);
             }
         }
-        let Some([height, width]) = size.filter(|_| !files.is_empty()) else {
-            return Err(Error::new(
-                name,
-                format!("has no picture in its folders; files ending in {ENDINGS:?} are"),
-            ));
-        };
-        let failed = |error: String| Error::new(&name, error);
-        let shape = [files.len(), self.channels.count(), height, width];
-        let images = Tensor::new(shape, &numbers).map_err(|error| failed(error.to_string()))?;
-        let labels = Labels::new(labels, classes.len()).map_err(|error| failed(error.to_string()))?;
-        Ok(Pictures { images, labels, classes, files, skipped })
+        Ok(listing)
     }
 
     /// The picture in a file, scaled if that is asked for.
     fn picture_of(&self, path: &Path) -> Result<Picture> {
         let name = path.display().to_string();
-        let bytes = fs::read(path).map_err(|error| Error::io(&name, &error))?;
+        let bytes = whole::read(path, MOST_BYTES)?;
         let decoded = decode(&name, &bytes)?;
         let picture = unpack(&decoded, self.channels);
         let (height, width) = (picture.height as u32, picture.width as u32);
@@ -259,6 +286,14 @@ impl Folder {
             _ => Ok(picture),
         }
     }
+}
+
+/// The files of a folder, by class.
+struct Listing {
+    classes: Vec<String>,
+    files: Vec<PathBuf>,
+    labels: Vec<u32>,
+    skipped: Vec<PathBuf>,
 }
 
 /// What is in a folder, sorted by name, without what begins with a dot.

@@ -4,7 +4,11 @@ use std::path::Path;
 
 use crate::error::{Error, Result};
 use crate::records::{Cells, Records};
-use crate::table::{Table, number, shown};
+use crate::table::{MOST_TEXT, Table, number, shown};
+use crate::whole;
+
+/// How many words a column learns, unless it is told otherwise.
+const MOST_WORDS: usize = 1000;
 
 /// What becomes of a field that is empty, or says that nothing is known.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -23,7 +27,7 @@ pub enum Missing {
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum Kind {
     Number,
-    Words { label: bool, given: Option<Vec<String>>, others: bool },
+    Words { label: bool, given: Option<Vec<String>>, others: bool, most: usize },
     Ignored,
 }
 
@@ -46,14 +50,15 @@ impl Column {
     }
 
     /// Words that stand for a category. Which ones there are is learnt from the table, sorted, unless they are
-    /// [given](Column::words).
+    /// [given](Column::words). More than a thousand are an error, as they are in a column of names or numbers that was
+    /// taken for a category: see [`most_words`](Column::most_words).
     pub fn category(name: &str) -> Self {
-        Self::new(name, Kind::Words { label: false, given: None, others: false })
+        Self::new(name, Kind::Words { label: false, given: None, others: false, most: MOST_WORDS })
     }
 
     /// Words that stand for the class that a model shall learn; as [`category`](Column::category), but no feature.
     pub fn label(name: &str) -> Self {
-        Self::new(name, Kind::Words { label: true, given: None, others: false })
+        Self::new(name, Kind::Words { label: true, given: None, others: false, most: MOST_WORDS })
     }
 
     /// A column that is not looked at.
@@ -74,6 +79,16 @@ impl Column {
     pub fn others(mut self) -> Self {
         if let Kind::Words { others, .. } = &mut self.kind {
             *others = true;
+        }
+        self
+    }
+
+    /// How many words a category or label may learn from a table; a thousand without this. Each word of a category is one
+    /// of the [features](Records::features) of every row, so a column in which all words differ would take the square of
+    /// its rows. Words that are [given](Column::words) are not counted.
+    pub fn most_words(mut self, words: usize) -> Self {
+        if let Kind::Words { most, .. } = &mut self.kind {
+            *most = words;
         }
         self
     }
@@ -157,7 +172,7 @@ impl Schema {
     pub fn open(&self, path: impl AsRef<Path>) -> Result<Records> {
         let path = path.as_ref();
         let name = path.display().to_string();
-        let bytes = std::fs::read(path).map_err(|error| Error::io(&name, &error))?;
+        let bytes = whole::read(path, MOST_TEXT)?;
         self.parse(&name, &bytes)
     }
 
@@ -166,7 +181,7 @@ impl Schema {
     /// # Errors
     /// As [`Table::parse`]; a column of the schema that the file lacks, or one of the file that the schema does not
     /// name; a field that is missing where that is refused, or no finite number, or a word that is not among those given:
-    /// each with its line and column.
+    /// each with its line and column; a column with more words than it [may learn](Column::most_words).
     pub fn parse(&self, name: &str, bytes: &[u8]) -> Result<Records> {
         let names: Vec<&str> = self.columns.iter().map(Column::name).collect();
         let table = Table::read(name, bytes, self.separator, (!self.names).then_some(&names))?;
@@ -222,19 +237,27 @@ impl Schema {
             _ => table.column(&column.name)?.collect(),
         };
         let known = |&&row: &&usize| !self.is_missing(fields[row]);
-        let Kind::Words { given, others, label } = &mut column.kind else {
+        let Kind::Words { given, others, label, most } = &mut column.kind else {
             let value = |&row: &usize| match self.is_missing(fields[row]) {
                 true => Ok(f64::NAN),
                 false => number(fields[row]).map_err(|why| table.wrong_field(row, &column.name, &why)),
             };
             return Ok(Cells::Numbers(rows.iter().map(value).collect::<Result<_>>()?));
         };
-        let words = given.get_or_insert_with(|| {
+        if given.is_none() {
             let mut words: Vec<&str> = rows.iter().filter(known).map(|&row| fields[row].trim()).collect();
             words.sort_unstable();
             words.dedup();
-            words.into_iter().map(str::to_owned).collect()
-        });
+            if words.len() > *most {
+                let why =
+                    format!("column `{}` has {} different words, more than {most}", column.name, words.len());
+                let mend = "if it is a category all the same, call `.most_words(..)`, or give the common ones with \
+                            `.words(..).others()`";
+                return Err(Error::new(table.name(), format!("{why}; {mend}")));
+            }
+            *given = Some(words.into_iter().map(str::to_owned).collect());
+        }
+        let words = given.get_or_insert_default();
         let mut places: Vec<(&str, u32)> = words.iter().map(String::as_str).zip(0..).collect();
         places.sort_unstable();
         if let Some(twice) = places.windows(2).find(|pair| pair[0].0 == pair[1].0) {

@@ -9,9 +9,10 @@ use std::path::Path;
 use flate2::read::MultiGzDecoder;
 
 use crate::error::{Error, Result, plain};
+use crate::whole;
 
 /// More bytes of text than any table that a training run reads at once should have.
-const MOST_TEXT: u64 = 1 << 30;
+pub(crate) const MOST_TEXT: u64 = 1 << 30;
 
 /// A table: the names of its columns, and its rows as text.
 ///
@@ -42,8 +43,8 @@ impl Table {
     ///
     /// # Errors
     /// The bytes are not whole gzip data or UTF-8 text, or inflate to more than a gigabyte; there is no line; a column is
-    /// named twice; a row has another number of fields; or the separator is none (not an ASCII character, a quotation
-    /// mark or a line end).
+    /// named twice; a row has another number of fields; a quotation mark is never closed; or the separator is none (not an
+    /// ASCII character, a quotation mark or a line end).
     pub fn parse(name: &str, bytes: &[u8], separator: char) -> Result<Self> {
         Self::read(name, bytes, separator, None)
     }
@@ -59,11 +60,12 @@ impl Table {
     /// Reads the file at `path`, the first line of which names the columns.
     ///
     /// # Errors
-    /// As [`parse`](Table::parse), or what the system says.
+    /// As [`parse`](Table::parse), or what the system says; it is no file, or has more than a gigabyte, which is asked
+    /// before it is read.
     pub fn open(path: impl AsRef<Path>, separator: char) -> Result<Self> {
         let path = path.as_ref();
         let name = path.display().to_string();
-        let bytes = std::fs::read(path).map_err(|error| Error::io(&name, &error))?;
+        let bytes = whole::read(path, MOST_TEXT)?;
         Self::parse(&name, &bytes, separator)
     }
 
@@ -101,9 +103,22 @@ impl Table {
             let start = record.position().map_or(0, |position| position.byte() as usize);
             let bytes = text.as_bytes();
             while at < start || matches!(bytes.get(at), Some(b'\r' | b'\n')) {
-                line +=
-                    u64::from(bytes[at] == b'\n' || bytes[at] == b'\r' && bytes.get(at + 1) != Some(&b'\n'));
+                line += u64::from(ends_line(bytes, at));
                 at += 1;
+            }
+            // Only the last record can be one that a quotation mark has run to the end with.
+            if found
+                && reader.position().byte() as usize >= bytes.len()
+                && let Some(opened) = unclosed(&bytes[at..], delimiter)
+            {
+                let opened = line + (at..at + opened).filter(|&at| ends_line(bytes, at)).count() as u64;
+                return Err(Error::new(
+                    name,
+                    format!(
+                        "line {opened}: a quotation mark opens a field here that no other closes before the end of the \
+                         file; close it, or write it twice inside of quotation marks"
+                    ),
+                ));
             }
             Ok::<_, Error>(found.then_some(line))
         };
@@ -234,6 +249,29 @@ impl Table {
     }
 }
 
+/// Whether a line ends with this byte.
+fn ends_line(bytes: &[u8], at: usize) -> bool {
+    bytes[at] == b'\n' || bytes[at] == b'\r' && bytes.get(at + 1) != Some(&b'\n')
+}
+
+/// Where the quotation mark stands that is still open at the end of a record.
+///
+/// As the reader has it, one opens a field only where it is the first byte of it, and what follows on the one that closes
+/// a field belongs to the field.
+fn unclosed(record: &[u8], delimiter: u8) -> Option<usize> {
+    let (mut open, mut first) = (None, true);
+    let mut bytes = record.iter().enumerate().peekable();
+    while let Some((at, &byte)) = bytes.next() {
+        match (open, byte) {
+            (None, b'"') if first => open = Some(at),
+            (Some(_), b'"') if bytes.next_if(|&(_, &next)| next == b'"').is_none() => open = None,
+            _ => {}
+        }
+        first = open.is_none() && (byte == delimiter || byte == b'\n' || byte == b'\r');
+    }
+    open
+}
+
 /// A field as a finite number.
 pub(crate) fn number(field: &str) -> std::result::Result<f64, String> {
     match field.trim().parse::<f64>() {
@@ -279,6 +317,37 @@ mod tests {
         for (error, part) in troubles {
             assert!(error.to_string().contains(part), "{error}");
         }
+    }
+
+    #[test]
+    fn a_quotation_mark_that_nothing_closes_is_named_by_its_line() {
+        for (table, line) in [
+            (&b"a,b\n1,\"x\n2,y\n3,z\n"[..], 2),
+            (b"a,b\n1,x\n2,\"y", 3),
+            (b"a,\"b\n1,x\n", 1),
+            (b"a,b\r\n\"1\r\n\",\"x\r\n\r\n", 3),
+            (b"a,b\n1,x\n\"2\"\"\",\"\"\"\n", 3),
+            (b"\n\na\n\"\n", 4),
+            (b"a\r\r\"b\r", 3),
+        ] {
+            let error = Table::parse("t", table, ',').unwrap_err().to_string();
+            assert!(
+                error.starts_with(&format!("t: line {line}: a quotation mark opens a field here")),
+                "{error}"
+            );
+        }
+        // Marks inside of fields open nothing, and what is closed may be followed by more.
+        for (table, last) in [
+            (&b"a,b\n1,5\" nail\n"[..], "5\" nail"),
+            (b"a,b\n1,\"x\"\"\"", "x\""),
+            (b"a,b\n1,\"x\"y\"\n", "xy\""),
+            (b"a,b\n1,\"\"", ""),
+            (b"a,b\n1,\"\n\"\n\n", "\n"),
+        ] {
+            let table = Table::parse("t", table, ',').unwrap();
+            assert_eq!((table.len(), table.column("b").unwrap().last()), (1, Some(last)));
+        }
+        assert!(Table::parse("t", b"a;b\n1;\"x,\n", ';').is_err());
     }
 
     #[test]

@@ -108,6 +108,33 @@ fn colours_come_as_planes_and_sizes_can_be_made_equal() {
 }
 
 #[test]
+fn what_a_folder_takes_is_known_before_it_is_read() {
+    let all = [
+        ("a/1.pgm", b"P5 300 200 255 not decoded".to_vec()),
+        ("a/2.pgm", b"no picture at all".to_vec()),
+        ("b/3.ppm", vec![]),
+    ];
+    let root = Root::new("large", &all);
+    // Three pictures of three planes of 200x300 numbers of four bytes.
+    let error = Folder::colour().most_bytes(2159999).read(&root.0).unwrap_err().to_string();
+    assert!(
+        error.contains(
+            "holds 3 pictures, which are 2160000 bytes as numbers of 3x200x300, more than 2159999; call `sized` to make \
+             them smaller, or `most_bytes` to allow it"
+        ),
+        "{error}"
+    );
+    let error = Folder::colour().most_bytes(2160000).read(&root.0).unwrap_err().to_string();
+    assert!(error.contains("1.pgm: is no whole picture"), "{error}");
+    // A gigabyte unless it is said: 3 x 32768 x 32768 x 4 bytes are not tried.
+    let error = Folder::grey().sized(1 << 15, 1 << 15).read(&root.0).unwrap_err().to_string();
+    assert!(
+        error.contains("are 12884901888 bytes as numbers of 1x32768x32768, more than 1073741824"),
+        "{error}"
+    );
+}
+
+#[test]
 fn what_is_no_picture_is_named() {
     let trouble = |bytes: &[u8]| picture("p", bytes, Channels::Grey).unwrap_err().to_string();
     assert_eq!(trouble(b"GIF89a"), "p: is neither a PNG nor a PPM, PGM or PBM picture");

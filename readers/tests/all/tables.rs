@@ -1,7 +1,7 @@
 //! Tables by their schema.
 
 use std::io::Write;
-use tress_readers::{Column, Missing, Schema};
+use tress_readers::{Column, Missing, Schema, Table, idx};
 
 fn schema() -> Schema {
     Schema::new([
@@ -51,6 +51,50 @@ fn another_table_gets_the_codes_of_the_first() {
     assert_eq!(records.words("w").unwrap(), ["b", "a", "(other)", "(missing)"]);
     // Read again by its own schema, the codes stay.
     assert_eq!(records.schema().parse("t", b"w\nq\n").unwrap().codes("w").unwrap(), [2]);
+}
+
+#[test]
+fn a_column_learns_no_more_words_than_it_may() {
+    let table: String = (0..1001).map(|i| format!("w{i}\n")).collect();
+    let table = format!("k\n{table}w7\n").into_bytes();
+    let of = |column: Column| Schema::new([column]).parse("t", &table);
+    for column in [Column::category("k"), Column::label("k"), Column::category("k").most_words(1000)] {
+        assert_eq!(
+            of(column).unwrap_err().to_string(),
+            "t: column `k` has 1001 different words, more than 1000; if it is a category all the same, call \
+             `.most_words(..)`, or give the common ones with `.words(..).others()`"
+        );
+    }
+    let learnt = of(Column::category("k").most_words(1001)).unwrap();
+    assert_eq!(learnt.features::<f32>().unwrap().shape()[..], [1002, 1001]);
+    assert!(learnt.schema().parse("u", &table).is_ok(), "words that were learnt are given from then on");
+    let common = of(Column::category("k").words(["w7"]).others()).unwrap();
+    assert_eq!(common.features::<f32>().unwrap().shape()[..], [1002, 2]);
+}
+
+#[cfg(unix)]
+#[test]
+fn what_is_no_file_or_too_long_is_refused_before_it_is_read() {
+    let root = std::env::temp_dir().join(format!("tress-no-files-{}", std::process::id()));
+    std::fs::create_dir_all(&root).unwrap();
+    // A file of two gigabytes that takes no room on the disk.
+    let long = root.join("long.csv");
+    std::fs::File::create(&long).unwrap().set_len(2 << 30).unwrap();
+    let pipe = root.join("pipe");
+    assert!(std::process::Command::new("mkfifo").arg(&pipe).status().unwrap().success());
+    for (path, text) in [
+        (&root, "is a folder and no file; give the path of a file"),
+        (&pipe, "is a pipe or a device and no file"),
+        (&long, "has 2147483648 bytes, where 1073741824 bytes are read at most; cut it into several"),
+    ] {
+        let troubles = [Table::open(path, ',').unwrap_err(), schema().open(path).unwrap_err()];
+        for error in troubles.map(|error| error.to_string()) {
+            assert!(error.contains(text), "{error}");
+        }
+    }
+    assert!(idx::read(&root, 1).unwrap_err().to_string().contains("is a folder"));
+    assert!(idx::read(&pipe, 1).unwrap_err().to_string().contains("is a pipe"));
+    std::fs::remove_dir_all(root).unwrap();
 }
 
 #[test]
