@@ -4,6 +4,7 @@
 
 use std::collections::BTreeSet;
 use tress::autograd::op::Index;
+use tress::nn::optim::Clip;
 use tress::nn::train::{OnTape, Problem, Progress, Step, TapeLoss, Trainer};
 use tress::nn::{Embedding, Error, Recurrent};
 use tress::prelude::*;
@@ -67,7 +68,7 @@ pub fn main() -> Result<(), Box<dyn std::error::Error>> {
     let output = Dense::new(&mut params.scope("output"), 96, known.len())?;
     let reader = Reader { letters, gru, output, text };
     let schedule = Schedule::cosine(0.01, 0.0005, 4 * 50)?;
-    let mut trainer = Trainer::new(params, Adam::new(0.01), 4, 1).schedule(schedule).clip(1.0);
+    let mut trainer = Trainer::new(params, Adam::new(0.01), 4, 1).schedule(schedule).clip(Clip::Norm(1.0));
     trainer.run(&reader, &mut [&mut Progress::new(|line| println!("{line}"))])?;
     let starts: Vec<usize> = (0..held_out.len() - LENGTH).step_by(LENGTH).collect();
     let loss = f64::from(reader.mean(&trainer.params.eager(), &held_out, &starts)?.item()?);

@@ -110,5 +110,5 @@ pub use layer::{
 };
 pub use loss::{CrossEntropy, Labels, Loss, Over, cross_entropy, mse};
 pub use optim::{Adam, Lion, Optimiser, RmsProp, Schedule, Sgd};
-pub use params::{Bound, Covered, Entry, Gradient, Handle, Leaves, Mode, Params, Renewed, Scope};
+pub use params::{Bound, Covered, Entry, Gradient, Handle, Leaves, Mode, Params, Renewed, Scope, Statistics};
 pub use random::{Random, mix};

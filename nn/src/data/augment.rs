@@ -12,7 +12,7 @@ pub enum Change {
     Crop(usize, usize),
     /// Left and right exchanged, with this probability.
     Flip(f64),
-    /// Moved by up to so many pixels along each axis, with zeros behind it.
+    /// Moved by up to so many pixels along each axis, with zeros behind it. As many as the longer side may be.
     Shift(usize),
     /// A square of so many pixels a side with its centre at a random pixel set to zero, as far as it lies in the picture
     /// (T. DeVries & G. W. Taylor, "Improved regularization of convolutional neural networks with cutout", 2017).
@@ -97,8 +97,8 @@ impl Augment {
     /// Changes pictures `[N, channels, height, width]`, of which `rows` are the N rows in their data set.
     ///
     /// # Errors
-    /// Pictures of another shape, another number of rows, a part that is larger than the picture, a probability that is
-    /// none, or a deviation that is negative or not finite.
+    /// Pictures of another shape, another number of rows, a part that is larger than the picture, a shift by more than its
+    /// longer side, a probability that is none, or a deviation that is negative or not finite.
     pub fn apply<T: Float>(
         &self,
         images: &Tensor<T>,
@@ -146,6 +146,9 @@ impl Augment {
                     return wrong("a part cannot be larger than the picture");
                 }
                 Change::Crop(h, w) => (height, width) = (h, w),
+                Change::Shift(pixels) if pixels > height.max(width) => {
+                    return wrong("a picture cannot be shifted by more than its longer side");
+                }
                 Change::Flip(p) if !(0.0..=1.0).contains(&p) => return wrong("a probability is in 0..=1"),
                 Change::Noise(d) if !(d >= 0.0 && d.is_finite()) => {
                     return wrong("the deviation of noise must be finite and not negative");

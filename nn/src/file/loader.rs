@@ -42,6 +42,8 @@ pub struct Loader {
     scopes: Vec<(Pattern, String)>,
     lasts: Vec<(String, String)>,
     renamed: Vec<(String, String)>,
+    /// Those of them that the model may do without.
+    optional: Vec<String>,
     parts: Vec<(String, Part)>,
     ignored: Vec<Pattern>,
 }
@@ -87,6 +89,12 @@ impl Loader {
     pub fn rename(mut self, model: &str, file: &str) -> Self {
         self.renamed.push((String::from(model), String::from(file)));
         self
+    }
+
+    /// As [`rename`](Loader::rename), of a parameter that the model may do without.
+    pub(super) fn rename_some(mut self, model: &str, file: &str) -> Self {
+        self.optional.push(String::from(model));
+        self.rename(model, file)
     }
 
     /// The parameter `model` is part `index` of `of` equal ones that the tensor `file` falls into along its first axis: as
@@ -161,7 +169,8 @@ impl Loader {
                 return Err(Error::Unknown { name: String::from(pattern.text()) });
             }
         }
-        if let Some((name, _)) = self.renamed.iter().find(|(name, _)| params.entry(name).is_none()) {
+        let wanted = self.renamed.iter().filter(|(name, _)| !self.optional.contains(name));
+        if let Some((name, _)) = wanted.into_iter().find(|(name, _)| params.entry(name).is_none()) {
             return Err(Error::Unknown { name: name.clone() });
         }
         if self.parts.iter().any(|(_, part)| part.index >= part.of) {

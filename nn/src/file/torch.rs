@@ -6,7 +6,8 @@ use alloc::string::String;
 
 /// Modules of PyTorch whose parameters have other names or layouts than the layers here. Convolutions of all kinds, norms,
 /// embeddings, `Bilinear` and `PReLU` have the same, so that [`scope`](Loader::scope) is enough for them; a `BatchNorm` also
-/// stores the number of batches, which is nothing to load: `ignore("**.num_batches_tracked")`.
+/// stores the number of batches, which is nothing to load: `ignore("**.num_batches_tracked")`. An `Embedding` with a
+/// `padding_idx` is one with [`stored_padding`](crate::Embedding::stored_padding).
 ///
 /// `model` is the scope of the layer, `file` the name of the module in the `state_dict`.
 ///
@@ -37,21 +38,21 @@ impl Loader {
     }
 
     /// An `RNN`, `GRU` or `LSTM` of some layers, in one direction or both, as a [`Recurrent`](crate::Recurrent). The parts of
-    /// its matrices are in the same order: `r`, `z`, `n`, and `i`, `f`, `g`, `o`.
+    /// its matrices are in the same order: `r`, `z`, `n`, and `i`, `f`, `g`, `o`. Either is with its biases or without them.
     pub fn torch_recurrent(mut self, model: &str, file: &str, layers: usize, both_ways: bool) -> Self {
         for layer in 0..layers {
             for (way, suffix) in
                 [("forward", ""), ("backward", "_reverse")].into_iter().take(1 + usize::from(both_ways))
             {
-                for (own, other) in [
-                    ("weight_input", "weight_ih"),
-                    ("weight_hidden", "weight_hh"),
-                    ("bias_input", "bias_ih"),
-                    ("bias_hidden", "bias_hh"),
-                ] {
+                for (own, other) in [("weight_input", "weight_ih"), ("weight_hidden", "weight_hh")] {
                     let name = format!("{model}.layer{layer}.{way}.{own}");
                     let theirs = format!("{other}_l{layer}{suffix}");
                     self = self.transpose(&name).rename(&name, &within(file, &theirs));
+                }
+                for (own, other) in [("bias_input", "bias_ih"), ("bias_hidden", "bias_hh")] {
+                    let theirs = format!("{other}_l{layer}{suffix}");
+                    let name = format!("{model}.layer{layer}.{way}.{own}");
+                    self = self.rename_some(&name, &within(file, &theirs));
                 }
             }
         }
@@ -95,7 +96,28 @@ mod tests {
     use super::Loader;
     use crate::file::save;
     use crate::layer::MultiHeadAttention;
-    use crate::{Init, Params};
+    use crate::{Init, Params, Recurrent};
+
+    #[test]
+    fn recurrent_modules_come_with_biases_or_without() {
+        let mut theirs = Params::<f32>::new(1);
+        let mut root = theirs.root();
+        for (name, shape) in [("weight_ih_l0", [9, 2]), ("weight_hh_l0", [9, 3])] {
+            root.scope("rnn").parameter(name, shape, Init::Normal(1.0)).unwrap();
+        }
+        let loader = Loader::new().torch_recurrent("words", "rnn", 1, false);
+        let mut bare = Params::<f32>::new(2);
+        Recurrent::gru(2, 3).without_bias().build(&mut bare.scope("words")).unwrap();
+        assert!(loader.safetensors(&mut bare, &save(&theirs)).unwrap().is_complete());
+        let found = bare.tensor("words.layer0.forward.weight_hidden").unwrap();
+        assert_eq!(found, theirs.tensor("rnn.weight_hh_l0").unwrap().transpose(0, 1).unwrap());
+        // A model that has them misses them.
+        let mut whole = Params::<f32>::new(2);
+        Recurrent::gru(2, 3).build(&mut whole.scope("words")).unwrap();
+        let report = loader.clone().lenient().safetensors(&mut whole, &save(&theirs)).unwrap();
+        assert_eq!(report.missing.len(), 2);
+        assert!(loader.safetensors(&mut whole, &save(&theirs)).is_err());
+    }
 
     #[test]
     fn a_module_that_is_the_whole_file_has_no_name_before_its_parts() {

@@ -25,7 +25,15 @@ use tress_tensor::{Element, Error as Wrong, Float, Shape, Tensor};
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Embedding {
     weight: Handle,
-    padding: Option<u32>,
+    padding: Option<Padding>,
+}
+
+/// The index that fills sequences up.
+#[derive(Clone, Copy, Debug, PartialEq)]
+struct Padding {
+    row: u32,
+    /// Whether its row is read as it is stored, and not as zeros.
+    stored: bool,
 }
 
 impl Embedding {
@@ -50,12 +58,27 @@ impl Embedding {
         Ok(Self { weight: scope.parameter("weight", [rows, width], init)?, padding: None })
     }
 
-    /// The index that fills sequences up: what is looked up for it is zeros, and its row gets no gradient.
+    /// The index that fills sequences up: what is looked up for it is zeros, whatever the table has in its row, and the row
+    /// gets no gradient.
     ///
     /// # Errors
     /// The table has no such row.
     pub fn padding(self, padding: u32) -> Result<Self, Error> {
-        match (padding as usize) < self.weight.shape()[0] {
+        self.padded(Padding { row: padding, stored: false })
+    }
+
+    /// As [`padding`](Embedding::padding), but the row is read as it is stored, and only gets no gradient: what PyTorch's
+    /// `padding_idx` means. The two differ where the stored row is not zero, as it is in tables that were loaded from
+    /// elsewhere (`from_pretrained`) or that weight decay has never reached.
+    ///
+    /// # Errors
+    /// The table has no such row.
+    pub fn stored_padding(self, padding: u32) -> Result<Self, Error> {
+        self.padded(Padding { row: padding, stored: true })
+    }
+
+    fn padded(self, padding: Padding) -> Result<Self, Error> {
+        match (padding.row as usize) < self.weight.shape()[0] {
             true => Ok(Self { padding: Some(padding), ..self }),
             false => Err(Error::Setting { of: "embedding", why: "the padding must be one of the rows" }),
         }
@@ -68,7 +91,7 @@ impl Embedding {
 
     /// The index that fills sequences up.
     pub fn padding_index(&self) -> Option<u32> {
-        self.padding
+        self.padding.map(|padding| padding.row)
     }
 
     /// The row of each index, `[.., width]`. An index that is no row is a mistake in the value.
@@ -88,10 +111,11 @@ impl Embedding {
         let rows = table.embedding(index);
         let Some(padding) = self.padding else { return Ok(rows) };
         let kept: Vec<V::Elem> =
-            places.to_vec().iter().map(|&place| Element::from_f64(f64::from(place != padding))).collect();
+            places.to_vec().iter().map(|&place| Element::from_f64(f64::from(place != padding.row))).collect();
         let shape: Result<Shape, _> = places.shape().insert(places.shape().rank(), 1);
         let kept = table.lift(Tensor::new(shape?, &kept)?);
-        Ok(kept.select(&rows, rows.constant(0.0)))
+        let filling = if padding.stored { rows.stop() } else { rows.constant(0.0) };
+        Ok(kept.select(&rows, filling))
     }
 
     /// The scores of all rows for `x [.., width]`: `x weight^T`, `[.., rows]`. So an output shares the table of the input

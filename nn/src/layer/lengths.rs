@@ -2,7 +2,7 @@
 
 use crate::Error;
 use alloc::vec::Vec;
-use tress_autograd::Value;
+use tress_autograd::{Arrange, Value};
 use tress_tensor::{Element, Error as Wrong, Tensor};
 
 /// The length of each sequence of a batch that is padded to the same number of steps; checked once when they are made.
@@ -72,7 +72,7 @@ impl Lengths {
 
     /// Which sequences are still going on at a step, `[N, 1]`; `None` if all are.
     #[track_caller]
-    pub(super) fn at<V: Value>(&self, step: usize, like: &V) -> Option<V> {
+    fn at<V: Value>(&self, step: usize, like: &V) -> Option<V> {
         if self.lengths.iter().all(|&length| step < length) {
             return None;
         }
@@ -82,5 +82,50 @@ impl Lengths {
             Ok(mask) => like.lift(mask),
             Err(error) => like.fail(error),
         })
+    }
+}
+
+/// That `counts [N, T]` says of each step of sequences `x [N, T, ..]` whether it counts.
+pub(super) fn fit_counts<V: Value>(
+    op: &'static str,
+    counts: &V,
+    x: &tress_tensor::Shape,
+) -> Result<(), Wrong> {
+    let (left, right) = (counts.shape(), tress_tensor::Shape::named(op, &x[..2])?);
+    let why = "what counts must be [N, T], a number for each step of each sequence";
+    match left == right {
+        true => Ok(()),
+        false => Err(Wrong::Mismatch { op, left, right, why, lengths: None }),
+    }
+}
+
+/// What is said of the steps of sequences.
+pub(super) enum Counting<'a, V> {
+    /// All count.
+    All,
+    /// Those up to the length of each sequence.
+    Lengths(&'a Lengths),
+    /// Those where the value `[N, T]` is not 0.
+    Value(&'a V),
+}
+
+// By hand: what is derived would ask for `V: Copy`.
+impl<V> Clone for Counting<'_, V> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<V> Copy for Counting<'_, V> {}
+
+impl<V: Value> Counting<'_, V> {
+    /// Which sequences have a step that counts, `[N, 1]`; `None` if all have.
+    #[track_caller]
+    pub(super) fn at(&self, step: usize, like: &V) -> Option<V> {
+        match self {
+            Counting::All => None,
+            Counting::Lengths(lengths) => lengths.at(step, like),
+            Counting::Value(counts) => Some(counts.slice(1, step..step + 1)),
+        }
     }
 }

@@ -7,7 +7,10 @@
 //!
 //! The number of samples stays open: the program is recorded for batches of three sizes, and each length in it is found
 //! to be fixed or to grow evenly with them. Where it does neither, an error says at which line, and
-//! [`fixed_batch`](Export::fixed_batch) exports for one size.
+//! [`fixed_batch`](Export::fixed_batch) exports for one size. [`Lengths`](crate::Lengths) are numbers of one batch, and so
+//! constants of a file for that batch: to give them to the exported model, let it have an input of ones and zeros, and use
+//! [`attend_where`](crate::MultiHeadAttention::attend_where), [`EncoderBlock::run_where`](crate::EncoderBlock::run_where)
+//! or [`Recurrent::run_where`](crate::Recurrent::run_where).
 //!
 //! ```
 //! use tress_nn::model::{Model, Wiring};

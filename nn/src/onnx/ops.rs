@@ -89,7 +89,8 @@ impl<'a, T: Float> Writing<'a, T> {
             }
         }
         if others.iter().any(|other| *other != kept) {
-            let why = "its numbers depend on the number of samples; export with `fixed_batch`";
+            let why = "its numbers depend on the number of samples; make them an input (a mask: `attend_where`, `run_where`), \
+                       or export with `fixed_batch`";
             return Err(fault("constant", why, place));
         }
         Ok(Item { name: self.writer.tensor(&kept), sizes })

@@ -7,7 +7,7 @@ use tress_tensor::{Float, Tensor, block};
 /// The average of the parameters over steps, which is often better than the last of them.
 ///
 /// State of the model that is not trained (running means) is not averaged: the average has the latest. After stochastic
-/// weight averaging such statistics should be taken again, with the averaged parameters.
+/// weight averaging such statistics should be taken again, with the averaged parameters: [`Statistics`](crate::Statistics).
 ///
 /// ```
 /// use tress_nn::optim::{Average, Optimiser};
@@ -110,6 +110,11 @@ impl<T: Float> Average<T> {
         *average = now;
         self.swapped = !self.swapped;
         Ok(())
+    }
+
+    /// Whether it is in the place of the parameters, and they in its own.
+    pub fn is_swapped(&self) -> bool {
+        self.swapped
     }
 
     /// All that the updates have made, to be stored.

@@ -3,6 +3,44 @@
 use crate::{Error, Params};
 use tress_tensor::{Float, Tensor, block};
 
+/// How gradients are clipped.
+///
+/// ```
+/// use tress_nn::optim::Clip;
+/// use tress_nn::{Dense, Params};
+/// use tress_tensor::Tensor;
+/// let mut params = Params::<f32>::new(1);
+/// Dense::builder(2, 1).without_bias().build(&mut params.root())?;
+/// let mut gradient = Tensor::vector(&[3.0, -4.0]);
+/// Clip::Value(3.5).apply(&mut gradient, &params)?;
+/// assert_eq!(gradient.to_vec(), [3.0, -3.5]);
+/// # Ok::<(), tress_nn::Error>(())
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq)]
+#[non_exhaustive]
+pub enum Clip {
+    /// The whole gradient is scaled so that its norm is at most this: [`by_norm`].
+    Norm(f64),
+    /// Each number is held between minus this and this: [`by_value`].
+    Value(f64),
+    /// The gradient of each unit is scaled so that its norm is at most this times that of its parameters: [`adaptive`].
+    Adaptive(f64),
+}
+
+impl Clip {
+    /// Clips the gradient of these parameters.
+    ///
+    /// # Errors
+    /// As the functions that the variants name: the gradient is then left as it is.
+    pub fn apply<T: Float>(self, gradient: &mut Tensor<T>, params: &Params<T>) -> Result<(), Error> {
+        match self {
+            Clip::Norm(largest) => by_norm(gradient, largest).map(|_| ()),
+            Clip::Value(largest) => by_value(gradient, largest),
+            Clip::Adaptive(ratio) => adaptive(gradient, params, ratio),
+        }
+    }
+}
+
 /// The Euclidean norm, added up in `f64` and in an order that depends on the length alone.
 pub fn norm<T: Float>(gradient: &Tensor<T>) -> f64 {
     let dense = gradient.contiguous();

@@ -30,6 +30,7 @@ pub use accumulator::Accumulator;
 pub use adagrad::Adagrad;
 pub use adam::Adam;
 pub use average::Average;
+pub use clip::Clip;
 pub use lbfgs::Lbfgs;
 pub use lion::Lion;
 pub use plateau::Plateau;

@@ -26,6 +26,8 @@ pub struct Bound<V> {
     slots: Vec<Slot<V>>,
     len: usize,
     mode: Mode,
+    /// Whether state is renewed to what one batch says, whatever was there before.
+    afresh: bool,
     /// New values of state, in the order in which layers have set them aside.
     pub(super) renewed: RefCell<Vec<(Handle, V)>>,
 }
@@ -40,13 +42,32 @@ struct Slot<V> {
 impl<V> Bound<V> {
     pub(super) fn new<'e>(values: impl Iterator<Item = (&'e Entry, V)>, len: usize) -> Self {
         let slot = |(entry, value): (&Entry, V)| Slot { value, handle: entry.handle, trained: entry.trained };
-        Self { slots: values.map(slot).collect(), len, mode: Mode::Evaluation, renewed: RefCell::default() }
+        Self {
+            slots: values.map(slot).collect(),
+            len,
+            mode: Mode::Evaluation,
+            afresh: false,
+            renewed: RefCell::default(),
+        }
     }
 
     /// In training mode, with the seed of this step: dropout acts.
     pub fn training(mut self, seed: u64) -> Self {
         self.mode = Mode::Training { seed };
         self
+    }
+
+    /// What layers set aside is what this batch alone says: running means move all the way. It is how
+    /// [`Statistics`](crate::Statistics) are taken again.
+    pub fn afresh(mut self) -> Self {
+        self.afresh = true;
+        self
+    }
+
+    /// Which part of the way running means move towards those of a batch: `momentum`, the layer's own, or all of it where
+    /// they are taken [afresh](Bound::afresh).
+    pub fn pace(&self, momentum: f64) -> f64 {
+        if self.afresh { 1.0 } else { momentum }
     }
 
     /// In evaluation mode, which is the default.
@@ -85,7 +106,7 @@ impl<V> Bound<V> {
             trained: slot.trained,
         };
         let slots = self.slots.iter().map(slot).collect();
-        Bound { slots, len: self.len, mode: self.mode, renewed: RefCell::default() }
+        Bound { slots, len: self.len, mode: self.mode, afresh: self.afresh, renewed: RefCell::default() }
     }
 }
 

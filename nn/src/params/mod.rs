@@ -5,6 +5,7 @@ mod entry;
 mod gradient;
 mod renewed;
 mod scope;
+mod statistics;
 mod tree;
 
 pub use bound::{Bound, Leaves, Mode};
@@ -12,6 +13,8 @@ pub use entry::{Entry, Handle};
 pub use gradient::{Covered, Gradient};
 pub use renewed::Renewed;
 pub use scope::Scope;
+pub(crate) use statistics::Kept;
+pub use statistics::Statistics;
 
 use crate::random::{Random, mix, stream_of};
 use crate::{Error, Init};

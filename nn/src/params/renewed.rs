@@ -34,7 +34,7 @@ use tress_tensor::{Error as Wrong, Float, Tensor};
 /// ```
 #[derive(Clone, Debug, Default)]
 pub struct Renewed<T: Float = f32> {
-    values: Vec<(Handle, Tensor<T>)>,
+    pub(super) values: Vec<(Handle, Tensor<T>)>,
 }
 
 impl<T: Float> Renewed<T> {

@@ -3,8 +3,9 @@
 use super::callback::{Callback, Epoch, Flow};
 use super::{Problem, Step};
 use crate::data::prefetched;
-use crate::optim::{Accumulator, Average, Plateau, Schedule, clip};
-use crate::{Error, Gradient, Optimiser, Params, Random, mix};
+use crate::optim::{Accumulator, Average, Clip, Plateau, Schedule, clip};
+use crate::params::Kept;
+use crate::{Error, Gradient, Optimiser, Params, Random, Statistics, mix};
 use alloc::string::String;
 use alloc::vec::Vec;
 use tress_autograd::{Eager, Tape};
@@ -34,7 +35,8 @@ pub struct Trainer<T: Float, O: Optimiser<T>> {
     pub(super) schedule: Option<Schedule>,
     pub(super) plateau: Option<(String, Plateau)>,
     pub(super) average: Option<Average<T>>,
-    clip: Option<f64>,
+    when: When,
+    clip: Option<Clip>,
     accumulate: u64,
     ahead: usize,
     #[cfg(feature = "std")]
@@ -44,6 +46,24 @@ pub struct Trainer<T: Float, O: Optimiser<T>> {
     /// Sum of the losses of this epoch times the sizes of their batches, and the sum of those.
     pub(super) loss: [f64; 2],
     tape: Tape<Eager<T>>,
+    /// The state of the model before the batches of a step.
+    kept: Kept<T>,
+}
+
+/// When the average is updated: first after `start`, then after each `every`.
+#[derive(Clone, Copy, Debug)]
+struct When {
+    start: u64,
+    every: u64,
+    /// Of epochs; otherwise of steps.
+    epochs: bool,
+}
+
+impl When {
+    fn is_due(self, steps: u64, epochs: Option<u64>) -> bool {
+        let count = if self.epochs { epochs } else { Some(steps) };
+        count.is_some_and(|count| count >= self.start && (count - self.start).is_multiple_of(self.every))
+    }
 }
 
 /// How far a run has come.
@@ -69,6 +89,7 @@ impl<T: Float, O: Optimiser<T>> Trainer<T, O> {
             schedule: None,
             plateau: None,
             average: None,
+            when: When { start: 1, every: 1, epochs: false },
             clip: None,
             accumulate: 1,
             ahead: 0,
@@ -78,6 +99,7 @@ impl<T: Float, O: Optimiser<T>> Trainer<T, O> {
             at: Place::default(),
             loss: [0.0; 2],
             tape: Tape::new(),
+            kept: Kept::default(),
         }
     }
 
@@ -91,14 +113,40 @@ impl<T: Float, O: Optimiser<T>> Trainer<T, O> {
         Self { schedule: None, plateau: Some((String::from(figure), plateau)), ..self }
     }
 
-    /// Averages the parameters after each step. Figures are those of the average.
+    /// Averages the parameters after each step. From the first update on, figures are those of the average.
     pub fn average(self, average: Average<T>) -> Self {
-        Self { average: Some(average), ..self }
+        self.average_steps(average, 1, 1)
     }
 
-    /// Scales gradients down that are longer than this: [`clip::by_norm`].
-    pub fn clip(self, norm: f64) -> Self {
-        Self { clip: Some(norm), ..self }
+    /// Averages the parameters first after `start` steps, and then after each `every` more.
+    pub fn average_steps(self, average: Average<T>, start: u64, every: u64) -> Self {
+        let when = When { start, every: every.max(1), epochs: false };
+        Self { average: Some(average), when, ..self }
+    }
+
+    /// Averages the parameters first after `start` epochs, and then after each `every` more: with [`Average::equal`] it is
+    /// stochastic weight averaging.
+    ///
+    /// ```
+    /// # use tress_nn::{Params, Sgd, optim::{Average, Schedule}, train::Trainer};
+    /// # let params = Params::<f32>::new(1);
+    /// // The last quarter of the training, with a rate that falls no further.
+    /// let rate = Schedule::cosine(0.1, 0.05, 75 * 40)?;
+    /// let trainer = Trainer::new(params, Sgd::new(0.1), 100, 1).schedule(rate);
+    /// let mut trainer = trainer.average_epochs(Average::equal(), 75, 1);
+    /// // trainer.run(&problem, &mut [])?;
+    /// // trainer.take_average()?;
+    /// // trainer.retake_statistics(&problem)?;
+    /// # Ok::<(), tress_nn::Error>(())
+    /// ```
+    pub fn average_epochs(self, average: Average<T>, start: u64, every: u64) -> Self {
+        let when = When { start, every: every.max(1), epochs: true };
+        Self { average: Some(average), when, ..self }
+    }
+
+    /// Holds gradients in bounds, before each step: `Clip::Norm(1.0)`, say.
+    pub fn clip(self, clip: Clip) -> Self {
+        Self { clip: Some(clip), ..self }
     }
 
     /// Takes one step for the mean gradient of so many batches in a row, or of as many as an epoch has left; 1 at least.
@@ -133,7 +181,8 @@ impl<T: Float, O: Optimiser<T>> Trainer<T, O> {
         self.average.as_ref()
     }
 
-    /// Puts the average in the place of the parameters, at the end of training.
+    /// Puts the average in the place of the parameters, at the end of training. Running means of the model are still those
+    /// of the last parameters: see [`retake_statistics`](Trainer::retake_statistics).
     ///
     /// # Errors
     /// There is no average, or no step was taken.
@@ -144,11 +193,33 @@ impl<T: Float, O: Optimiser<T>> Trainer<T, O> {
         }
     }
 
+    /// Takes running means of the model again, with the parameters as they are: the mean of what they are in the batches of
+    /// one epoch, in training mode. It is for averaged parameters, as the means have followed those before the averaging.
+    ///
+    /// # Errors
+    /// What the problem reports, a mistake of the model, or means that are not finite; then nothing is changed.
+    pub fn retake_statistics<P: Problem<T>>(&mut self, problem: &P) -> Result<(), Error> {
+        let (mut statistics, mut random) = (Statistics::new(), Random::new(mix(self.seed, 2)));
+        let (mut tape, epoch) = (Tape::new(), self.epochs);
+        for (i, rows) in problem.order(epoch)?.iter().enumerate() {
+            let batch = problem.batch(epoch, rows)?;
+            let seed = mix(mix(self.seed, epoch), i as u64);
+            let mut step = Step { epoch, batch: i as u64, rows, seed, random: &mut random };
+            let bound = self.params.on(&tape).training(seed).afresh();
+            problem.loss(&tape, &bound, &batch, &mut step)?.item()?;
+            statistics.add(&bound.renewed()?);
+            drop(bound);
+            tape.reset();
+        }
+        statistics.write(&mut self.params)
+    }
+
     /// Trains until all epochs are done or a callback stops it, from wherever it is.
     ///
     /// # Errors
     /// What the problem or a callback reports, a mistake of the model, a loss that is not finite (with the place where it
-    /// was found), or a checkpoint that cannot be written.
+    /// was found), or a checkpoint that cannot be written. Of a step that failed nothing is left, so that another run goes on
+    /// where it began.
     pub fn run<P: Problem<T>>(
         &mut self,
         problem: &P,
@@ -159,6 +230,10 @@ impl<T: Float, O: Optimiser<T>> Trainer<T, O> {
             self.optimiser.set_rate(plateau.rate());
         }
         while self.at.epoch < self.epochs && !self.at.stopped {
+            if self.average.as_ref().is_some_and(Average::is_swapped) {
+                let why = "the average is in the place of the parameters; call `take_average` again to go on";
+                return Err(Error::Setting { of: "trainer", why });
+            }
             let (epoch, had) = (self.at.epoch, self.at.batch as usize);
             let batches = problem.order(epoch)?;
             if had > batches.len() {
@@ -186,45 +261,33 @@ impl<T: Float, O: Optimiser<T>> Trainer<T, O> {
         count: usize,
         callbacks: &mut [&mut dyn Callback<T>],
     ) -> Result<(), Error> {
-        let mut sum = Accumulator::new();
+        let (mut sum, mut before) = (Accumulator::new(), (self.random.clone(), self.loss));
         for item in made {
-            let (i, rows, batch) = item?;
-            let (epoch, seed) = (self.at.epoch, mix(mix(self.seed, self.at.epoch), i as u64));
-            let mut step = Step { epoch, batch: i as u64, rows, seed, random: &mut self.random };
-            let (value, mut gradient, renewed) = {
-                let bound = self.params.on(&self.tape).training(seed);
-                let loss = problem.loss(&self.tape, &bound, &batch, &mut step)?;
-                (loss.item()?.to_f64(), loss.gradient(&bound)?, bound.renewed()?)
-            };
-            self.tape.reset(); // lets go of the parameters, so that the step changes them in place
-            if !value.is_finite() {
-                return Err(Error::NotFinite { what: "the loss of a batch" });
+            if sum.is_empty() {
+                before = (self.random.clone(), self.loss);
+                self.kept.take(&self.params);
             }
-            // A finite loss may have a gradient that is not: before it is in the parameters, and in the checkpoint.
-            if !clip::norm(&gradient).is_finite() {
-                return Err(Error::NotFinite { what: "the gradient of a batch" });
-            }
-            self.params.renew(&renewed)?;
-            let size = rows.len() as f64;
-            self.loss = [self.loss[0] + value * size, self.loss[1] + size];
-            if self.accumulate > 1 {
-                sum.add(&gradient, size)?;
-                if sum.batches() < self.accumulate && i + 1 < count {
-                    continue;
+            let value = match item.and_then(|made| self.step_of(problem, made, count, &mut sum)) {
+                Ok(Some((value, batches))) => {
+                    self.at.batch = batches;
+                    value
                 }
-                gradient = sum.take()?;
-            }
-            if let Some(norm) = self.clip {
-                clip::by_norm(&mut gradient, norm)?;
-            }
-            if let Some(schedule) = &self.schedule {
-                self.optimiser.set_rate(schedule.rate(self.at.step));
-            }
-            self.optimiser.step(&mut self.params, &gradient)?;
-            if let Some(average) = &mut self.average {
+                Ok(None) => continue,
+                Err(error) => {
+                    // Back to where the batches of this step began: they will come again.
+                    self.tape.reset();
+                    self.kept.put_back(&mut self.params);
+                    (self.random, self.loss) = before;
+                    return Err(error);
+                }
+            };
+            self.at.step += 1;
+            let epochs = (self.at.batch == count as u64).then_some(self.at.epoch + 1);
+            if let Some(average) = &mut self.average
+                && self.when.is_due(self.at.step, epochs)
+            {
                 average.update(&self.params)?;
             }
-            (self.at.step, self.at.batch) = (self.at.step + 1, i as u64 + 1);
             for callback in callbacks.iter_mut() {
                 self.at.stopped |= callback.after_step(self.at.step, value, &self.params)? == Flow::Stop;
             }
@@ -234,6 +297,50 @@ impl<T: Float, O: Optimiser<T>> Trainer<T, O> {
             }
         }
         Ok(())
+    }
+
+    /// Takes one batch in, and steps if it is the last one of a step: then the loss of the batch, and how many batches of
+    /// the epoch are done.
+    fn step_of<P: Problem<T>>(
+        &mut self,
+        problem: &P,
+        (i, rows, batch): (usize, &[usize], P::Batch),
+        count: usize,
+        sum: &mut Accumulator<T>,
+    ) -> Result<Option<(f64, u64)>, Error> {
+        let (epoch, seed) = (self.at.epoch, mix(mix(self.seed, self.at.epoch), i as u64));
+        let mut step = Step { epoch, batch: i as u64, rows, seed, random: &mut self.random };
+        let (value, mut gradient, renewed) = {
+            let bound = self.params.on(&self.tape).training(seed);
+            let loss = problem.loss(&self.tape, &bound, &batch, &mut step)?;
+            (loss.item()?.to_f64(), loss.gradient(&bound)?, bound.renewed()?)
+        };
+        self.tape.reset(); // lets go of the parameters, so that the step changes them in place
+        if !value.is_finite() {
+            return Err(Error::NotFinite { what: "the loss of a batch" });
+        }
+        // A finite loss may have a gradient that is not: before it is in the parameters, and in the checkpoint.
+        if !clip::norm(&gradient).is_finite() {
+            return Err(Error::NotFinite { what: "the gradient of a batch" });
+        }
+        self.params.renew(&renewed)?;
+        let size = rows.len() as f64;
+        self.loss = [self.loss[0] + value * size, self.loss[1] + size];
+        if self.accumulate > 1 {
+            sum.add(&gradient, size)?;
+            if sum.batches() < self.accumulate && i + 1 < count {
+                return Ok(None);
+            }
+            gradient = sum.take()?;
+        }
+        if let Some(clip) = self.clip {
+            clip.apply(&mut gradient, &self.params)?;
+        }
+        if let Some(schedule) = &self.schedule {
+            self.optimiser.set_rate(schedule.rate(self.at.step));
+        }
+        self.optimiser.step(&mut self.params, &gradient)?;
+        Ok(Some((value, i as u64 + 1)))
     }
 
     /// Figures, callbacks and checkpoint at the end of an epoch.
@@ -267,12 +374,17 @@ impl<T: Float, O: Optimiser<T>> Trainer<T, O> {
             average.swap(&mut self.params)?;
         }
         judged?;
-        self.at.stopped |= flows?;
-        if let Some((name, plateau)) = &mut self.plateau {
-            let Some(value) = ended.figure(name) else { return Err(ended.lacks(name)) };
-            self.optimiser.set_rate(plateau.observe(value));
+        let watched = match &self.plateau {
+            Some((name, _)) => Some(ended.figure(name).ok_or_else(|| ended.lacks(name))),
+            None => None,
+        };
+        if let (Some((_, plateau)), Some(Ok(value))) = (&mut self.plateau, &watched) {
+            self.optimiser.set_rate(plateau.observe(*value));
         }
+        // Everybody was told of the epoch, so that it is over, and not told again after a failure.
         (self.at.epoch, self.at.batch, self.loss) = (self.at.epoch + 1, 0, [0.0; 2]);
+        self.at.stopped |= flows?;
+        watched.transpose()?;
         self.store(callbacks, true)
     }
 }

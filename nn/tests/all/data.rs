@@ -325,6 +325,11 @@ fn each_change_does_what_it_says() {
     assert!((variance - 0.25).abs() < 0.03, "{variance}");
 
     assert!(Augment::new(1).crop(4, 1).apply(&x, &rows, 0).is_err());
+    for pixels in [4, usize::MAX / 2, usize::MAX] {
+        let error = Augment::new(1).shift(pixels).apply(&x, &rows, 0).unwrap_err().to_string();
+        assert!(error.contains("cannot be shifted by more than its longer side"), "{error}");
+    }
+    assert!(Augment::new(1).shift(3).cutout(usize::MAX).apply(&x, &rows, 0).is_ok());
     assert!(Augment::new(1).crop(2, 2).crop(3, 3).plain(&x).is_err(), "the second is cut from the first");
     assert!(
         Augment::new(1).flip(1.5).apply(&x, &rows, 0).is_err()

@@ -9,8 +9,13 @@ use tress_tensor::pointwise::Map;
 use tress_tensor::{Float, Tensor};
 
 /// The files, and how many cases there are in each.
-pub(crate) const FILES: [(&str, usize); 4] =
-    [("layers_windows", 23), ("layers_rows", 25), ("layers_recurrent", 6), ("layers_attention", 9)];
+pub(crate) const FILES: [(&str, usize); 5] = [
+    ("layers_windows", 24),
+    ("layers_rows", 26),
+    ("layers_recurrent", 8),
+    ("layers_recurrent_deep", 2),
+    ("layers_attention", 9),
+];
 
 /// A layer, and how it is applied.
 enum Net {
@@ -135,6 +140,7 @@ fn net<T: Float>(name: &str, s: &mut Scope<'_, T>) -> Result<Net, Error> {
             let conv = ConvTranspose2d::builder(4, 2, [2, 2]).groups(2).dilation([2, 2]);
             conv.without_bias().build(s)?.into()
         }
+        "separable_conv1d" => SeparableConv1d::builder(3, 2, [3]).stride([2]).without_bias().build(s)?.into(),
         "separable_conv2d" => SeparableConv2d::builder(2, 3, [3, 3]).multiplier(2).same().build(s)?.into(),
         "max_pool1d" => MaxPool1d::new([3]).stride([2]).padding([[1, 1]]).into(),
         "mean_pool1d" => MeanPool1d::new([3]).stride([2]).padding([[1, 1]]).without_padding_counted().into(),
@@ -177,6 +183,7 @@ fn net<T: Float>(name: &str, s: &mut Scope<'_, T>) -> Result<Net, Error> {
         "hard_sigmoid" => Activation::HardSigmoid.into(),
         "hard_swish" => Activation::HardSwish.into(),
         "embedding" => Net::LookUp(Embedding::new(s, 4, 3)?.padding(1)?),
+        "embedding_frozen" => Net::LookUp(Embedding::new(s, 4, 3)?.stored_padding(1)?),
         "embedding_scores" => Net::Scores(Embedding::new(s, 4, 3)?),
 
         "rnn" => Net::Recurrent(Recurrent::simple(2, 3).build(s)?, None),
@@ -186,6 +193,10 @@ fn net<T: Float>(name: &str, s: &mut Scope<'_, T>) -> Result<Net, Error> {
             let gru = Recurrent::gru(2, 3).layers(2).both_ways().build(s)?;
             Net::Recurrent(gru, Some(Lengths::new([2, 4, 1], 4)?))
         }
+        "rnn_two_layers" => Net::Recurrent(Recurrent::simple(2, 3).layers(2).build(s)?, None),
+        "rnn_without_bias" => Net::Recurrent(Recurrent::simple(2, 3).without_bias().build(s)?, None),
+        "gru_without_bias" => Net::Recurrent(Recurrent::gru(2, 3).without_bias().build(s)?, None),
+        "lstm_without_bias" => Net::Recurrent(Recurrent::lstm(2, 3).without_bias().build(s)?, None),
         "lstm" => Net::Recurrent(Recurrent::lstm(2, 3).build(s)?, None),
         "lstm_both_ways" => {
             let lstm = Recurrent::lstm(2, 3).both_ways().build(s)?;

@@ -1,5 +1,6 @@
 //! All tests of layers, losses, optimisers and files in one program: one is built and linked in a fraction of the time that many take.
 
+mod averaging;
 mod checkpoints;
 mod data;
 mod device;
@@ -8,6 +9,7 @@ mod layer_cases;
 mod layer_rules;
 mod layers;
 mod losses;
+mod masks;
 mod metrics;
 mod models;
 mod more_layers;

@@ -243,10 +243,11 @@ fn embedding() -> Case {
         let words = w.index("words", [2], 5);
         let (left, right) = (w.index("left", [1], 3), w.index("right", [1], 3));
         let rows = words.look_up("table", |s| Embedding::new(s, 5, 4)?.padding(3));
+        let stored = words.look_up("stored", |s| Embedding::new(s, 5, 2)?.stored_padding(3));
         let shared = w.table("shared", |s| Embedding::new(s, 3, 4));
         let all = w.concat("all", &[rows, left.through(shared), right.through(shared)]);
         let read = all.layer("read", |s| Recurrent::gru(4, 3).build(s)).apply(LastStep);
-        Model::new(&[words, left, right], &[("rows", rows), ("read", read)])
+        Model::new(&[words, left, right], &[("rows", rows), ("read", read), ("stored", stored)])
     })
 }
 
@@ -293,6 +294,31 @@ fn joined(name: &'static str) -> Case {
             Ok(Pair { bilinear: Bilinear::new(&mut s.scope("bilinear"), 8, 18, 3)?, attention })
         });
         Model::new(&[a, b], &[("y", pair)])
+    })
+}
+
+/// Layers over sequences, of which an input says what counts.
+struct Counted {
+    lstm: Recurrent,
+    block: EncoderBlock,
+}
+
+impl Join for Counted {
+    fn join<V: Value>(&self, bound: &Bound<V>, xs: &[V]) -> V {
+        let counts = xs[1].greater(xs[1].constant(0.0));
+        let (read, _) = self.lstm.run_where(bound, &xs[0], None, &counts);
+        self.block.run_where(bound, &read, &AttentionMask::new().causal(), &counts)
+    }
+}
+
+fn counted() -> Case {
+    Case::new("counted", |w| {
+        let (x, counts) = (w.input("x", [4, 2]), w.input("counts", [4]));
+        let y = w.join("net", &[x, counts], |s| {
+            let lstm = Recurrent::lstm(2, 3).both_ways().without_bias().build(&mut s.scope("lstm"))?;
+            Ok(Counted { lstm, block: EncoderBlock::builder(6, 2, 5).build(&mut s.scope("block"))? })
+        });
+        Model::new(&[x, counts], &[("y", y)])
     })
 }
 
@@ -420,7 +446,7 @@ fn functions() -> Vec<Case> {
 /// The cases by the names of their fixtures.
 fn cases() -> [(&'static str, Vec<Case>); 2] {
     let (mut layers, mut operations) = (layers(), operations());
-    layers.extend([network(), embedding()]);
+    layers.extend([network(), embedding(), counted()]);
     operations.extend(functions());
     [("layers", layers), ("operations", operations)]
 }
@@ -525,7 +551,7 @@ fn what_cannot_be_exported_is_named_with_its_line() {
                 x.clone() * x.lift(Tensor::from_fn([n, 1, 1], |i| i[0] as f64).unwrap())
             }),
             "constant",
-            "its numbers depend on the number of samples",
+            "its numbers depend on the number of samples; make them an input (a mask: `attend_where`, `run_where`)",
         ),
         (
             refused(|x| if x.shape()[0] == 3 { x.exp() } else { x.tanh() }),

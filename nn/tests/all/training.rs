@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use tress_autograd::Tape;
 use tress_nn::data::{Batches, Dataset};
 use tress_nn::file::Checkpoint;
-use tress_nn::optim::{Average, Plateau};
+use tress_nn::optim::{Average, Clip, Plateau};
 use tress_nn::train::{
     Better, Callback, EarlyStop, EarlyStopping, Ended, Epoch, Flow, History, OnTape, Problem, Progress, Step,
     TapeLoss, Trainer,
@@ -17,14 +17,14 @@ use tress_nn::{
 use tress_tensor::{Tensor, parallel, pointwise::Map};
 
 /// A small network, with noise, dropout and batch norm perhaps, that learns a product.
-struct Product {
+pub(crate) struct Product {
     model: Sequential,
     data: Dataset,
     size: usize,
     noise: f32,
 }
 
-fn product(size: usize, noise: f32) -> (Params<f32>, Product) {
+pub(crate) fn product(size: usize, noise: f32) -> (Params<f32>, Product) {
     let mut params = Params::new(3);
     let mut model =
         Sequential::new().then(Dense::new(&mut params.scope("hidden"), 2, 16).unwrap().activation(Map::Tanh));
@@ -79,7 +79,7 @@ fn trainer(params: Params<f32>, path: &Path) -> Run {
         .schedule(Schedule::cosine(0.03, 0.001, EPOCHS * 4).unwrap().after_warm_up(3))
         .average(Average::exponential(0.8).unwrap())
         .accumulate(2)
-        .clip(0.5)
+        .clip(Clip::Norm(0.5))
         .prefetch(2)
         .checkpoints(path, 1)
 }

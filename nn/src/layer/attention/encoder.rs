@@ -81,17 +81,29 @@ impl EncoderBlock {
     /// The result for `x [N, T, width]`, with attention where the mask lets it look.
     #[track_caller]
     pub fn run<V: Value>(&self, bound: &Bound<V>, x: &V, mask: &AttentionMask) -> V {
+        self.run_if(bound, x, mask, None)
+    }
+
+    /// As [`run`](EncoderBlock::run), with the steps that count as a value, `counts [N, T]`: see
+    /// [`attend_where`](MultiHeadAttention::attend_where).
+    #[track_caller]
+    pub fn run_where<V: Value>(&self, bound: &Bound<V>, x: &V, mask: &AttentionMask, counts: &V) -> V {
+        self.run_if(bound, x, mask, Some(counts))
+    }
+
+    #[track_caller]
+    fn run_if<V: Value>(&self, bound: &Bound<V>, x: &V, mask: &AttentionMask, counts: Option<&V>) -> V {
         let (shape, [first, second]) = (x.shape(), &self.norms);
         if let Err(error) = self.attention.fit("encoder", &shape, &shape) {
             return x.fail(error);
         }
         if self.norms_first {
             let inside = first.apply(bound, x);
-            let found = self.attention.attend(bound, &inside, &inside, mask);
+            let found = self.attention.attend_to(bound, &inside, &inside, mask, counts);
             let x = x.clone() + self.dropped(bound, 0, found);
             return self.wide(bound, &second.apply(bound, &x)) + x;
         }
-        let found = self.attention.attend(bound, x, x, mask);
+        let found = self.attention.attend_to(bound, x, x, mask, counts);
         let x = first.apply(bound, &(x.clone() + self.dropped(bound, 0, found)));
         second.apply(bound, &(self.wide(bound, &x) + x.clone()))
     }

@@ -2,7 +2,7 @@
 
 use crate::Error as Refused;
 use crate::layer::Lengths;
-use tress_autograd::{Fused, Value};
+use tress_autograd::{Fused, Pointwise, Value};
 use tress_tensor::{Element, Error, Shape, Tensor};
 
 /// Which steps of the memory a query may look at: all of them, unless told otherwise. What is said adds up.
@@ -48,7 +48,8 @@ impl AttentionMask {
         }
     }
 
-    /// The mask for `n` sequences of `t` queries over `s` steps, as constants beside `like`; `None` where all counts.
+    /// The mask for `n` sequences of `t` queries over `s` steps, as constants beside `like`; `None` where all counts. With
+    /// what counts by a value, it comes as 1 and 0 as well.
     #[track_caller]
     pub(super) fn of<V: Value>(
         &self,
@@ -56,6 +57,7 @@ impl AttentionMask {
         like: &V,
         [n, t, s]: [usize; 3],
         causal: bool,
+        by_value: bool,
     ) -> Result<Option<Mask<V>>, Error> {
         let causal = causal || self.causal;
         if !causal && self.lengths.is_none() && self.allowed.is_none() {
@@ -94,14 +96,37 @@ impl AttentionMask {
             }
             None => None,
         };
-        Ok(Some(Mask { scores, sees }))
+        let open = match by_value {
+            true => {
+                let number = |i: &[usize]| V::Elem::from_f64(f64::from(counts(i[0], i[2], i[3])));
+                Some(like.lift(Tensor::from_fn([samples, 1, queries, s], number)?))
+            }
+            false => None,
+        };
+        Ok(Some(Mask { scores, sees, open }))
     }
 }
 
-/// A mask as constants: what is added to scores, and whether each query sees anything.
+/// A mask as constants: what is added to scores, whether each query sees anything, and what it sees.
 pub(super) struct Mask<V> {
     scores: V,
     sees: Option<V>,
+    open: Option<V>,
+}
+
+/// The weights of the mean, where besides a mask the numbers `counts [N, 1, 1, S]`, 1 or 0, say what counts.
+#[track_caller]
+pub(super) fn counted<V: Value>(mask: Option<&Mask<V>>, scores: V, counts: &V) -> V {
+    let scores = scores + counts.offset(-1.0).scale(-NEVER);
+    // Where a query sees nothing, all scores are as low and the weights are no zeros by themselves.
+    let (weights, seen) = match mask {
+        Some(mask) => ((scores + mask.scores.clone()).softmax(), mask.open.as_ref()),
+        None => (scores.softmax(), None),
+    };
+    match seen {
+        Some(open) => weights * (counts.clone() * open.clone()),
+        None => weights * counts.clone(),
+    }
 }
 
 impl<V: Value> Mask<V> {

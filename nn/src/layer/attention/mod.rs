@@ -75,12 +75,44 @@ impl MultiHeadAttention {
     /// What `x [N, T, width]` finds in `memory [N, S, memory]` where the mask lets it look.
     #[track_caller]
     pub fn attend<V: Value>(&self, bound: &Bound<V>, x: &V, memory: &V, mask: &AttentionMask) -> V {
+        self.attend_to(bound, x, memory, mask, None)
+    }
+
+    /// As [`attend`](MultiHeadAttention::attend), but which steps of the memory count is a value: `counts [N, S]`, 1 for a
+    /// step that counts and 0 for padding. So the lengths of sequences can be an input of a model, and it exports to ONNX
+    /// with an open number of samples. No gradient flows to `counts`.
+    #[track_caller]
+    pub fn attend_where<V: Value>(
+        &self,
+        bound: &Bound<V>,
+        x: &V,
+        memory: &V,
+        mask: &AttentionMask,
+        counts: &V,
+    ) -> V {
+        self.attend_to(bound, x, memory, mask, Some(counts))
+    }
+
+    #[track_caller]
+    fn attend_to<V: Value>(
+        &self,
+        bound: &Bound<V>,
+        x: &V,
+        memory: &V,
+        mask: &AttentionMask,
+        counts: Option<&V>,
+    ) -> V {
         let (op, shape, other) = ("attention", x.shape(), memory.shape());
         if let Err(error) = self.fit(op, &shape, &other) {
             return match memory.mistake() {
                 Some(mistake) => x.wrong(mistake),
                 None => x.fail(error),
             };
+        }
+        if let Some(counts) = counts
+            && let Err(error) = super::lengths::fit_counts(op, counts, &other)
+        {
+            return x.fail(error);
         }
         let queries = self.split(&self.query.apply(bound, x));
         let (keys, values) = (self.key.apply(bound, memory), self.value.apply(bound, memory));
@@ -91,10 +123,17 @@ impl MultiHeadAttention {
         };
         let each = (shape[2] / self.heads) as f64;
         let scores = queries.scale(1.0 / libm::sqrt(each)).matmul(keys.transpose(2, 3));
-        let mut weights = match mask.of(op, x, [shape[0], shape[1], other[1]], self.causal) {
-            Ok(Some(mask)) => mask.softmax(scores),
-            Ok(None) => scores.softmax(),
+        let mask = match mask.of(op, x, [shape[0], shape[1], other[1]], self.causal, counts.is_some()) {
+            Ok(mask) => mask,
             Err(error) => return x.fail(error),
+        };
+        let mut weights = match (&mask, counts) {
+            (mask, Some(counts)) => {
+                let counts = counts.stop().reshape([other[0], 1, 1, other[1]]);
+                mask::counted(mask.as_ref(), scores, &counts)
+            }
+            (Some(mask), None) => mask.softmax(scores),
+            (None, None) => scores.softmax(),
         };
         if let Some(dropout) = &self.dropout {
             weights = dropout.apply(bound, &weights);

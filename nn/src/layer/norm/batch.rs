@@ -85,7 +85,10 @@ impl BatchNorm {
         let moved = [(&self.running_mean, mean, 1.0), (&self.running_var, variance, unbiased)];
         for (handle, found, factor) in moved {
             let old = bound.latest(handle, found);
-            let new = old.stop().scale(1.0 - self.momentum) + found.stop().scale(self.momentum * factor);
+            let momentum = bound.pace(self.momentum);
+            let found = found.stop().scale(momentum * factor);
+            // What is left behind altogether may be anything, NaN included.
+            let new = if momentum == 1.0 { found } else { old.stop().scale(1.0 - momentum) + found };
             bound.renew(handle, new);
         }
     }

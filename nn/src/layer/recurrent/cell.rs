@@ -45,15 +45,14 @@ impl CellKind {
 
 /// One step of a recurrent network, in one direction: its parameters.
 ///
-/// They are `weight_input [inputs, parts hidden]`, `weight_hidden [hidden, parts hidden]`, and `bias_input` and
-/// `bias_hidden [parts hidden]`, all uniform in `±1 / sqrt(hidden)`.
+/// They are `weight_input [inputs, parts hidden]`, `weight_hidden [hidden, parts hidden]`, and, unless it is without them,
+/// `bias_input` and `bias_hidden [parts hidden]`, all uniform in `±1 / sqrt(hidden)`.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Cell {
     kind: CellKind,
     weight_input: Handle,
     weight_hidden: Handle,
-    bias_input: Handle,
-    bias_hidden: Handle,
+    biases: Option<[Handle; 2]>,
 }
 
 /// What is carried from step to step, `[N, hidden]` each.
@@ -67,8 +66,8 @@ pub(super) struct State<V> {
 pub(super) struct Weights<V> {
     input: V,
     hidden: V,
-    bias_input: V,
-    bias_hidden: V,
+    bias_input: Option<V>,
+    bias_hidden: Option<V>,
 }
 
 impl Cell {
@@ -81,6 +80,7 @@ impl Cell {
         kind: CellKind,
         inputs: usize,
         hidden: usize,
+        biased: bool,
     ) -> Result<Self, Error> {
         let wide = hidden.saturating_mul(kind.parts());
         let init = Init::FanIn.for_fans(hidden, hidden);
@@ -88,8 +88,13 @@ impl Cell {
             kind,
             weight_input: scope.parameter("weight_input", [inputs, wide], init)?,
             weight_hidden: scope.parameter("weight_hidden", [hidden, wide], init)?,
-            bias_input: scope.parameter("bias_input", [wide], init)?,
-            bias_hidden: scope.parameter("bias_hidden", [wide], init)?,
+            biases: match biased {
+                true => Some([
+                    scope.parameter("bias_input", [wide], init)?,
+                    scope.parameter("bias_hidden", [wide], init)?,
+                ]),
+                false => None,
+            },
         })
     }
 
@@ -108,9 +113,9 @@ impl Cell {
         self.weight_hidden
     }
 
-    /// The biases beside the two, `[parts hidden]` each.
-    pub fn biases(&self) -> [Handle; 2] {
-        [self.bias_input, self.bias_hidden]
+    /// The biases beside the two, `[parts hidden]` each; `None` if it is without them.
+    pub fn biases(&self) -> Option<[Handle; 2]> {
+        self.biases
     }
 
     /// Zeros to begin with, for `samples` sequences.
@@ -128,8 +133,8 @@ impl Cell {
         Weights {
             input: bound.fetch(&self.weight_input, like),
             hidden: bound.fetch(&self.weight_hidden, like),
-            bias_input: bound.fetch(&self.bias_input, like),
-            bias_hidden: bound.fetch(&self.bias_hidden, like),
+            bias_input: bound.fetch_some(self.biases.as_ref().map(|[input, _]| input), like),
+            bias_hidden: bound.fetch_some(self.biases.as_ref().map(|[_, hidden]| hidden), like),
         }
     }
 
@@ -137,8 +142,8 @@ impl Cell {
     #[track_caller]
     pub(super) fn step<V: Value>(&self, weights: &Weights<V>, x: &V, state: &State<V>) -> State<V> {
         let size = self.weight_hidden.shape()[0];
-        let from_input = x.affine(&weights.input, Some(&weights.bias_input), None);
-        let from_hidden = state.hidden.affine(&weights.hidden, Some(&weights.bias_hidden), None);
+        let from_input = x.affine(&weights.input, weights.bias_input.as_ref(), None);
+        let from_hidden = state.hidden.affine(&weights.hidden, weights.bias_hidden.as_ref(), None);
         let part =
             |all: &V, parts: core::ops::Range<usize>| all.slice(1, parts.start * size..parts.end * size);
         match self.kind {

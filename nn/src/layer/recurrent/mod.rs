@@ -4,6 +4,7 @@ mod cell;
 
 pub use cell::{Cell, CellKind};
 
+use super::lengths::{Counting, fit_counts};
 use super::{Dropout, Layer, Lengths};
 use crate::{Bound, Error, Scope};
 use alloc::format;
@@ -103,8 +104,33 @@ impl Recurrent {
         start: Option<&Carried<V>>,
         lengths: Option<&Lengths>,
     ) -> (V, Carried<V>) {
+        self.run_by(bound, x, start, lengths.map_or(Counting::All, Counting::Lengths))
+    }
+
+    /// As [`run`](Recurrent::run), but which steps count is a value: `counts [N, T]`, 0 for padding. A step that does not
+    /// count is passed over: its output is zeros, and what is carried stays as it is. So the lengths of sequences can be an
+    /// input of a model, and it exports to ONNX with an open number of samples. No gradient flows to `counts`.
+    #[track_caller]
+    pub fn run_where<V: Value>(
+        &self,
+        bound: &Bound<V>,
+        x: &V,
+        start: Option<&Carried<V>>,
+        counts: &V,
+    ) -> (V, Carried<V>) {
+        self.run_by(bound, x, start, Counting::Value(counts))
+    }
+
+    #[track_caller]
+    fn run_by<V: Value>(
+        &self,
+        bound: &Bound<V>,
+        x: &V,
+        start: Option<&Carried<V>>,
+        counting: Counting<'_, V>,
+    ) -> (V, Carried<V>) {
         let shape = x.shape();
-        if let Err(error) = self.fit(&shape, start, lengths) {
+        if let Err(error) = self.fit(&shape, start, counting) {
             let wrong = x.fail(error);
             return (wrong.clone(), Carried { hidden: wrong, memory: None });
         }
@@ -130,7 +156,7 @@ impl Recurrent {
                     },
                     None => cell.zeros(x, shape[0]),
                 };
-                let (found, end) = pass(cell, bound, &steps, way == 1, begin, lengths);
+                let (found, end) = pass(cell, bound, &steps, way == 1, begin, counting);
                 ends.push(end);
                 if way == 0 {
                     outputs = found;
@@ -155,7 +181,7 @@ impl Recurrent {
         &self,
         x: &Shape,
         start: Option<&Carried<V>>,
-        lengths: Option<&Lengths>,
+        counting: Counting<'_, V>,
     ) -> Result<(), Wrong> {
         let kind = self.cells[0].kind();
         let op = kind.name();
@@ -182,9 +208,10 @@ impl Recurrent {
                 }
             }
         }
-        match lengths {
-            Some(lengths) => lengths.fit(op, x),
-            None => Ok(()),
+        match counting {
+            Counting::All => Ok(()),
+            Counting::Lengths(lengths) => lengths.fit(op, x),
+            Counting::Value(counts) => fit_counts(op, counts, x),
         }
     }
 }
@@ -204,18 +231,14 @@ fn pass<V: Value>(
     steps: &[V],
     backward: bool,
     mut state: cell::State<V>,
-    lengths: Option<&Lengths>,
+    counting: Counting<'_, V>,
 ) -> (Vec<V>, cell::State<V>) {
     let weights = cell.weights(bound, &steps[0]);
     let mut outputs: Vec<V> = Vec::with_capacity(steps.len());
     for i in 0..steps.len() {
         let step = if backward { steps.len() - 1 - i } else { i };
         let new = cell.step(&weights, &steps[step], &state);
-        let going = match lengths {
-            Some(lengths) => lengths.at(step, &steps[step]),
-            None => None,
-        };
-        let Some(going) = going else {
+        let Some(going) = counting.at(step, &steps[step]) else {
             outputs.push(new.hidden.clone());
             state = new;
             continue;
@@ -260,11 +283,12 @@ pub struct RecurrentBuilder {
     layers: usize,
     ways: usize,
     dropout: f64,
+    biased: bool,
 }
 
 impl RecurrentBuilder {
     fn new(kind: CellKind, inputs: usize, hidden: usize) -> Self {
-        Self { kind, inputs, hidden, layers: 1, ways: 1, dropout: 0.0 }
+        Self { kind, inputs, hidden, layers: 1, ways: 1, dropout: 0.0, biased: true }
     }
 
     /// With another function than the hyperbolic tangent, in a simple network.
@@ -285,6 +309,11 @@ impl RecurrentBuilder {
         Self { ways: 2, ..self }
     }
 
+    /// Without `bias_input` and `bias_hidden`.
+    pub fn without_bias(self) -> Self {
+        Self { biased: false, ..self }
+    }
+
     /// Dropout of the outputs between layers, in training.
     pub fn dropout(self, rate: f64) -> Self {
         Self { dropout: rate, ..self }
@@ -296,7 +325,7 @@ impl RecurrentBuilder {
     /// No hidden numbers or no layers, a rate that is not in `0.0..1.0`, names that exist in this scope, or a shape that is
     /// too large.
     pub fn build<T: Float>(self, scope: &mut Scope<'_, T>) -> Result<Recurrent, Error> {
-        let Self { kind, inputs, hidden, layers, ways, dropout: rate } = self;
+        let Self { kind, inputs, hidden, layers, ways, dropout: rate, biased } = self;
         if hidden == 0 || layers == 0 {
             let why = "at least one hidden number and one layer are wanted";
             return Err(Error::Setting { of: kind.name(), why });
@@ -309,7 +338,7 @@ impl RecurrentBuilder {
             }
             let below = if layer == 0 { inputs } else { hidden * ways };
             for way in ["forward", "backward"].into_iter().take(ways) {
-                cells.push(Cell::new(&mut scope.scope(way), kind, below, hidden)?);
+                cells.push(Cell::new(&mut scope.scope(way), kind, below, hidden, biased)?);
             }
         }
         Ok(Recurrent { cells, ways, inputs, hidden, dropout })
