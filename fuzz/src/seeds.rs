@@ -71,7 +71,11 @@ pub fn csv() -> Vec<Vec<u8>> {
     let plain =
         b"id,age,work,pay\n1,30,state,low\n2,41.5,\"none, or\n\"\"so\"\"\",high\n3,?,,NA\r\n".to_vec();
     let other = b"id;age;work;pay;more\n1;-3e5;a;low;x\n;1;b;;\n".to_vec();
-    vec![gzip(&plain), plain, other, b"a\tb\n1\t2\n\n3\t4".to_vec()]
+    // So many rows and words that features are many numbers; the fuzz target allows sixteen words.
+    let row = |i: usize| format!("{i},{},w{},p{}\n", i % 90, i % 14, i % 3);
+    let long = ["id,age,work,pay\n".to_owned()].into_iter().chain((0..300).map(row)).collect::<String>();
+    let long = long.into_bytes();
+    vec![gzip(&plain), plain, other, b"a\tb\n1\t2\n\n3\t4".to_vec(), gzip(&long), long]
 }
 
 pub fn picture() -> Vec<Vec<u8>> {
