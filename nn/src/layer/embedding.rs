@@ -114,8 +114,15 @@ impl Embedding {
             places.to_vec().iter().map(|&place| Element::from_f64(f64::from(place != padding.row))).collect();
         let shape: Result<Shape, _> = places.shape().insert(places.shape().rank(), 1);
         let kept = table.lift(Tensor::new(shape?, &kept)?);
-        let filling = if padding.stored { rows.stop() } else { rows.constant(0.0) };
-        Ok(kept.select(&rows, filling))
+        Ok(self.filled(rows, &kept))
+    }
+
+    /// Rows where `kept` is not 0, and elsewhere what stands for padding.
+    #[track_caller]
+    pub(crate) fn filled<V: Value>(&self, rows: V, kept: &V) -> V {
+        let stored = self.padding.is_some_and(|padding| padding.stored);
+        let filling = if stored { rows.stop() } else { rows.constant(0.0) };
+        kept.select(&rows, filling)
     }
 
     /// The scores of all rows for `x [.., width]`: `x weight^T`, `[.., rows]`. So an output shares the table of the input

@@ -160,7 +160,7 @@ pub(super) fn look_up<V: Value>(
     let kept = numbers
         .unsqueeze(numbers.shape().rank())
         .not_equal(numbers.constant(f64::from(padding)).unsqueeze(numbers.shape().rank()));
-    Ok(kept.select(&rows, rows.constant(0.0)))
+    Ok(table.filled(rows, &kept))
 }
 
 #[track_caller]
