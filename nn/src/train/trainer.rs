@@ -374,10 +374,8 @@ impl<T: Float, O: Optimiser<T>> Trainer<T, O> {
             average.swap(&mut self.params)?;
         }
         judged?;
-        let watched = match &self.plateau {
-            Some((name, _)) => Some(ended.figure(name).ok_or_else(|| ended.lacks(name))),
-            None => None,
-        };
+        let figure = |(name, _): &(String, _)| ended.figure(name).ok_or_else(|| ended.lacks(name));
+        let watched = self.plateau.as_ref().map(figure);
         if let (Some((_, plateau)), Some(Ok(value))) = (&mut self.plateau, &watched) {
             self.optimiser.set_rate(plateau.observe(*value));
         }
