@@ -25,7 +25,9 @@ pub mod progress;
 pub mod report;
 pub mod run_folder;
 pub mod settings;
+pub mod study;
 pub mod train;
+pub mod tune;
 
 use std::ffi::OsString;
 
@@ -45,6 +47,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> Result<(), Error> {
         Request::Fit(args) => device::fit(&args)?,
         Request::Export(args) => device::export(&args)?,
         Request::Compare(settings) => compare::run(&settings)?,
+        Request::Tune(settings) => tune::run(&settings)?,
     }
     Ok(())
 }

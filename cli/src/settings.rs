@@ -16,6 +16,7 @@ use crate::compare::{CompareArgs, CompareSettings};
 use crate::data::{Library, multimnist::Set};
 use crate::device::{ExportArgs, FitArgs};
 use crate::error::Error;
+use crate::tune::{TuneArgs, TuneSettings};
 
 /// One network, several tasks: train it, compare it with single-task networks, and get a report.
 #[derive(Debug, Parser)]
@@ -40,6 +41,8 @@ enum Command {
     Export(ExportArgs),
     /// Train several methods with several seeds by one budget, tune the plainest of them, and say which differences are any
     Compare(CompareArgs),
+    /// Draw settings from a declared space, try them on a validation part, and test the best of them once
+    Tune(TuneArgs),
 }
 
 /// How the gradients of the tasks are put together: the library's methods, but for those that have to be told more than a
@@ -235,6 +238,8 @@ pub enum Request {
     Export(ExportArgs),
     /// Compare by these settings.
     Compare(CompareSettings),
+    /// Search for settings by these.
+    Tune(TuneSettings),
     /// Print this text (help or version) and stop.
     Print(String),
 }
@@ -246,7 +251,8 @@ pub enum Request {
 /// [`Error::Usage`], one line, where an option is unknown or a value is out of its range.
 pub fn parse(arguments: impl IntoIterator<Item = impl Into<OsString> + Clone>) -> Result<Request, Error> {
     let arguments: Vec<OsString> = arguments.into_iter().map(Into::into).collect();
-    let compares = arguments.get(1).is_some_and(|command| command == "compare");
+    let command = arguments.get(1).and_then(|word| word.to_str()).unwrap_or_default();
+    let command = ["compare", "tune"].into_iter().find(|known| *known == command).unwrap_or("train");
     match CommandLine::try_parse_from(arguments) {
         Ok(CommandLine { command: Some(Command::Train(args)), .. })
         | Ok(CommandLine { command: None, train: args }) => Ok(Request::Train(Settings::from(args))),
@@ -256,10 +262,13 @@ pub fn parse(arguments: impl IntoIterator<Item = impl Into<OsString> + Clone>) -
         Ok(CommandLine { command: Some(Command::Compare(args)), .. }) => {
             CompareSettings::from(args).map(Request::Compare)
         }
+        Ok(CommandLine { command: Some(Command::Tune(args)), .. }) => {
+            TuneSettings::from(args).map(Request::Tune)
+        }
         Err(e) if matches!(e.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion) => {
             Ok(Request::Print(e.render().to_string()))
         }
-        Err(e) => Err(Error::Usage(one_line(&e, if compares { "compare" } else { "train" }))),
+        Err(e) => Err(Error::Usage(one_line(&e, command))),
     }
 }
 

@@ -91,6 +91,13 @@ pub enum Error {
         /// What it would have to be.
         why: &'static str,
     },
+    /// A name of a search space whose range cannot be.
+    Dimension {
+        /// The name, or the text that was to be one with its range.
+        name: String,
+        /// What is wrong, and what would be right.
+        why: &'static str,
+    },
     /// A stored state that is of something else.
     State {
         /// Of what, and what was wanted.
@@ -162,6 +169,7 @@ impl fmt::Display for Error {
                 write!(f, "or look for the step at which it grew")
             }
             Error::Setting { of, why } => write!(f, "{of}: {why}"),
+            Error::Dimension { name, why } => write!(f, "`{name}` of the search space: {why}"),
             Error::State { why } => write!(f, "{why}; were the settings the same when it was stored?"),
             Error::Io { path, why } => write!(f, "{path}: {why}"),
             Error::Device { why } => write!(f, "device program: {why}"),

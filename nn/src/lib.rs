@@ -95,6 +95,7 @@ pub mod optim;
 mod params;
 mod pattern;
 mod random;
+pub mod search;
 pub mod train;
 
 pub use data::{Batches, shuffle};

@@ -4,46 +4,27 @@
 //! rows and seeds, and a **sweep** of preferences. Each network is a cell with a file of its own, so that a study goes
 //! on where it stopped.
 
-mod cell;
-mod examples;
-mod folder;
 mod page;
 mod plan;
-mod record;
 mod results;
-mod resume;
 mod settings;
-mod subject;
 mod table;
-mod trainer;
 mod words;
-mod workers;
 
 use std::time::SystemTime;
 
-pub use cell::Family;
-pub use folder::{CELLS, PAGE, RESULTS, STUDY};
+pub use crate::study::{CELLS, Family, PAGE, STUDY, Subject};
 pub use settings::{Common, CompareArgs, CompareSettings, Tune};
-pub use subject::Subject;
 
 use crate::error::Error;
 use crate::interrupt::Interrupt;
 use crate::progress::say;
-use cell::{Cell, Kind};
-use folder::StudyFolder;
+use crate::study::{Budget, Cell, Kind, Record, StudyFolder, Workers};
 use plan::{Candidate, Contender, TUNED};
-use record::Record;
 use results::Results;
-use workers::Workers;
 
-/// What every network may spend.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Budget {
-    /// Passes over the training part; at least 1.
-    pub(crate) epochs: usize,
-    /// Samples in a step; at least 1.
-    pub(crate) batch: usize,
-}
+/// The results, as JSON.
+pub const RESULTS: &str = "compare.json";
 
 /// Compares as `settings` say, and leaves a study folder.
 ///
@@ -121,7 +102,7 @@ fn search(
     let mut owners = Vec::new();
     for (place, contender) in contenders.iter().enumerate() {
         for &rate in plan::rates_for(settings, contender) {
-            cells.push(Cell { kind: contender.kind.clone(), rate, seed });
+            cells.push(Cell::new(contender.kind.clone(), rate, seed));
             owners.push(place);
         }
     }

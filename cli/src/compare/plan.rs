@@ -1,10 +1,9 @@
 //! Which networks a study trains: a search on the validation part, then the grid of methods and seeds, then a sweep of
 //! preferences.
 
-use super::cell::{Cell, Family, Kind};
-use super::record::Record;
 use super::settings::{CompareSettings, Tune};
 use crate::settings::Balance;
+use crate::study::{Cell, Family, Kind, Record};
 
 /// A row of the table.
 #[derive(Debug, Clone, PartialEq)]
@@ -20,7 +19,7 @@ pub(crate) struct Contender {
 impl Contender {
     /// Its network of a seed.
     pub(crate) fn cell(&self, seed: u64) -> Cell {
-        Cell { kind: self.kind.clone(), rate: self.rate, seed }
+        Cell::new(self.kind.clone(), self.rate, seed)
     }
 }
 
@@ -105,10 +104,9 @@ pub(crate) fn sweep(settings: &CompareSettings, rays: &[Vec<f64>]) -> Vec<Cell> 
         return Vec::new();
     }
     let ray = |family: Family| {
-        (0..rays.len()).map(move |chosen| Cell {
-            kind: Kind::Preference { family, rays: rays.to_vec(), chosen },
-            rate: settings.lr,
-            seed: settings.first_seed(),
+        (0..rays.len()).map(move |chosen| {
+            let kind = Kind::Preference { family, rays: rays.to_vec(), chosen };
+            Cell::new(kind, settings.lr, settings.first_seed())
         })
     };
     settings.families.iter().copied().flat_map(ray).collect()
@@ -117,7 +115,7 @@ pub(crate) fn sweep(settings: &CompareSettings, rays: &[Vec<f64>]) -> Vec<Cell> 
 #[cfg(test)]
 mod tests {
     use super::{best, rays, weightings};
-    use crate::compare::record::{Epoch, Judged, Record};
+    use crate::study::{Epoch, Judged, Record};
 
     fn record(validation: f64, test: f64, failed: bool) -> Record {
         let judged = |metric| vec![Judged { loss: 1.0, metric }];

@@ -1,34 +1,13 @@
 //! What a study has found: the numbers that table, page and JSON file all take from here.
 
 use serde::Serialize;
-use tress::mtl::measure::{Better, Study, Summary, hypervolume, pareto_front};
+use tress::mtl::measure::{Better, Study, hypervolume, pareto_front};
 
-use super::cell::{Cell, Kind};
 use super::plan::{Candidate, Contender, TUNED};
-use super::record::{Epoch, Record};
 use super::settings::CompareSettings;
-use super::subject::{Material, Metric};
 use crate::error::Error;
+use crate::study::{Cell, Epoch, Figure, Kind, Material, Metric, Record};
 use crate::train::training;
-
-/// A number over seeds.
-#[derive(Debug, Clone, PartialEq, Serialize)]
-pub(crate) struct Figure {
-    /// In the order of the seeds.
-    pub(crate) by_seed: Vec<f64>,
-    /// Their mean.
-    pub(crate) mean: f64,
-    /// Their standard deviation; `None` for one seed.
-    pub(crate) deviation: Option<f64>,
-}
-
-impl Figure {
-    fn of(by_seed: Vec<f64>) -> Result<Self, Error> {
-        let summary = Summary::of(&by_seed).map_err(training)?;
-        let deviation = summary.deviation.is_finite().then_some(summary.deviation);
-        Ok(Self { by_seed, mean: summary.mean, deviation })
-    }
-}
 
 /// What a difference is, once noise is looked at.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]

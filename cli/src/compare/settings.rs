@@ -6,11 +6,10 @@ use std::thread::available_parallelism;
 use clap::{Args, ValueEnum};
 use serde::Serialize;
 
-use super::cell::Family;
-use super::subject::Subject;
 use crate::data::Library;
 use crate::error::Error;
 use crate::settings::{Balance, between, rate};
+use crate::study::{Family, Subject};
 
 /// For which rows learning rates are searched on the validation part.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum, Serialize)]

@@ -3,8 +3,8 @@
 use std::fmt::Write;
 
 use super::results::Results;
-use super::words::{DELTA_M, WHEN, chosen, delta_m, finding, metric, p, verdict};
-use crate::report::wrapped;
+use super::words::{DELTA_M, WHEN, chosen, delta_m, finding, p, verdict};
+use crate::report::{columns, wrapped};
 
 /// Lines of words are broken here; the table itself is as wide as its tasks need.
 const COLUMNS: usize = 80;
@@ -15,13 +15,13 @@ pub(super) fn table(results: &Results) -> String {
     let tasks = results.tasks.iter().map(|task| format!("{}, {}", task.name, task.metric.name()));
     let tail = ["delta-m %", "rank", "p", "against equal"].map(str::to_owned);
     lines.push([String::new()].into_iter().chain(tasks).chain(tail).collect());
-    let alone = results.tasks.iter().map(|task| metric(&task.alone, task.metric));
+    let alone = results.tasks.iter().map(|task| task.alone.text(task.metric));
     lines.push(["single tasks".to_owned()].into_iter().chain(alone).chain(vec![String::new(); 4]).collect());
     for row in &results.rows {
         let mut line = vec![row.name.clone()];
         match &row.delta_m {
             Some(delta) => {
-                line.extend(row.metrics.iter().zip(&results.tasks).map(|(m, task)| metric(m, task.metric)));
+                line.extend(row.metrics.iter().zip(&results.tasks).map(|(m, task)| m.text(task.metric)));
                 line.push(delta_m(delta));
             }
             None => line.extend(vec!["-".to_owned(); results.tasks.len() + 1]),
@@ -34,7 +34,7 @@ pub(super) fn table(results: &Results) -> String {
         line.push(verdict(row).to_owned());
         lines.push(line);
     }
-    let mut text = drawn(&lines);
+    let mut text = columns(&lines);
     let _ = writeln!(text, "{}", wrapped(&finding(results), COLUMNS));
     if let Some(chosen) = chosen(results) {
         let _ = writeln!(text, "{}", wrapped(&chosen, COLUMNS));
@@ -51,30 +51,5 @@ pub(super) fn table(results: &Results) -> String {
         let _ = writeln!(text, "{}", wrapped(&words, COLUMNS));
     }
     text.truncate(text.trim_end().len());
-    text
-}
-
-/// Lines with their columns below one another: the first and the last to the left, numbers to the right.
-fn drawn(lines: &[Vec<String>]) -> String {
-    let columns = lines.first().map_or(0, Vec::len);
-    let width = |column: usize| lines.iter().map(|line| line[column].chars().count()).max().unwrap_or(0);
-    let widths: Vec<usize> = (0..columns).map(width).collect();
-    let rule = "-".repeat(widths.iter().sum::<usize>() + 2 * columns.saturating_sub(1));
-    let mut text = String::new();
-    for (number, line) in lines.iter().enumerate() {
-        let mut drawn = String::new();
-        for (column, (field, &width)) in line.iter().zip(&widths).enumerate() {
-            // Writing to a string cannot fail.
-            let _ = match column {
-                0 => write!(drawn, "{field:width$}"),
-                _ if column + 1 == columns => write!(drawn, "  {field}"),
-                _ => write!(drawn, "  {field:>width$}"),
-            };
-        }
-        let _ = writeln!(text, "{}", drawn.trim_end());
-        if number == 0 || number + 1 == lines.len() {
-            let _ = writeln!(text, "{rule}");
-        }
-    }
     text
 }

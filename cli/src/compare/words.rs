@@ -1,8 +1,8 @@
 //! What a study says, in words that table and page share.
 
 use super::plan::TUNED;
-use super::results::{Figure, Results, Row, Verdict};
-use super::subject::Metric;
+use super::results::{Results, Row, Verdict};
+use crate::study::Figure;
 
 /// What delta-m is, and which sign is the good one.
 pub(super) const DELTA_M: &str = "delta-m is the mean over the tasks of the relative loss of the metric from the single-task networks \
@@ -13,27 +13,11 @@ pub(super) const WHEN: &str = "A row wins or loses only where its mean delta-m d
                                deviations over seeds; anything less is no difference. p is that of a paired t test over seeds, \
                                two-sided, without correction for how many rows there are.";
 
-/// A metric with its deviation, as long as its metric has it.
-pub(super) fn metric(figure: &Figure, metric: Metric) -> String {
-    let (scale, digits) = match metric {
-        Metric::Accuracy => (100.0, 2),
-        Metric::Area => (1.0, 4),
-    };
-    spread(figure, scale, digits)
-}
-
 /// Delta-m with its sign and deviation.
 pub(super) fn delta_m(figure: &Figure) -> String {
     match figure.deviation {
         Some(deviation) => format!("{:+.2} ± {deviation:.2}", figure.mean),
         None => format!("{:+.2}", figure.mean),
-    }
-}
-
-fn spread(figure: &Figure, scale: f64, digits: usize) -> String {
-    match figure.deviation {
-        Some(deviation) => format!("{:.digits$} ± {:.digits$}", scale * figure.mean, scale * deviation),
-        None => format!("{:.digits$}", scale * figure.mean),
     }
 }
 

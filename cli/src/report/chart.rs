@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use super::escape;
+use super::frame::Frame;
 use super::ticks::Axis;
 
 /// The whole drawing, in its own units; the page scales it.
@@ -58,75 +58,25 @@ impl Chart<'_> {
     pub(super) fn draw(&self) -> String {
         let points = || self.series.iter().flat_map(|series| series.points.iter().copied());
         let (first, last) = points().fold((f64::INFINITY, 1.0_f64), |(f, l), (x, _)| (f.min(x), l.max(x)));
-        let across = Axis::epochs(if first.is_finite() { first } else { 1.0 }, last, 8);
         let settled = first + 0.2 * (last - first);
         let fits = self.series.iter().any(|series| series.points.len() >= EPOCHS_TO_FIT);
-        let up = Axis::around(points().filter(|&(x, _)| !fits || x > settled).map(|(_, y)| y), 5);
-        let x = |value: f64| LEFT + across.place(value) * (RIGHT - LEFT);
-        let y = |value: f64| BOTTOM - up.place(value) * (BOTTOM - TOP);
-
+        let frame = Frame {
+            size: [WIDTH, HEIGHT],
+            field: [LEFT, TOP, RIGHT, BOTTOM],
+            across: Axis::epochs(if first.is_finite() { first } else { 1.0 }, last, 8),
+            up: Axis::around(points().filter(|&(x, _)| !fits || x > settled).map(|(_, y)| y), 5),
+            is_crossed: false,
+        };
         let mut svg = String::new();
-        self.frame(&mut svg, &across, &up, x, y);
-        // An inner drawing cuts off what lies outside it, and needs no name that another chart on the page could share.
-        let (left, top) = (LEFT - MARGIN, TOP - MARGIN);
-        let (width, height) = (RIGHT - LEFT + 2.0 * MARGIN, BOTTOM - TOP + 2.0 * MARGIN);
-        let _ = writeln!(
-            svg,
-            "<svg x=\"{left}\" y=\"{top}\" width=\"{width}\" height=\"{height}\" viewBox=\"{left} {top} {width} {height}\">"
-        );
+        frame.open(&mut svg, self.description, ["epoch", self.measure]);
+        frame.open_field(&mut svg, MARGIN);
         for series in &self.series {
-            curve(&mut svg, series, self.digits, x, y);
+            curve(&mut svg, series, self.digits, |value| frame.x(value), |value| frame.y(value));
         }
         svg.push_str("</svg>\n");
-        self.labels(&mut svg, y);
+        self.labels(&mut svg, |value| frame.y(value));
         svg.push_str("</svg>\n");
         svg
-    }
-
-    /// Grid, axes, numbers and what they mean.
-    fn frame(
-        &self,
-        svg: &mut String,
-        across: &Axis,
-        up: &Axis,
-        x: impl Fn(f64) -> f64,
-        y: impl Fn(f64) -> f64,
-    ) {
-        // Writing to a string cannot fail; the results are of no use here and below.
-        let _ = writeln!(
-            svg,
-            "<svg viewBox=\"0 0 {WIDTH} {HEIGHT}\" role=\"img\" aria-label=\"{}\">",
-            escape(self.description)
-        );
-        for &tick in &up.ticks {
-            let (height, digits) = (y(tick), up.digits);
-            let _ = writeln!(
-                svg,
-                "<line class=\"grid\" x1=\"{LEFT}\" x2=\"{RIGHT}\" y1=\"{height:.1}\" y2=\"{height:.1}\"/>\
-                 <text class=\"tick\" x=\"{:.1}\" y=\"{:.1}\" text-anchor=\"end\">{tick:.digits$}</text>",
-                LEFT - 8.0,
-                height + 4.0,
-            );
-        }
-        for &tick in &across.ticks {
-            let along = x(tick);
-            let _ = writeln!(
-                svg,
-                "<line class=\"axis\" x1=\"{along:.1}\" x2=\"{along:.1}\" y1=\"{BOTTOM}\" y2=\"{:.1}\"/>\
-                 <text class=\"tick\" x=\"{along:.1}\" y=\"{:.1}\" text-anchor=\"middle\">{tick:.0}</text>",
-                BOTTOM + 5.0,
-                BOTTOM + 19.0,
-            );
-        }
-        let (middle, centre) = ((LEFT + RIGHT) / 2.0, (TOP + BOTTOM) / 2.0);
-        let _ = writeln!(
-            svg,
-            "<line class=\"axis\" x1=\"{LEFT}\" x2=\"{RIGHT}\" y1=\"{BOTTOM}\" y2=\"{BOTTOM}\"/>\
-             <text class=\"meaning\" x=\"{middle:.1}\" y=\"{:.1}\" text-anchor=\"middle\">epoch</text>\
-             <text class=\"meaning\" transform=\"translate(14 {centre:.1}) rotate(-90)\" text-anchor=\"middle\">{}</text>",
-            HEIGHT - 6.0,
-            escape(self.measure),
-        );
     }
 
     /// The last values, beside the ends of their curves, pushed apart where they would overlap.

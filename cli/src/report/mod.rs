@@ -1,7 +1,11 @@
 //! What a finished run shows: one self-contained HTML page, and the plain-text table.
 
+pub(crate) mod band;
 mod chart;
+mod columns;
+mod frame;
 mod picture;
+pub(crate) mod scatter;
 mod table;
 pub(crate) mod ticks;
 mod words;
@@ -14,6 +18,7 @@ use crate::history::{History, Mean, RunResult, Sample, TaskMetrics};
 use crate::run_folder::{METRICS, SETTINGS, WEIGHTS, utc};
 use crate::settings::Settings;
 use chart::{Chart, Series};
+pub(crate) use columns::columns;
 pub use table::table;
 use table::{PER_PARAMETERS, points};
 use words::{DELTA_M, better, gist, signed, standard_error, verdict};

@@ -7,7 +7,7 @@ use tress::mtl::Error as MtlError;
 use tress::mtl::balance::{Method, Observation};
 use tress::mtl::network::{Objective, Score, lenet};
 use tress::nn::optim::Schedule;
-use tress::nn::{Batches, Optimiser, Params, device::Program, metric, mix};
+use tress::nn::{Adam, Batches, Optimiser, Params, device::Program, metric, mix};
 
 use super::model::Model;
 use super::samples::Samples;
@@ -45,7 +45,7 @@ impl<'s> Learner<'s> {
             tasks.iter().map(|&task| (names[task], Objective::Classes(10))).collect();
         let network = lenet(&mut params, &heads).map_err(training)?;
         let balance = method.build(tasks.len(), settings.seed, settings.lr).map_err(training)?;
-        let trained = Model::new(params, network, settings.lr, Box::new(balance))?;
+        let trained = Model::new(params, network, Adam::new(settings.lr), Box::new(balance))?;
         Ok(Self { settings, model: model.to_owned(), tasks: tasks.to_vec(), trained })
     }
 

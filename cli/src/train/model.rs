@@ -40,14 +40,13 @@ impl Watch {
 }
 
 impl Model {
-    /// Before its first step; `rate` is the learning rate of Adam.
+    /// Before its first step.
     pub(crate) fn new(
         params: Params,
         network: Network,
-        rate: f64,
+        mut adam: Adam,
         balance: Box<dyn Weighting>,
     ) -> Result<Self, Error> {
-        let mut adam = Adam::new(rate);
         adam.prepare(&params).map_err(training)?;
         Ok(Self { params, network, adam, balance, tape: Tape::new() })
     }

@@ -1,69 +1,13 @@
 //! Whole studies of `tress compare`, made small: what they leave, that they go on after a kill, and how they fail.
 
 use std::fs;
-use std::path::{Path, PathBuf};
-use std::process::{Command, Output, Stdio};
+use std::process::Stdio;
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
 use tress_cli::compare::{CELLS, PAGE, RESULTS, STUDY};
 
-/// A path of its own for one test, gone when dropped.
-struct Place(PathBuf);
-
-impl Place {
-    fn new(test: &str) -> Place {
-        let path = std::env::temp_dir().join(format!("tress-compare-{test}-{}", std::process::id()));
-        let _ = fs::remove_dir_all(&path);
-        fs::create_dir(&path).unwrap();
-        Place(path)
-    }
-
-    fn json(&self, file: &str) -> Value {
-        serde_json::from_slice(&fs::read(self.0.join(file)).unwrap_or_else(|e| panic!("{file}: {e}")))
-            .unwrap()
-    }
-
-    /// The finished cells of a study, by name, without the time they took.
-    fn cells(&self, study: &str) -> Vec<Value> {
-        let mut names: Vec<PathBuf> = fs::read_dir(self.0.join(study).join(CELLS))
-            .unwrap()
-            .map(|entry| entry.unwrap().path())
-            .collect();
-        names.sort();
-        assert!(names.iter().all(|name| name.extension().is_some_and(|end| end == "json")), "{names:?}");
-        let read = |path: &PathBuf| {
-            let mut cell: Value = serde_json::from_slice(&fs::read(path).unwrap()).unwrap();
-            cell["seconds"] = 0.into();
-            cell
-        };
-        names.iter().map(read).collect()
-    }
-}
-
-impl Drop for Place {
-    fn drop(&mut self) {
-        let _ = fs::remove_dir_all(&self.0);
-    }
-}
-
-fn tress(at: &Path, line: &str) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_tress"));
-    command.args(line.split(' ')).current_dir(at).env_remove("TRESS_ISA");
-    command
-}
-
-fn finished(mut command: Command) -> String {
-    let output = command.output().unwrap();
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-    String::from_utf8(output.stdout).unwrap()
-}
-
-fn only_line(output: &Output) -> String {
-    let text = String::from_utf8(output.stderr.clone()).unwrap();
-    assert_eq!(text.lines().count(), 1, "{text}");
-    text.trim_end().to_owned()
-}
+use super::place::{Place, finished, only_line, tress};
 
 /// Three stateful methods on leaves; a second or two.
 const SMALL: &str =
@@ -149,10 +93,7 @@ fn a_killed_study_goes_on_to_the_same_bits() {
     let place = Place::new("killed");
     let line = "compare --set leaves --epochs 30 --batch 40 --seeds 1 --rays 0 --tune none --methods moco,famo --jobs 1";
     let killed = format!("{line} --out killed");
-    let ends = |end: &str| {
-        let cells = fs::read_dir(place.0.join("killed").join(CELLS)).into_iter().flatten().flatten();
-        cells.filter(|entry| entry.path().extension().is_some_and(|found| found == end)).count()
-    };
+    let ends = |end: &str| place.ends("killed", end);
     // Killed twice, each time in the middle of a cell: of one task, and of all with a stateful method.
     for finished in [0, 6] {
         while !(ends("json") >= finished && ends("halfway") == 1) {

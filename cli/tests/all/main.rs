@@ -3,6 +3,8 @@
 mod compare;
 mod devices;
 mod folders;
+mod place;
 mod tables;
 mod training;
+mod tune;
 mod wrong_input;

@@ -7,7 +7,7 @@ mod task;
 
 pub use fusion::{Attention, Fusion, Gated};
 pub use input::Input;
-pub use lenet::lenet;
+pub use lenet::{lenet, lenet_of};
 pub use task::{Criterion, Objective, Score, Targets, Task};
 
 use alloc::string::String;

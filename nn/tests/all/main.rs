@@ -20,6 +20,7 @@ mod numpy_files;
 mod onnx;
 mod optimisers;
 mod params;
+mod search;
 mod torch_weights;
 mod training;
 

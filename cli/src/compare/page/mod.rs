@@ -1,23 +1,21 @@
 //! What a study shows, as one self-contained HTML page: the table, learning curves, conflicts, and a sweep of preferences.
 
-mod band;
 mod heat;
 mod pareto;
-mod scatter;
 
 use std::fmt::Write;
 use std::time::SystemTime;
 
+use super::RESULTS;
 use super::plan::TUNED;
-use super::record::Epoch;
 use super::results::{Results, Row, TaskInfo, Verdict};
 use super::settings::CompareSettings;
-use super::words::{DELTA_M, WHEN, chosen, delta_m, finding, metric, p, verdict};
-use super::{CELLS, RESULTS, STUDY};
+use super::words::{DELTA_M, WHEN, chosen, delta_m, finding, p, verdict};
 use crate::data::Origin;
+use crate::report::band::{Band, chart, common_axis, over_seeds};
 use crate::report::{escape, thousands};
 use crate::run_folder::utc;
-use band::{Band, chart, common_axis, over_seeds};
+use crate::study::{CELLS, Epoch, Layer, Metric, STUDY};
 use heat::{HeatMap, Scale};
 
 /// The page; `when` is the time of the study, shown in UTC.
@@ -68,7 +66,7 @@ fn table(html: &mut String, results: &Results) {
          <th>against<br>tuned</th><th>seconds</th></tr>\n</thead>\n<tbody>\n<tr><th>single tasks</th>",
     );
     for task in &results.tasks {
-        let _ = write!(html, "<td>{}</td>", metric(&task.alone, task.metric));
+        let _ = write!(html, "<td>{}</td>", task.alone.text(task.metric));
     }
     html.push_str("<td></td><td></td><td></td><td></td><td></td><td></td></tr>\n");
     for row in &results.rows {
@@ -83,7 +81,7 @@ fn table(html: &mut String, results: &Results) {
             continue;
         }
         for (figure, task) in row.metrics.iter().zip(&results.tasks) {
-            let _ = write!(html, "<td>{}</td>", metric(figure, task.metric));
+            let _ = write!(html, "<td>{}</td>", figure.text(task.metric));
         }
         let against_tuned = match row.against_tuned.map(|against| against.verdict) {
             Some(Verdict::Win) => "better",
@@ -115,8 +113,8 @@ fn table(html: &mut String, results: &Results) {
 
 fn unit(task: &TaskInfo) -> String {
     match task.metric {
-        super::subject::Metric::Accuracy => "accuracy, %".to_owned(),
-        super::subject::Metric::Area => "AUC".to_owned(),
+        Metric::Accuracy => "accuracy, %".to_owned(),
+        Metric::Area => "AUC".to_owned(),
     }
 }
 
@@ -186,7 +184,7 @@ fn curves(html: &mut String, results: &Results) {
 type ByEpoch = (Vec<String>, Vec<Vec<Option<f64>>>);
 
 /// A number of each layer and epoch, the mean over seeds.
-fn by_layer(row: &Row, number: impl Fn(&super::record::Layer) -> Option<f64>) -> ByEpoch {
+fn by_layer(row: &Row, number: impl Fn(&Layer) -> Option<f64>) -> ByEpoch {
     let Some(first) = row.epochs.first().and_then(|epochs| epochs.first()) else {
         return (Vec::new(), Vec::new());
     };
@@ -205,8 +203,7 @@ fn by_layer(row: &Row, number: impl Fn(&super::record::Layer) -> Option<f64>) ->
 fn norms(row: &Row, tasks: &[TaskInfo]) -> ByEpoch {
     let (mut names, mut values) = (Vec::new(), Vec::new());
     for (k, task) in tasks.iter().enumerate() {
-        let log =
-            |layer: &super::record::Layer| Some(layer.norms.get(k)?.log10()).filter(|log| log.is_finite());
+        let log = |layer: &Layer| Some(layer.norms.get(k)?.log10()).filter(|log| log.is_finite());
         let (layers, own) = by_layer(row, log);
         names.extend(layers.iter().map(|layer| format!("{layer}, {}", task.name)));
         values.extend(own);
@@ -234,7 +231,7 @@ fn conflicts(html: &mut String, results: &Results) {
         Scale::Between(known().fold(f64::INFINITY, f64::min), known().fold(f64::NEG_INFINITY, f64::max));
     for (row, (names, values)) in rows().zip(&all) {
         let _ = writeln!(html, "<h3>{}</h3>\n<div class=\"maps charts\">", escape(&row.name));
-        let (layers, cosines) = by_layer(row, super::record::Layer::cosine);
+        let (layers, cosines) = by_layer(row, Layer::cosine);
         map(html, &row.name, "mean cosine", &layers, &cosines, Scale::Cosine);
         let (layers, rates) = by_layer(row, |layer| layer.conflicts);
         map(html, &row.name, "conflict rate", &layers, &rates, Scale::Share);

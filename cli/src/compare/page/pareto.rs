@@ -2,10 +2,10 @@
 
 use std::fmt::Write;
 
-use super::scatter::{Cloud, Dot, plot};
 use crate::compare::plan::TUNED;
 use crate::compare::results::{Results, Sweep};
 use crate::report::escape;
+use crate::report::scatter::{Cloud, Dot, plot};
 
 pub(super) fn section(html: &mut String, results: &Results) {
     let Some(sweep) = &results.sweep else { return };
@@ -65,6 +65,7 @@ fn one(html: &mut String, results: &Results, sweep: &Sweep, [a, b]: [usize; 2]) 
         .map(|(i, family)| Cloud {
             class: format!("family{i}"),
             stairs: results.tasks.len() == 2,
+            hollow: results.tasks.len() == 2,
             dots: family
                 .points
                 .iter()

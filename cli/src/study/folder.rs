@@ -14,8 +14,6 @@ use crate::run_folder::write_whole;
 
 /// What all networks of the study have in common, as JSON.
 pub const STUDY: &str = "study.json";
-/// The results, as JSON.
-pub const RESULTS: &str = "compare.json";
 /// The page to look at.
 pub const PAGE: &str = "report.html";
 /// The folder of the cells.

@@ -5,10 +5,11 @@
 
 use clap::ValueEnum;
 use serde::{Deserialize, Serialize};
-use tress::mtl::network::{Network, Objective, Targets, Task, lenet};
-use tress::nn::{Dense, Params, Sequential};
+use tress::mtl::network::{Network, Objective, Targets, Task, lenet_of};
+use tress::nn::{Dense, Dropout, Params, Sequential};
 use tress::tensor::pointwise::Map;
 
+use super::cell::Recipe;
 use super::examples::Examples;
 use crate::data::census::Group;
 use crate::data::leaves::CLASSES;
@@ -259,38 +260,44 @@ impl Material {
     ///
     /// # Errors
     /// [`Error::Training`] for parameters that cannot be made.
-    pub(crate) fn network(&self, params: &mut Params, tasks: &[usize]) -> Result<Network, Error> {
+    pub(crate) fn network(
+        &self,
+        params: &mut Params,
+        tasks: &[usize],
+        recipe: &Recipe,
+    ) -> Result<Network, Error> {
         let heads: Vec<(&str, Objective)> =
             tasks.iter().map(|&task| (self.questions[task].name, self.questions[task].objective)).collect();
         match &self.validation {
-            Examples::Pictures(_) => lenet(params, &heads).map_err(training),
+            Examples::Pictures(_) => lenet_of(params, &heads, recipe.width, recipe.dropout).map_err(training),
             Examples::Rows { inputs, .. } => {
                 let wide = match self.questions[0].metric {
                     Metric::Area => [64, 32, 16],
                     Metric::Accuracy => [64, 64, 32],
                 };
-                dense(params, inputs.shape()[1], wide, &heads).map_err(training)
+                let wide = wide.map(|width: usize| ((width as f64 * recipe.width).round() as usize).max(1));
+                dense(params, inputs.shape()[1], wide, recipe.dropout, &heads).map_err(training)
             }
         }
     }
 }
 
-/// A trunk `width -> a -> b` under heads `b -> c -> outputs`, all rectified.
+/// A trunk `width -> a -> b` under heads `b -> c -> outputs`, all rectified, with dropout of the features.
 fn dense(
     params: &mut Params,
     width: usize,
     [a, b, c]: [usize; 3],
+    dropout: f64,
     tasks: &[(&str, Objective)],
 ) -> Result<Network, tress::mtl::Error> {
     let layer = |params: &mut Params, name: &str, from, to| {
         Ok::<Dense, tress::mtl::Error>(Dense::new(&mut params.scope(name), from, to)?.activation(Map::Relu))
     };
-    let trunk = Sequential::new().then(layer(params, "trunk.dense1", width, a)?).then(layer(
-        params,
-        "trunk.dense2",
-        a,
-        b,
-    )?);
+    let mut trunk = Sequential::new().then(layer(params, "trunk.dense1", width, a)?);
+    trunk = trunk.then(layer(params, "trunk.dense2", a, b)?);
+    if dropout > 0.0 {
+        trunk = trunk.then(Dropout::new(&mut params.scope("trunk.dropout"), dropout)?);
+    }
     let mut heads = Vec::with_capacity(tasks.len());
     for &(name, objective) in tasks {
         let (Objective::Classes(outputs) | Objective::Numbers(outputs) | Objective::Bits(outputs)) =

@@ -87,9 +87,13 @@ pub(crate) struct Record {
 impl Record {
     /// The mean metric over the tasks on the validation part after the last epoch: what settings are chosen by.
     pub(crate) fn validation(&self) -> Option<f64> {
-        let last = self.epochs.last().filter(|_| self.failed.is_none())?;
-        let sum: f64 = last.validation.iter().map(|judged| judged.metric).sum();
-        Some(sum / last.validation.len() as f64)
+        self.validation_at(self.epochs.len()).filter(|_| self.failed.is_none())
+    }
+
+    /// The mean metric over the tasks on the validation part after an epoch, counted from 1; `None` where it did not come so far.
+    pub(crate) fn validation_at(&self, epoch: usize) -> Option<f64> {
+        let judged = &self.epochs.get(epoch.checked_sub(1)?)?.validation;
+        Some(judged.iter().map(|judged| judged.metric).sum::<f64>() / judged.len() as f64)
     }
 
     /// The metric of each task on the test part; `None` for one that failed.

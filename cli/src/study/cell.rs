@@ -4,6 +4,7 @@ use clap::ValueEnum;
 use serde::{Deserialize, Serialize};
 use tress::mtl::balance::{Chebyshev, Equal, Fixed, ParetoMtl, Pbi, SmoothChebyshev, Weighting};
 
+use super::method::built;
 use crate::error::Error;
 use crate::settings::Balance;
 use crate::train::training;
@@ -44,6 +45,8 @@ pub(crate) enum Kind {
     Single(usize),
     /// All tasks, balanced by a method.
     Method(Balance),
+    /// All tasks, balanced by a method with settings of its own, by name.
+    Set(Balance, Vec<(&'static str, f64)>),
     /// All tasks, each loss times a fixed weight.
     Fixed(Vec<f64>),
     /// All tasks, along a preference: the `chosen` one of several rays.
@@ -57,6 +60,37 @@ pub(crate) enum Kind {
     },
 }
 
+/// How a network is made and trained, where that is not as usual for its subject.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Recipe {
+    /// Samples in a step; `None` for those of the budget.
+    pub(crate) batch: Option<usize>,
+    /// Decoupled weight decay.
+    pub(crate) decay: f64,
+    /// How many times as wide as usual the layers are.
+    pub(crate) width: f64,
+    /// The share of the features that is dropped in training.
+    pub(crate) dropout: f64,
+}
+
+impl Recipe {
+    /// As usual.
+    pub(crate) const USUAL: Recipe = Recipe { batch: None, decay: 0.0, width: 1.0, dropout: 0.0 };
+
+    /// What is not as usual, as the tail of a name.
+    fn name(&self) -> String {
+        let mut name = self.batch.map_or_else(String::new, |batch| format!("-batch-{batch}"));
+        for (what, value, usual) in
+            [("decay", self.decay, 0.0), ("width", self.width, 1.0), ("dropout", self.dropout, 0.0)]
+        {
+            if value != usual {
+                name.push_str(&format!("-{what}-{value}"));
+            }
+        }
+        name
+    }
+}
+
 /// One network to train.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Cell {
@@ -66,14 +100,25 @@ pub(crate) struct Cell {
     pub(crate) rate: f64,
     /// Decides every random choice.
     pub(crate) seed: u64,
+    /// How it is made and trained.
+    pub(crate) recipe: Recipe,
 }
 
 impl Cell {
+    /// As usual for its subject.
+    pub(crate) fn new(kind: Kind, rate: f64, seed: u64) -> Self {
+        Self { kind, rate, seed, recipe: Recipe::USUAL }
+    }
+
     /// A name that no other cell of the study has, fit for a file.
     pub(crate) fn name(&self) -> String {
         let kind = match &self.kind {
             Kind::Single(task) => format!("single-{task}"),
             Kind::Method(balance) => balance.name().to_owned(),
+            Kind::Set(balance, settings) => {
+                let each = settings.iter().map(|(name, value)| format!("-{name}-{value}"));
+                format!("{}{}", balance.name(), each.collect::<String>())
+            }
             Kind::Fixed(weights) => format!("fixed-{}", numbers(weights)),
             Kind::Preference { family, rays, chosen } => {
                 // A sector depends on all rays.
@@ -82,7 +127,7 @@ impl Cell {
                 format!("ray-{}-{}{of}", family.name(), numbers(&rays[*chosen]))
             }
         };
-        format!("{kind}-rate-{}-seed-{}", self.rate, self.seed)
+        format!("{kind}-rate-{}{}-seed-{}", self.rate, self.recipe.name(), self.seed)
     }
 
     /// The tasks that it learns, of `count`.
@@ -103,6 +148,7 @@ impl Cell {
             Kind::Method(Balance(method)) => {
                 Box::new(method.build(tasks, self.seed, self.rate).map_err(training)?)
             }
+            Kind::Set(Balance(method), settings) => built(*method, settings, tasks, self.seed, self.rate)?,
             Kind::Fixed(weights) => Box::new(Fixed::new(weights).map_err(training)?),
             Kind::Preference { family, rays, chosen } => {
                 let ray = &rays[*chosen];

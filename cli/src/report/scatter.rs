@@ -2,8 +2,9 @@
 
 use std::fmt::Write;
 
-use crate::report::escape;
-use crate::report::ticks::Axis;
+use super::escape;
+use super::frame::Frame;
+use super::ticks::Axis;
 
 const WIDTH: f64 = 620.0;
 const HEIGHT: f64 = 420.0;
@@ -14,28 +15,30 @@ const BOTTOM: f64 = HEIGHT - 48.0;
 
 /// A point.
 #[derive(Debug, Clone)]
-pub(super) struct Dot {
-    pub(super) x: f64,
-    pub(super) y: f64,
+pub(crate) struct Dot {
+    pub(crate) x: f64,
+    pub(crate) y: f64,
     /// What a tooltip says.
-    pub(super) says: String,
+    pub(crate) says: String,
     /// Whether it lies on the front of its series.
-    pub(super) on_front: bool,
+    pub(crate) on_front: bool,
 }
 
 /// The points of one method.
 #[derive(Debug, Clone)]
-pub(super) struct Cloud {
+pub(crate) struct Cloud {
     /// Its class in the style sheet.
-    pub(super) class: String,
-    pub(super) dots: Vec<Dot>,
+    pub(crate) class: String,
+    pub(crate) dots: Vec<Dot>,
     /// Whether its front is drawn: the stairs under which nothing of it lies.
-    pub(super) stairs: bool,
+    pub(crate) stairs: bool,
+    /// Whether what is not on the front is hollow.
+    pub(crate) hollow: bool,
 }
 
 /// A plot of clouds, smaller being better on both axes; `marks` are points with a name written beside them. What lies
 /// beyond `corner` is left out, lest one far point press the others together.
-pub(super) fn plot(
+pub(crate) fn plot(
     description: &str,
     names: [&str; 2],
     clouds: &[Cloud],
@@ -44,46 +47,16 @@ pub(super) fn plot(
 ) -> String {
     let inside = |x: f64, y: f64| x <= corner[0] && y <= corner[1];
     let dots = || clouds.iter().flat_map(|cloud| &cloud.dots).filter(|dot| inside(dot.x, dot.y));
-    let across = Axis::around(dots().map(|dot| dot.x).chain(marks.iter().map(|mark| mark.0)), 6);
-    let up = Axis::around(dots().map(|dot| dot.y).chain(marks.iter().map(|mark| mark.1)), 5);
-    let x = |value: f64| LEFT + across.place(value) * (RIGHT - LEFT);
-    let y = |value: f64| BOTTOM - up.place(value) * (BOTTOM - TOP);
+    let frame = Frame {
+        size: [WIDTH, HEIGHT],
+        field: [LEFT, TOP, RIGHT, BOTTOM],
+        across: Axis::around(dots().map(|dot| dot.x).chain(marks.iter().map(|mark| mark.0)), 6),
+        up: Axis::around(dots().map(|dot| dot.y).chain(marks.iter().map(|mark| mark.1)), 5),
+        is_crossed: true,
+    };
+    let (x, y) = (|value: f64| frame.x(value), |value: f64| frame.y(value));
     let mut svg = String::new();
-    // Writing to a string cannot fail; the results are of no use here and below.
-    let _ = writeln!(
-        svg,
-        "<svg viewBox=\"0 0 {WIDTH} {HEIGHT}\" role=\"img\" aria-label=\"{}\">",
-        escape(description)
-    );
-    for &tick in &up.ticks {
-        let (at, digits) = (y(tick), up.digits);
-        let _ = writeln!(
-            svg,
-            "<line class=\"grid\" x1=\"{LEFT}\" x2=\"{RIGHT}\" y1=\"{at:.1}\" y2=\"{at:.1}\"/>\
-             <text x=\"{:.1}\" y=\"{:.1}\" text-anchor=\"end\">{tick:.digits$}</text>",
-            LEFT - 7.0,
-            at + 4.0
-        );
-    }
-    for &tick in &across.ticks {
-        let (at, digits) = (x(tick), across.digits);
-        let _ = writeln!(
-            svg,
-            "<line class=\"grid\" x1=\"{at:.1}\" x2=\"{at:.1}\" y1=\"{TOP}\" y2=\"{BOTTOM}\"/>\
-             <text x=\"{at:.1}\" y=\"{:.1}\" text-anchor=\"middle\">{tick:.digits$}</text>",
-            BOTTOM + 17.0
-        );
-    }
-    let centre = 0.5 * (TOP + BOTTOM);
-    let _ = writeln!(
-        svg,
-        "<text class=\"meaning\" x=\"{:.1}\" y=\"{:.1}\" text-anchor=\"middle\">{}</text>\
-         <text class=\"meaning\" transform=\"translate(14 {centre:.1}) rotate(-90)\" text-anchor=\"middle\">{}</text>",
-        0.5 * (LEFT + RIGHT),
-        HEIGHT - 8.0,
-        escape(names[0]),
-        escape(names[1])
-    );
+    frame.open(&mut svg, description, names);
     for cloud in clouds {
         let _ = writeln!(svg, "<g class=\"{}\">", cloud.class);
         if cloud.stairs {
@@ -104,7 +77,7 @@ pub(super) fn plot(
             let _ = writeln!(svg, "<path class=\"stairs\" d=\"{path}\"/>");
         }
         for dot in cloud.dots.iter().filter(|dot| inside(dot.x, dot.y)) {
-            let class = if dot.on_front || !cloud.stairs { "point" } else { "point beaten" };
+            let class = if dot.on_front || !cloud.hollow { "point" } else { "point beaten" };
             let _ = writeln!(
                 svg,
                 "<circle class=\"{class}\" cx=\"{:.1}\" cy=\"{:.1}\" r=\"5\"><title>{}</title></circle>",

@@ -4,7 +4,7 @@ use std::time::Instant;
 
 use tress::mtl::balance::Observation;
 use tress::nn::optim::Schedule;
-use tress::nn::{Batches, Optimiser, Params, mix};
+use tress::nn::{Adam, Batches, Optimiser, Params, mix};
 
 use super::Budget;
 use super::cell::{Cell, Kind};
@@ -41,18 +41,51 @@ struct Trainer<'a> {
 /// # Errors
 /// [`Error::Interrupted`] after Ctrl-C, [`Error::Write`] where the folder cannot be written, [`Error::Training`] for what is
 /// wrong with the set-up rather than with a step.
-pub(crate) fn train(
+pub(super) fn train(
     material: &Material,
     budget: &Budget,
     cell: &Cell,
     folder: &StudyFolder,
     interrupt: &Interrupt,
 ) -> Result<Record, Error> {
+    let mut trainer = trained(material, budget, cell, budget.epochs, folder, interrupt)?;
+    if trainer.record.failed.is_none() {
+        match trainer.judge(&material.test) {
+            Ok(test) => trainer.record.test = test,
+            Err(why) => trainer.record.failed = Some(why.to_string()),
+        }
+    }
+    Ok(trainer.record)
+}
+
+/// Trains a cell for the first `epochs` of its budget, from where it is, and leaves it there. The test part is not looked at.
+///
+/// # Errors
+/// As [`train`].
+pub(super) fn advance(
+    material: &Material,
+    budget: &Budget,
+    cell: &Cell,
+    epochs: usize,
+    folder: &StudyFolder,
+    interrupt: &Interrupt,
+) -> Result<Record, Error> {
+    Ok(trained(material, budget, cell, epochs, folder, interrupt)?.record)
+}
+
+fn trained<'a>(
+    material: &'a Material,
+    budget: &'a Budget,
+    cell: &'a Cell,
+    epochs: usize,
+    folder: &StudyFolder,
+    interrupt: &Interrupt,
+) -> Result<Trainer<'a>, Error> {
     let mut trainer = Trainer::new(material, budget, cell)?;
     if let Some(halfway) = folder.halfway(cell) {
         trainer.go_on(&halfway)?;
     }
-    while trainer.record.epochs.len() < budget.epochs && trainer.record.failed.is_none() {
+    while trainer.record.epochs.len() < epochs && trainer.record.failed.is_none() {
         let started = Instant::now();
         let outcome = trainer.epoch(interrupt);
         trainer.record.seconds += started.elapsed().as_secs_f64();
@@ -65,20 +98,14 @@ pub(crate) fn train(
             Err(other) => return Err(other),
         }
     }
-    if trainer.record.failed.is_none() {
-        match trainer.judge(&material.test) {
-            Ok(test) => trainer.record.test = test,
-            Err(why) => trainer.record.failed = Some(why.to_string()),
-        }
-    }
-    Ok(trainer.record)
+    Ok(trainer)
 }
 
 impl<'a> Trainer<'a> {
     fn new(material: &'a Material, budget: &'a Budget, cell: &'a Cell) -> Result<Self, Error> {
         let tasks = cell.tasks(material.questions().len());
         let mut params = Params::new(cell.seed);
-        let network = material.network(&mut params, &tasks)?;
+        let network = material.network(&mut params, &tasks, &cell.recipe)?;
         let record = Record {
             cell: cell.name(),
             tasks: tasks.clone(),
@@ -89,14 +116,19 @@ impl<'a> Trainer<'a> {
             test: Vec::new(),
             failed: None,
         };
-        let model = Model::new(params, network, cell.rate, cell.balance(tasks.len())?)?;
+        let adam = match cell.recipe.decay {
+            0.0 => Adam::new(cell.rate),
+            decay => Adam::decoupled(cell.rate, decay),
+        };
+        let model = Model::new(params, network, adam, cell.balance(tasks.len())?)?;
         Ok(Self { material, budget, cell, tasks, model, record })
     }
 
     fn epoch(&mut self, interrupt: &Interrupt) -> Result<(), Error> {
         let (material, seed) = (self.material, self.cell.seed);
         let number = self.record.epochs.len() as u64 + 1;
-        let steps = material.samples().div_ceil(self.budget.batch);
+        let batch_size = self.cell.recipe.batch.unwrap_or(self.budget.batch);
+        let steps = material.samples().div_ceil(batch_size);
         let all = (self.budget.epochs * steps) as u64;
         let schedule = Schedule::cosine(self.cell.rate, 0.0, all).map_err(training)?;
         let mut watch = match (&self.cell.kind, self.tasks.len()) {
@@ -105,7 +137,7 @@ impl<'a> Trainer<'a> {
         };
         let stride = steps.div_ceil(WATCHED);
         let (train_loss, weights) = material.with_epoch(seed, number, |examples| {
-            let order = Batches::new(examples.len(), self.budget.batch).map_err(training)?;
+            let order = Batches::new(examples.len(), batch_size).map_err(training)?;
             let mut sums = vec![(0.0, 0.0); self.tasks.len()];
             for (i, batch) in order.shuffled(seed, number).iter().enumerate() {
                 interrupt.check(|| {
@@ -168,13 +200,10 @@ mod tests {
     use tress::nn::file;
 
     use super::Trainer;
-    use crate::compare::Budget;
-    use crate::compare::cell::{Cell, Family, Kind};
-    use crate::compare::resume::Halfway;
-    use crate::compare::subject::Subject;
     use crate::data::Library;
     use crate::interrupt::Interrupt;
     use crate::settings::Balance;
+    use crate::study::{Budget, Cell, Family, Halfway, Kind, Recipe, Subject};
 
     /// Every kind of cell there is, with five tasks.
     fn cells() -> Vec<Cell> {
@@ -187,7 +216,11 @@ mod tests {
             rays: rays.clone(),
             chosen: 1,
         }));
-        kinds.into_iter().map(|kind| Cell { kind, rate: 0.003, seed: 5 }).collect()
+        kinds.push(Kind::Set("cagrad".parse().map(Balance).unwrap(), vec![("c", 0.3)]));
+        let mut cells: Vec<Cell> = kinds.into_iter().map(|kind| Cell::new(kind, 0.003, 5)).collect();
+        let recipe = Recipe { batch: Some(200), decay: 0.1, width: 0.5, dropout: 0.2 };
+        cells.push(Cell { recipe, ..Cell::new(Kind::Method(Balance::EQUAL), 0.003, 5) });
+        cells
     }
 
     #[test]
@@ -227,7 +260,7 @@ mod tests {
     fn a_damaged_file_is_as_good_as_none() {
         let material = Subject::Leaves.read(&Library::BuiltIn, None).unwrap();
         let budget = Budget { epochs: 2, batch: 560 };
-        let cell = Cell { kind: Kind::Method("moco".parse().map(Balance).unwrap()), rate: 0.003, seed: 5 };
+        let cell = Cell::new(Kind::Method("moco".parse().map(Balance).unwrap()), 0.003, 5);
         let mut trainer = Trainer::new(&material, &budget, &cell).unwrap();
         trainer.epoch(&Interrupt::default()).unwrap();
         let bytes = trainer.halfway().unwrap().to_bytes().unwrap();

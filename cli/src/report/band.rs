@@ -2,8 +2,9 @@
 
 use std::fmt::Write;
 
-use crate::report::escape;
-use crate::report::ticks::Axis;
+use super::escape;
+use super::frame::Frame;
+use super::ticks::Axis;
 
 const WIDTH: f64 = 300.0;
 const HEIGHT: f64 = 180.0;
@@ -14,17 +15,17 @@ const BOTTOM: f64 = HEIGHT - 34.0;
 
 /// One curve.
 #[derive(Debug, Clone)]
-pub(super) struct Band<'a> {
+pub(crate) struct Band<'a> {
     /// Its name, for tooltips.
-    pub(super) name: &'a str,
+    pub(crate) name: &'a str,
     /// Its class in the style sheet.
-    pub(super) class: &'a str,
+    pub(crate) class: &'a str,
     /// For each epoch, counted from 1, the mean and the deviation over seeds.
-    pub(super) points: Vec<(f64, f64)>,
+    pub(crate) points: Vec<(f64, f64)>,
 }
 
 /// Mean and deviation for each epoch of values by seed and epoch; epochs that a seed has not reached are left out.
-pub(super) fn over_seeds(curves: &[Vec<f64>]) -> Vec<(f64, f64)> {
+pub(crate) fn over_seeds(curves: &[Vec<f64>]) -> Vec<(f64, f64)> {
     let epochs = curves.iter().map(Vec::len).min().unwrap_or(0);
     let at = |epoch: usize| {
         let values: Vec<f64> = curves.iter().map(|curve| curve[epoch]).collect();
@@ -37,7 +38,7 @@ pub(super) fn over_seeds(curves: &[Vec<f64>]) -> Vec<(f64, f64)> {
 }
 
 /// What a set of charts that are to be compared shows on its vertical axis: all of the last four fifths of the training.
-pub(super) fn common_axis<'a>(bands: impl Iterator<Item = &'a Band<'a>>) -> Axis {
+pub(crate) fn common_axis<'a>(bands: impl Iterator<Item = &'a Band<'a>>) -> Axis {
     let settled = |band: &'a Band<'a>| {
         let from = if band.points.len() >= 5 { band.points.len() / 5 } else { 0 };
         band.points[from..].iter().flat_map(|&(mean, deviation)| [mean - deviation, mean + deviation])
@@ -46,50 +47,19 @@ pub(super) fn common_axis<'a>(bands: impl Iterator<Item = &'a Band<'a>>) -> Axis
 }
 
 /// A chart of bands over epochs, as an `<svg>` element.
-pub(super) fn chart(description: &str, digits: usize, up: &Axis, bands: &[Band<'_>]) -> String {
+pub(crate) fn chart(description: &str, digits: usize, up: &Axis, bands: &[Band<'_>]) -> String {
     let epochs = bands.iter().map(|band| band.points.len()).max().unwrap_or(0).max(1);
-    let across = Axis::epochs(1.0, epochs as f64, 6);
-    let x = |epoch: usize| LEFT + across.place(epoch as f64 + 1.0) * (RIGHT - LEFT);
-    let y = |value: f64| BOTTOM - up.place(value) * (BOTTOM - TOP);
+    let frame = Frame {
+        size: [WIDTH, HEIGHT],
+        field: [LEFT, TOP, RIGHT, BOTTOM],
+        across: Axis::epochs(1.0, epochs as f64, 6),
+        up: up.clone(),
+        is_crossed: false,
+    };
+    let (x, y) = (|epoch: usize| frame.x(epoch as f64 + 1.0), |value: f64| frame.y(value));
     let mut svg = String::new();
-    // Writing to a string cannot fail; the results are of no use here and below.
-    let _ = writeln!(
-        svg,
-        "<svg viewBox=\"0 0 {WIDTH} {HEIGHT}\" role=\"img\" aria-label=\"{}\">",
-        escape(description)
-    );
-    for &tick in &up.ticks {
-        let (height, digits) = (y(tick), up.digits);
-        let _ = writeln!(
-            svg,
-            "<line class=\"grid\" x1=\"{LEFT}\" x2=\"{RIGHT}\" y1=\"{height:.1}\" y2=\"{height:.1}\"/>\
-             <text x=\"{:.1}\" y=\"{:.1}\" text-anchor=\"end\">{tick:.digits$}</text>",
-            LEFT - 5.0,
-            height + 4.0,
-        );
-    }
-    for &tick in &across.ticks {
-        let _ = writeln!(
-            svg,
-            "<text x=\"{:.1}\" y=\"{:.1}\" text-anchor=\"middle\">{tick:.0}</text>",
-            x(tick as usize - 1),
-            BOTTOM + 16.0,
-        );
-    }
-    let _ = writeln!(
-        svg,
-        "<line class=\"axis\" x1=\"{LEFT}\" x2=\"{RIGHT}\" y1=\"{BOTTOM}\" y2=\"{BOTTOM}\"/>\
-         <text x=\"{:.1}\" y=\"{:.1}\" text-anchor=\"middle\">epoch</text>",
-        0.5 * (LEFT + RIGHT),
-        HEIGHT - 4.0
-    );
-    // An inner drawing cuts off what lies outside of it.
-    let (width, height) = (RIGHT - LEFT + 4.0, BOTTOM - TOP + 4.0);
-    let (left, top) = (LEFT - 2.0, TOP - 2.0);
-    let _ = writeln!(
-        svg,
-        "<svg x=\"{left}\" y=\"{top}\" width=\"{width}\" height=\"{height}\" viewBox=\"{left} {top} {width} {height}\">"
-    );
+    frame.open(&mut svg, description, ["epoch", ""]);
+    frame.open_field(&mut svg, 2.0);
     for band in bands {
         let edge = |sign: f64| band.points.iter().enumerate().map(move |(i, p)| (i, p.0 + sign * p.1));
         let mut outline = String::new();
@@ -103,6 +73,7 @@ pub(super) fn chart(description: &str, digits: usize, up: &Axis, bands: &[Band<'
         let last = band.points.last().map_or(String::new(), |(mean, deviation)| {
             format!(": {mean:.digits$} ± {deviation:.digits$} at the end")
         });
+        // Writing to a string cannot fail; the results are of no use here and above.
         let _ = writeln!(
             svg,
             "<g class=\"{}\"><title>{}{last}</title><polygon class=\"band\" points=\"{outline}\"/>\

@@ -11,7 +11,7 @@ use super::cell::Cell;
 use super::folder::StudyFolder;
 use super::record::Record;
 use super::subject::Material;
-use super::trainer::train;
+use super::trainer::{advance, train};
 use crate::error::Error;
 use crate::interrupt::Interrupt;
 use crate::progress::say;
@@ -34,11 +34,50 @@ impl Workers<'_> {
     /// # Errors
     /// The first error of any cell; the others stop at their next batch or end.
     pub(crate) fn all(&self, title: &str, cells: &[Cell]) -> Result<Vec<Record>, Error> {
+        self.each(
+            title,
+            cells,
+            |cell| self.folder.finished(cell),
+            |cell| train(self.material, &self.budget, cell, self.folder, self.interrupt),
+            true,
+        )
+    }
+
+    /// Trains the cells for the first `epochs` of their budget, those that have not come so far; gives the records of all. What
+    /// they have come to stays halfway, for [`stop`](StudyFolder::finish) or to go on.
+    ///
+    /// # Errors
+    /// As [`all`](Workers::all).
+    pub(crate) fn upto(&self, title: &str, cells: &[Cell], epochs: usize) -> Result<Vec<Record>, Error> {
+        let so_far = |cell: &Cell| {
+            let finished = self.folder.finished(cell)?;
+            let kept = || self.folder.halfway(cell).map(|halfway| halfway.record().clone());
+            Ok(finished.or_else(|| kept().filter(|record| record.epochs.len() >= epochs)))
+        };
+        self.each(
+            title,
+            cells,
+            so_far,
+            |cell| advance(self.material, &self.budget, cell, epochs, self.folder, self.interrupt),
+            false,
+        )
+    }
+
+    /// The records of `cells`: those that `there` gives, and for the others what `make` does; written down as finished where
+    /// they are to be.
+    fn each(
+        &self,
+        title: &str,
+        cells: &[Cell],
+        there: impl Fn(&Cell) -> Result<Option<Record>, Error>,
+        make: impl Fn(&Cell) -> Result<Record, Error> + Sync,
+        is_end: bool,
+    ) -> Result<Vec<Record>, Error> {
         let names: Vec<String> = cells.iter().map(Cell::name).collect();
         let first = |i: usize| names.iter().position(|name| *name == names[i]).unwrap_or(i);
         let mut found: Vec<Option<Record>> = Vec::with_capacity(cells.len());
         for (i, cell) in cells.iter().enumerate() {
-            found.push(if first(i) == i { self.folder.finished(cell)? } else { None });
+            found.push(if first(i) == i { there(cell)? } else { None });
         }
         let open: Vec<usize> = (0..cells.len()).filter(|&i| first(i) == i && found[i].is_none()).collect();
         if !self.quiet && !open.is_empty() {
@@ -55,9 +94,11 @@ impl Workers<'_> {
                     if locked(&failed).is_some() {
                         break;
                     }
-                    let outcome = train(self.material, &self.budget, &cells[i], self.folder, self.interrupt);
-                    let written = outcome.and_then(|record| {
-                        self.interrupt.writing(|| self.folder.finish(&cells[i], &record))?;
+                    let written = make(&cells[i]).and_then(|record| {
+                        // One that failed has nothing to go on from.
+                        if is_end || record.failed.is_some() {
+                            self.interrupt.writing(|| self.folder.finish(&cells[i], &record))?;
+                        }
                         Ok(record)
                     });
                     match written {
