@@ -226,7 +226,7 @@ mod tests {
             ("method=1,2", "a method has a name"),
             ("cagrad.c=0..0.5", "put --space method=cagrad before it"),
             ("method=cagrad cagrad.d=0..1", "there is no `cagrad.d`"),
-            ("method=cagrad cagrad.c=0..7", "7 cannot be"),
+            ("method=cagrad cagrad.c=-1..0.5", "-1 cannot be"),
             ("weight.3=1..2", "weight.1 to weight.2"),
             ("weight.1=0..2", "a weight above 0"),
             ("lr=1e-3..1e-2 lr=1e-3..1e-2", "declared twice"),
