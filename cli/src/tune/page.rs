@@ -78,19 +78,19 @@ fn curves(html: &mut String, results: &Results) {
     );
     let chosen = &results.trials[results.chosen];
     let others = results.trials.iter().filter(|trial| trial.trial != chosen.trial);
-    let named: Vec<(String, &str, &Trial)> = others
-        .map(|trial| (trial, "equal"))
-        .chain([(chosen, "own")])
-        .filter(|(trial, _)| !trial.validation.is_empty())
-        .map(|(trial, class)| (format!("trial {}: {}", trial.trial, trial.setting), class, trial))
+    // The chosen one last, so that it lies on top.
+    let drawn: Vec<&Trial> = others.chain([chosen]).filter(|trial| !trial.validation.is_empty()).collect();
+    let names: Vec<String> =
+        drawn.iter().map(|trial| format!("trial {}: {}", trial.trial, trial.setting)).collect();
+    let bands: Vec<Band<'_>> = drawn
+        .iter()
+        .zip(&names)
+        .map(|(trial, name)| Band {
+            name,
+            class: if trial.trial == chosen.trial { "own" } else { "equal" },
+            points: trial.validation.iter().map(|&metric| (metric, 0.0)).collect(),
+        })
         .collect();
-    let band = |(name, class, trial): &'_ (String, &'static str, &Trial)| {
-        let points = trial.validation.iter().map(|&metric| (metric, 0.0)).collect();
-        (name.clone(), *class, points)
-    };
-    let drawn: Vec<(String, &str, Vec<(f64, f64)>)> = named.iter().map(band).collect();
-    let bands: Vec<Band<'_>> =
-        drawn.iter().map(|(name, class, points)| Band { name, class, points: points.clone() }).collect();
     html.push_str(&chart("validation metric of every trial by epoch", 4, &common_axis(bands.iter()), &bands));
     html.push_str("</figure></div>\n");
 }

@@ -52,7 +52,7 @@ pub struct TuneArgs {
     /// Passes over the training part of a trial that runs to the end [default: 12 for pictures, 8 for census, 60 for leaves]
     #[arg(long, value_name = "N", value_parser = between::<1, 100_000>, allow_negative_numbers = true)]
     epochs: Option<usize>,
-    /// Passes that every trial takes under successive halving, at least [default: a ninth of --epochs, rounded up]
+    /// Passes that every trial takes under successive halving, at least [default: a ninth of --epochs]
     #[arg(long, value_name = "N", value_parser = between::<1, 100_000>, allow_negative_numbers = true)]
     first_epochs: Option<usize>,
     /// One trial in so many goes on from a rung, for so many times as long
@@ -156,7 +156,7 @@ impl TuneSettings {
                     "--first-epochs {first} is more than the {epochs} epochs of a whole trial; lower it or raise --epochs"
                 )));
             }
-            (Search::Halving, first) => first.unwrap_or(epochs.div_ceil(9)),
+            (Search::Halving, first) => first.unwrap_or((epochs / 9).max(1)),
         };
         let space = if args.space.is_empty() { space::usual(usual.rate, usual.batch) } else { args.space };
         let last = args.seed.checked_add(args.seeds as u64);
