@@ -12,6 +12,7 @@ mod vjp;
 
 pub use jvp::jvp;
 pub use term::Term;
+pub(crate) use vjp::columns;
 pub use vjp::{through_activation, vjp};
 
 use crate::op::Op;

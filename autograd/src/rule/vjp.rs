@@ -146,7 +146,7 @@ fn producted<V: Value>(product: &Product, xs: &[&V], g: &V, i: usize) -> Option<
 }
 
 /// The sum along all axes but the last.
-fn columns<V: Value>(g: &V) -> V {
+pub(crate) fn columns<V: Value>(g: &V) -> V {
     let last = g.shape().rank() - 1;
     V::apply(Op::Sum((0..last).fold(Axes::NONE, Axes::and)), &[g])
 }

@@ -120,8 +120,9 @@ impl<'t, V: Value> Var<'t, V> {
                 forward[to].contributions.push(contribution);
                 handed.push(Handed { contribution, lines: program.len(), adds });
             };
+            let seeds = [(*self, seed)];
             let found =
-                self.tape.swept(&[(*self, seed)], wanted, &[], |value| Cow::Owned(stand_in(value)), seen)?;
+                self.tape.swept(&seeds, wanted, &[], |value| Cow::Owned(stand_in(value)), Some(seen))?;
             for (var, found) in wanted.iter().zip(&found) {
                 forward[var.index as usize].cotangent = found.as_ref().and_then(Var::index);
             }

@@ -1,6 +1,7 @@
 //! What became of each wanted gradient: fine, missing, zero or not finite, and by which operation.
 
 use super::lost::{Lost, Ways};
+use super::sweep::Step;
 use super::{Tape, Var};
 use crate::Mistake;
 use crate::kinds::Eager;
@@ -91,7 +92,7 @@ impl<T: Float> Tape<Eager<T>> {
             wanted,
             &[],
             |value| Cow::Borrowed(value),
-            |step| {
+            Some(|step: Step<'_, Eager<T>>| {
                 let blame = |list: &mut Vec<Option<usize>>, is: fn(&Eager<T>) -> bool| {
                     if is(step.cotangent) && list[step.to].is_none() {
                         list[step.to] = if is(step.g) { list[step.from] } else { Some(step.from) };
@@ -99,7 +100,7 @@ impl<T: Float> Tape<Eager<T>> {
                 };
                 blame(&mut zeros, is_zero);
                 blame(&mut wild, is_wild);
-            },
+            }),
         )?;
         let record = self.record.borrow();
         let ways = Ways::new(&record, seeds.iter().map(|(var, _)| var.index as usize), core::iter::empty());

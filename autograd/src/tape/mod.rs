@@ -7,6 +7,7 @@ mod lost;
 mod memory;
 mod sweep;
 mod var;
+mod waiting;
 
 pub use adjoint::{Adjoint, Contribution, Line};
 pub use coverage::{Coverage, Origin, Site, State};

@@ -1,5 +1,6 @@
-//! The reverse sweep: a loop from the last entry to the first, the only place where cotangents are added.
+//! The reverse sweep: a loop from the last entry to the first. Cotangents are added in `waiting.rs` and nowhere else.
 
+use super::waiting::{NOWHERE, Waiting};
 use super::{Record, Tape, Var};
 use crate::Mistake;
 use crate::kinds::Stacked;
@@ -10,7 +11,6 @@ use alloc::borrow::Cow;
 use alloc::vec::Vec;
 use core::cell::Cell;
 use core::ops::RangeInclusive;
-use tress_tensor::pointwise::Zip;
 use tress_tensor::{Error, Shape};
 
 /// What a sweep notes about an entry.
@@ -29,44 +29,8 @@ pub(super) struct Mark {
 }
 
 impl Mark {
-    /// No cotangent has arrived.
-    const NONE: u32 = u32::MAX;
-
     fn blank() -> Self {
-        Self { leads: false, goes_on: false, wanted: false, cut: false, slot: Cell::new(Self::NONE) }
-    }
-}
-
-/// The cotangents that have arrived at entries whose turn has not come. Most programs have few at a time, whatever their
-/// length: a place is used again as soon as it is free.
-struct Waiting<C> {
-    cotangents: Vec<Option<C>>,
-    free: Vec<u32>,
-}
-
-impl<C: Value> Waiting<C> {
-    fn add(&mut self, slot: &Cell<u32>, cotangent: C) {
-        if slot.get() == Mark::NONE {
-            slot.set(self.free.pop().unwrap_or_else(|| {
-                self.cotangents.push(None);
-                self.cotangents.len() as u32 - 1
-            }));
-        }
-        match &mut self.cotangents[slot.get() as usize] {
-            Some(sum) => *sum = C::apply(Op::Zip(Zip::Add), &[sum, &cotangent]),
-            nothing => *nothing = Some(cotangent),
-        }
-    }
-
-    fn get(&self, slot: &Cell<u32>) -> Option<&C> {
-        self.cotangents.get(slot.get() as usize)?.as_ref()
-    }
-
-    fn take(&mut self, slot: &Cell<u32>) -> Option<C> {
-        let place = slot.replace(Mark::NONE);
-        let cotangent = self.cotangents.get_mut(place as usize)?.take();
-        self.free.push(place);
-        cotangent
+        Self { leads: false, goes_on: false, wanted: false, cut: false, slot: Cell::new(NOWHERE) }
     }
 }
 
@@ -78,6 +42,11 @@ pub(super) struct Step<'a, C> {
     /// The cotangent of the entry, and what the rule made of it.
     pub(super) g: &'a C,
     pub(super) cotangent: &'a C,
+}
+
+/// Nobody looks on.
+fn unseen<C>() -> Option<impl FnMut(Step<'_, C>)> {
+    None::<fn(Step<'_, C>)>
 }
 
 impl<V: Value> Tape<V> {
@@ -111,7 +80,7 @@ impl<V: Value> Tape<V> {
         {
             return Err(mistake);
         }
-        let found = self.swept(seeds, wanted, cut, |value| Cow::Owned(raise(value)), |_| ())?;
+        let found = self.swept(seeds, wanted, cut, |value| Cow::Owned(raise(value)), unseen())?;
         self.none_is_lost(seeds, wanted, cut, &found)?;
         Ok(found)
     }
@@ -127,7 +96,7 @@ impl<V: Value> Tape<V> {
         wanted: &[Var<'_, V>],
         cut: &[Var<'_, V>],
     ) -> Result<Vec<Option<V>>, Mistake> {
-        let found = self.swept(seeds, wanted, cut, |value| Cow::Borrowed(value), |_| ())?;
+        let found = self.swept(seeds, wanted, cut, |value| Cow::Borrowed(value), unseen())?;
         self.none_is_lost(seeds, wanted, cut, &found)?;
         Ok(found)
     }
@@ -140,10 +109,11 @@ impl<V: Value> Tape<V> {
         seeds: &[(Var<'_, V>, V)],
         wanted: &[Var<'_, V>],
     ) -> Result<Vec<Option<V>>, Mistake> {
-        self.swept(seeds, wanted, &[], |value| Cow::Borrowed(value), |_| ())
+        self.swept(seeds, wanted, &[], |value| Cow::Borrowed(value), unseen())
     }
 
-    /// As [`sweep`](Tape::sweep), with `seen` told of every cotangent that a rule gives; silent about what is lost.
+    /// As [`sweep`](Tape::sweep), silent about what is lost. Where there is `seen`, it is told of every cotangent that a rule
+    /// gives, and these are added one by one as they come; else several may become one first: see [`Waiting`].
     #[track_caller]
     pub(super) fn swept<C: Value<Elem = V::Elem>>(
         &self,
@@ -151,7 +121,7 @@ impl<V: Value> Tape<V> {
         wanted: &[Var<'_, V>],
         cut: &[Var<'_, V>],
         raise: impl for<'a> Fn(&'a V) -> Cow<'a, C>,
-        seen: impl FnMut(Step<'_, C>),
+        seen: Option<impl FnMut(Step<'_, C>)>,
     ) -> Result<Vec<Option<C>>, Mistake> {
         self.checked()?;
         let record = self.record.borrow();
@@ -174,13 +144,13 @@ impl<V: Value> Tape<V> {
 
         let mut marks = self.marks.take();
         mark(&mut marks, &record, &range, wanted, cut);
-        let mut waiting = Waiting { cotangents: Vec::new(), free: Vec::new() };
+        let mut waiting = Waiting::new();
         for (var, cotangent) in seeds.iter().filter(|(var, _)| range.contains(&(var.index as usize))) {
             waiting.add(&marks[(var.index - first) as usize].slot, cotangent.clone());
         }
         pull_all(&record, range, &marks, &mut waiting, raise, seen);
         let slot = |var: &Var<'_, V>| marks.get((var.index - first) as usize).map(|mark| &mark.slot);
-        let found: Vec<_> = wanted.iter().map(|var| waiting.get(slot(var)?).cloned()).collect();
+        let found: Vec<_> = wanted.iter().map(|var| waiting.get(slot(var)?)).collect();
         self.marks.set(marks);
         // A rule makes no mistakes, but for one that was handed in from outside.
         found.iter().flatten().find_map(C::mistake).map_or(Ok(found), Err)
@@ -219,7 +189,7 @@ fn pull_all<V: Value, C: Value<Elem = V::Elem>>(
     marks: &[Mark],
     waiting: &mut Waiting<C>,
     raise: impl for<'a> Fn(&'a V) -> Cow<'a, C>,
-    mut seen: impl FnMut(Step<'_, C>),
+    mut seen: Option<impl FnMut(Step<'_, C>)>,
 ) {
     let first = *range.start();
     for index in range.rev() {
@@ -228,21 +198,49 @@ fn pull_all<V: Value, C: Value<Elem = V::Elem>>(
             continue;
         }
         let g = match mark.wanted {
-            true => waiting.get(&mark.slot).cloned(),
+            true => waiting.get(&mark.slot),
             false => waiting.take(&mark.slot), // its memory is free as soon as the rules are done
         };
         let Some(g) = g else { continue };
         let Some(op) = record.op(index) else { continue };
         let operands = record.operands(index);
-        let operand = |i: usize| (operands[i] as usize).checked_sub(first).map(|x| &marks[x]);
+        let operand = |i: usize| (*operands.get(i)? as usize).checked_sub(first).map(|x| &marks[x]);
+        let wanted = |i: usize| operand(i).is_some_and(|mark| mark.leads);
+        let value = |x: u32| raise(&record.nodes[x as usize].value);
+        if seen.is_none() {
+            let slot = |i: usize| operand(i).filter(|mark| mark.leads).map(|mark| &mark.slot);
+            match (&*op, operands) {
+                (Op::Slice(slice), [x]) if slice.step == 1 => {
+                    let len = record.nodes[*x as usize].value.shape()[slice.axis];
+                    slot(0).into_iter().for_each(|slot| waiting.add_part(slot, *slice, len, g.clone()));
+                    continue;
+                }
+                (Op::Product(product), [a, b, ..]) if !product.transposed[0] && g.shape().rank() == 2 => {
+                    let inside = rule::through_activation(&op, &*value(index as u32), &g);
+                    let g = inside.as_ref().unwrap_or(&g);
+                    if let Some(left) = slot(0) {
+                        let cotangent = waiting.times_turned(g, *b, &*value(*b), product.transposed[1]);
+                        waiting.add(left, cotangent);
+                    }
+                    if let Some(right) = slot(1) {
+                        waiting.add_product(right, &*value(*a), g, product.transposed[1]);
+                    }
+                    if let Some(bias) = slot(2) {
+                        waiting.add(bias, rule::columns(g));
+                    }
+                    continue;
+                }
+                _ => {}
+            }
+        }
         let give = |i: usize, cotangent: C| {
             if let Some(mark) = operand(i) {
-                seen(Step { from: index, to: operands[i] as usize, g: &g, cotangent: &cotangent });
+                if let Some(seen) = &mut seen {
+                    seen(Step { from: index, to: operands[i] as usize, g: &g, cotangent: &cotangent });
+                }
                 waiting.add(&mark.slot, cotangent);
             }
         };
-        let wanted = |i: usize| operand(i).is_some_and(|mark| mark.leads);
-        let value = |x: u32| raise(&record.nodes[x as usize].value);
         let y = raise(&record.nodes[index].value);
         // No list on the heap for the few operands that most operations have.
         match *operands {

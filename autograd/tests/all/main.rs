@@ -10,6 +10,7 @@ mod orders;
 mod procedures;
 mod rules;
 mod show;
+mod sums;
 mod tape;
 mod transforms;
 mod windows;

@@ -134,18 +134,17 @@ impl Recurrent {
             let wrong = x.fail(error);
             return (wrong.clone(), Carried { hidden: wrong, memory: None });
         }
-        let mut steps = Vec::with_capacity(shape[1]);
-        in_steps(x, &mut steps);
+        let (samples, steps) = (shape[0], shape[1]);
+        // The steps one behind the other, [T N, ..]: what does not depend on what is carried is done for all at once.
+        let mut all = x.transpose(0, 1).reshape([steps * samples, shape[2]]);
         let mut ends = Vec::with_capacity(self.cells.len());
         for layer in 0..self.layers() {
             if layer > 0
                 && let Some(dropout) = self.dropout.get(layer - 1)
             {
-                for step in &mut steps {
-                    *step = dropout.apply(bound, step);
-                }
+                all = dropout.apply(bound, &all);
             }
-            let mut outputs: Vec<V> = Vec::with_capacity(steps.len());
+            let mut outputs: Vec<V> = Vec::with_capacity(self.ways);
             for way in 0..self.ways {
                 let index = layer * self.ways + way;
                 let cell = &self.cells[index];
@@ -154,19 +153,17 @@ impl Recurrent {
                         hidden: start.hidden.at(0, index),
                         memory: start.memory.as_ref().map(|memory| memory.at(0, index)),
                     },
-                    None => cell.zeros(x, shape[0]),
+                    None => cell.zeros(x, samples),
                 };
-                let (found, end) = pass(cell, bound, &steps, way == 1, begin, counting);
+                let prepared = cell.prepare(bound, &all, steps);
+                let (found, end) = pass(cell, &prepared, steps, way == 1, begin, counting);
                 ends.push(end);
-                if way == 0 {
-                    outputs = found;
-                    continue;
-                }
-                for (output, other) in outputs.iter_mut().zip(&found) {
-                    *output = output.concat(1, core::slice::from_ref(other));
-                }
+                outputs.push(found[0].concat(0, &found[1..]));
             }
-            steps = outputs;
+            all = match &outputs[..] {
+                [one] => one.clone(),
+                _ => outputs[0].concat(1, &outputs[1..]),
+            };
         }
         let hidden: Vec<V> = ends.iter().map(|end| end.hidden.clone()).collect();
         let memory: Option<Vec<V>> = ends.iter().map(|end| end.memory.clone()).collect();
@@ -174,7 +171,8 @@ impl Recurrent {
             Some([first, others @ ..]) => Some(first.stack(0, others)),
             _ => None,
         };
-        (steps[0].stack(1, &steps[1..]), Carried { hidden: hidden[0].stack(0, &hidden[1..]), memory })
+        let outputs = all.reshape([steps, samples, self.ways * self.hidden]).transpose(0, 1);
+        (outputs, Carried { hidden: hidden[0].stack(0, &hidden[1..]), memory })
     }
 
     fn fit<V: Value>(
@@ -227,18 +225,17 @@ impl Layer for Recurrent {
 #[track_caller]
 fn pass<V: Value>(
     cell: &Cell,
-    bound: &Bound<V>,
-    steps: &[V],
+    prepared: &cell::Prepared<V>,
+    steps: usize,
     backward: bool,
     mut state: cell::State<V>,
     counting: Counting<'_, V>,
 ) -> (Vec<V>, cell::State<V>) {
-    let weights = cell.weights(bound, &steps[0]);
-    let mut outputs: Vec<V> = Vec::with_capacity(steps.len());
-    for i in 0..steps.len() {
-        let step = if backward { steps.len() - 1 - i } else { i };
-        let new = cell.step(&weights, &steps[step], &state);
-        let Some(going) = counting.at(step, &steps[step]) else {
+    let mut outputs: Vec<V> = Vec::with_capacity(steps);
+    for i in 0..steps {
+        let step = if backward { steps - 1 - i } else { i };
+        let new = cell.step(prepared, step, &state);
+        let Some(going) = counting.at(step, &new.hidden) else {
             outputs.push(new.hidden.clone());
             state = new;
             continue;
@@ -255,23 +252,6 @@ fn pass<V: Value>(
         outputs.reverse();
     }
     (outputs, state)
-}
-
-/// The steps of `x [N, T, ..]`, each `[N, ..]`, by halves: so the gradient of x is put together in `T log T` and not in
-/// `T T` operations on numbers.
-#[track_caller]
-fn in_steps<V: Value>(x: &V, steps: &mut Vec<V>) {
-    // Halves that still have to be cut, the next one last.
-    let mut parts = alloc::vec![x.clone()];
-    while let Some(part) = parts.pop() {
-        match part.shape().get(1) {
-            Some(&length) if length > 1 => {
-                parts.push(part.slice(1, length / 2..length));
-                parts.push(part.slice(1, 0..length / 2));
-            }
-            _ => steps.push(part.squeeze(1)),
-        }
-    }
 }
 
 /// The settings of a [`Recurrent`] network.
