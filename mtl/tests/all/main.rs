@@ -18,6 +18,7 @@ mod merge;
 mod meta;
 mod min_norm;
 mod models;
+mod more_properties;
 mod network;
 mod oracle;
 mod places;

@@ -34,6 +34,7 @@ mod ops;
 mod pointwise;
 mod program;
 mod proto;
+mod windows;
 mod writer;
 
 pub use program::Recorded;

@@ -3,7 +3,8 @@
 use super::fault;
 use super::program::{Program, Recorded, Step, What, shapes};
 use super::proto::Attribute::{Float as Number, Int, Ints};
-use super::proto::{self, Attribute};
+use super::proto::{self};
+use super::windows::pool;
 use super::writer::{Item, Length, Writer, single};
 use crate::Error;
 use crate::model::Sizes;
@@ -11,8 +12,8 @@ use alloc::collections::BTreeMap;
 use alloc::string::String;
 use alloc::vec::Vec;
 use core::panic::Location;
-use tress_autograd::op::{Conv, ConvRole, Epilogue, Index, Op, Pick, Product, Role, RowNorm, Slice};
-use tress_tensor::{Float, Shape, Tensor, Window};
+use tress_autograd::op::{ConvRole, Epilogue, Index, Op, Pick, Product, Role, RowNorm, Slice};
+use tress_tensor::{Float, Shape, Tensor};
 
 /// Why an operation of a gradient is refused.
 const GRADIENT: &str = "it is part of a gradient, and has no counterpart in ONNX; export what the model computes, not a \
@@ -30,10 +31,10 @@ pub(super) struct Writing<'a, T: Float> {
 }
 
 /// What a step is made from.
-struct Operands<'a> {
+pub(super) struct Operands<'a> {
     items: Vec<&'a Item>,
     /// The shapes that they stand for.
-    sizes: Vec<Sizes>,
+    pub(super) sizes: Vec<Sizes>,
 }
 
 impl<'a, T: Float> Writing<'a, T> {
@@ -349,52 +350,6 @@ impl<'a, T: Float> Writing<'a, T> {
         Ok(Item { name: y, sizes: *sizes })
     }
 
-    fn conv(&mut self, conv: &Conv, xs: &Operands<'_>) -> String {
-        let all = xs.full(self.writer);
-        let w = &mut *self.writer;
-        let window = &conv.window;
-        let mut settings = pool(window);
-        settings.push(("group", Int(conv.groups as i64)));
-        if conv.role == ConvRole::Image {
-            // How much larger than the smallest possible image this one is.
-            let beyond = [0, 1].map(|axis| {
-                let [before, after] = window.pad[axis];
-                let places = xs.sizes[1].len(2 + axis).unwrap_or(1).max(1);
-                let whole = (places - 1) * window.stride[axis]
-                    + (window.kernel[axis] - 1) * window.dilation[axis]
-                    + 1;
-                (window.input[axis] + before + after) as i64 - whole as i64
-            });
-            settings.push(("output_padding", Ints(beyond.to_vec())));
-            return w.node("ConvTranspose", &[&all[1], &all[0]], &settings);
-        }
-        let operands: Vec<&str> = all.iter().map(String::as_str).collect();
-        let y = w.node("Conv", &operands, &settings);
-        match conv.epilogue.activation {
-            Some(map) => w.map(map, &y).unwrap_or(y),
-            None => y,
-        }
-    }
-
-    /// Means of dense windows have an operator; taps apart are a convolution of each channel with equal weights.
-    fn mean_pool(&mut self, window: &Window, x: &str, from: &Sizes) -> String {
-        let w = &mut *self.writer;
-        let mut settings = pool(window);
-        let Some(channels) = from.len(1).filter(|_| window.dilation != [1, 1]) else {
-            settings.retain(|(name, _)| *name != "dilations");
-            settings.push(("count_include_pad", Int(1)));
-            return w.node("AveragePool", &[x], &settings);
-        };
-        let [kh, kw] = window.kernel;
-        let share = T::from_f64(1.0 / (kh * kw) as f64);
-        let weights = match Tensor::full([channels, 1, kh, kw], share) {
-            Ok(weights) => w.tensor(&weights),
-            Err(_) => return String::from(x), // smaller than the value, which exists
-        };
-        settings.push(("group", Int(channels as i64)));
-        w.node("Conv", &[x, &weights], &settings)
-    }
-
     fn row_norm(&mut self, norm: &RowNorm, xs: &Operands<'_>) -> String {
         let all = xs.full(self.writer);
         let w = &mut *self.writer;
@@ -451,7 +406,7 @@ impl<'a, T: Float> Writing<'a, T> {
 
 impl Operands<'_> {
     /// The operands in the shapes that they stand for.
-    fn full(&self, writer: &mut Writer) -> Vec<String> {
+    pub(super) fn full(&self, writer: &mut Writer) -> Vec<String> {
         self.items.iter().zip(&self.sizes).map(|(item, sizes)| writer.full(item, sizes)).collect()
     }
 }
@@ -464,19 +419,6 @@ fn signed((fixed, each): (usize, usize)) -> Length {
 fn broadcast(items: &[&Item], rank: usize) -> Sizes {
     let all = items.iter().map(|item| item.sizes.raised(rank));
     all.reduce(|a, b| a.broadcast(&b)).unwrap_or_else(|| items[0].sizes)
-}
-
-/// The settings that pools and convolutions have in common.
-fn pool(window: &Window) -> Vec<(&'static str, Attribute)> {
-    let two = |numbers: [usize; 2]| Ints(numbers.map(|number| number as i64).to_vec());
-    let [[top, bottom], [left, right]] = window.pad;
-    let pads = Ints([top, left, bottom, right].map(|number| number as i64).to_vec());
-    alloc::vec![
-        ("kernel_shape", two(window.kernel)),
-        ("strides", two(window.stride)),
-        ("pads", pads),
-        ("dilations", two(window.dilation)),
-    ]
 }
 
 /// A constant, cut to length 1 along each axis where it is the same.
