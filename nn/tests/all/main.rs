@@ -24,6 +24,7 @@ mod onnx_cases;
 mod optimisers;
 mod params;
 mod search;
+mod schedules;
 mod torch_weights;
 mod training;
 

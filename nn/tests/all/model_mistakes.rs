@@ -2,7 +2,7 @@
 
 use crate::models::{both, inputs, numbers};
 use tress_autograd::op::Index;
-use tress_autograd::{Arrange, Eager, Fused, Pointwise, Value};
+use tress_autograd::{Arrange, Eager, Fused};
 use tress_nn::model::{Model, Node, Wiring};
 use tress_nn::{Conv2d, Dense, Dropout, Embedding, Error, LastStep, Layer, Params, Random};
 use tress_tensor::Tensor;

@@ -1,9 +1,9 @@
 //! Models with names: random wirings, tables counted by hand, drawings.
 
 use crate::models::{ByHand, both, given, inputs, numbers};
-use tress_autograd::{Arrange, Eager, Fused, Pointwise, Reduce, Tape, Value};
+use tress_autograd::{Eager, Fused, Pointwise, Tape};
 use tress_nn::model::{Model, Node, Summary, Wiring};
-use tress_nn::{Conv2d, Dense, Flatten, GlobalMeanPool, Layer, MaxPool2d, Params, Random, Sequential};
+use tress_nn::{Conv2d, Dense, Flatten, GlobalMeanPool, MaxPool2d, Params, Random, Sequential};
 use tress_tensor::Shape;
 use tress_tensor::pointwise::Map;
 

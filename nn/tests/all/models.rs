@@ -1,6 +1,6 @@
 //! Models with names against the same networks written by hand.
 
-use tress_autograd::{Arrange, Dual, Eager, Fused, Outline, Pointwise, Reduce, Stacked, Tape, Value};
+use tress_autograd::{Arrange, Dual, Eager, Outline, Pointwise, Reduce, Stacked, Tape, Value};
 use tress_nn::file::{load, save};
 use tress_nn::model::{Join, Model, Wiring};
 use tress_nn::{

@@ -1,86 +1,21 @@
-//! More optimisers, groups, schedules, averages and clipping against PyTorch (Lion and adaptive clipping: numpy); and
-//! that every state comes back bit for bit.
+//! Groups, L-BFGS, averages and adaptive clipping against PyTorch (adaptive clipping: numpy); and that every state comes
+//! back bit for bit.
 
 use crate::fixture::{Fixture, assert_near};
+use crate::optimisers::{five, twenty_steps};
 use tress_autograd::{Arrange, Pointwise, Reduce, Tape};
-use tress_nn::optim::{Accumulator, Adagrad, Average, Lbfgs, Lion, Plateau, RmsProp, Rules, State, clip};
-use tress_nn::{Adam, Dense, Error, Gradient, Init, Optimiser, Params, Random, Schedule, Sgd};
-use tress_tensor::{Float, Tensor};
-
-fn optimiser<T: Float>(name: &str, o: &[f64]) -> Box<dyn Optimiser<T>> {
-    let rmsprop = || RmsProp::new(o[0]).smoothing(o[1]).epsilon(o[2]);
-    let adagrad = || Adagrad::new(o[0]).slowing(o[1]).epsilon(o[2]).decay(o[3]).start(o[4]);
-    match name {
-        "sgd_dampening" => Box::new(Sgd::new(o[0]).momentum(o[1]).dampening(o[2])),
-        "rmsprop" => Box::new(rmsprop()),
-        "rmsprop_momentum" => Box::new(rmsprop().decay(o[3]).momentum(o[4])),
-        "rmsprop_centred" => Box::new(rmsprop().centred()),
-        "rmsprop_both" => Box::new(rmsprop().centred().decay(o[3]).momentum(o[4])),
-        "adagrad" | "adagrad_slowing" => Box::new(adagrad()),
-        "adam_decay" => Box::new(Adam::new(o[0]).decay(o[1])),
-        "lion" | "lion_decay" => Box::new(Lion::new(o[0]).betas(o[1], o[2]).decay(o[3])),
-        other => panic!("an optimiser that is not known: {other}"),
-    }
-}
-
-const NAMES: [&str; 10] = [
-    "sgd_dampening",
-    "rmsprop",
-    "rmsprop_momentum",
-    "rmsprop_centred",
-    "rmsprop_both",
-    "adagrad",
-    "adagrad_slowing",
-    "adam_decay",
-    "lion",
-    "lion_decay",
-];
-
-fn five<T: Float>(start: &Tensor<T>) -> Params<T> {
-    let mut params = Params::<T>::new(0);
-    params.root().parameter("a", [3], Init::Zeros).unwrap();
-    params.root().parameter("b", [2], Init::Zeros).unwrap();
-    params.set_block(start).unwrap();
-    params
-}
-
-fn compare<T: Float>(suffix: &str, tolerance: f64) {
-    let all = Fixture::read("more_optimisers");
-    let (start, gradients) = (all.tensor::<T>("start"), all.tensor::<T>("gradients"));
-    for name in NAMES {
-        let options = all.tensor::<f64>(&format!("{name}.options")).to_vec();
-        let mut optimiser = optimiser::<T>(name, &options);
-        let mut params = five(&start);
-        let expected = all.tensor::<f64>(&format!("{name}.{suffix}"));
-        for step in 0..20 {
-            optimiser.step(&mut params, &gradients.at(0, step).unwrap()).unwrap();
-            let what = format!("{name}, step {step}");
-            assert_near(&what, &params.block(), &expected.at(0, step).unwrap(), tolerance);
-        }
-    }
-}
-
-#[test]
-fn twenty_steps_are_those_of_pytorch() {
-    compare::<f64>("f64", 1e-13);
-    compare::<f32>("f32", 2e-5);
-}
+use tress_nn::optim::{Accumulator, Adagrad, Average, Lbfgs, Lion, RmsProp, Rules, State, clip};
+use tress_nn::{Adam, Dense, Error, Gradient, Init, Optimiser, Params, Random, Sgd};
+use tress_tensor::Tensor;
 
 #[test]
 fn groups_have_rates_and_decays_of_their_own() {
     let all = Fixture::read("more_optimisers");
-    let (start, gradients) = (all.tensor::<f64>("start"), all.tensor::<f64>("gradients"));
     let adamw = Adam::decoupled(0.05, 0.1).rules(Rules::new().rate("a", 0.1).without_decay("a"));
     let sgd = Sgd::new(0.1).momentum(0.9).rules(Rules::new().decay("?", 7.0).decay("b", 0.0).decay("a", 0.5));
     let runs: [(&str, Box<dyn Optimiser<f64>>); 2] = [("adamw", Box::new(adamw)), ("sgd", Box::new(sgd))];
     for (name, mut optimiser) in runs {
-        let mut params = five(&start);
-        let expected = all.tensor::<f64>(&format!("groups.{name}"));
-        for step in 0..20 {
-            optimiser.step(&mut params, &gradients.at(0, step).unwrap()).unwrap();
-            let what = format!("{name}, step {step}");
-            assert_near(&what, &params.block(), &expected.at(0, step).unwrap(), 1e-13);
-        }
+        twenty_steps(&all, &mut *optimiser, &format!("groups.{name}"), 1e-13);
     }
 }
 
@@ -256,57 +191,6 @@ fn a_restored_lbfgs_goes_on_bit_for_bit() {
     let lying = lying.with_number("rate", 1.0).with_count("pairs", u64::MAX);
     let lying = lying.with_block("gradient", Tensor::zeros([4]).unwrap());
     assert!(second.restore(&lying, &parts).is_err());
-}
-
-#[test]
-fn schedules_are_those_of_pytorch() {
-    let all = Fixture::read("more_optimisers");
-    let linear = || Schedule::linear(0.025, 0.1, 5).unwrap();
-    for (name, schedule) in [
-        ("step", Schedule::steps(0.1, 0.5, 3).unwrap()),
-        ("milestones", Schedule::milestones(0.1, 0.1, &[2, 3, 7]).unwrap()),
-        ("exponential", Schedule::exponential(0.1, 0.9)),
-        ("linear", linear()),
-        ("one_cycle", Schedule::one_cycle(0.5, 20).unwrap()),
-        ("one_cycle_other", Schedule::one_cycle_with(0.5, 17, 0.45, 10.0, 100.0).unwrap()),
-        ("sequential", linear().then(5, Schedule::cosine(0.1, 0.0, 10).unwrap())),
-        ("chained", linear().times(Schedule::exponential(1.0, 0.9))),
-    ] {
-        for (step, rate) in all.tensor::<f64>(&format!("{name}.rates")).to_vec().into_iter().enumerate() {
-            let found = schedule.rate(step as u64);
-            assert!((found - rate).abs() < 1e-14, "{name}, step {step}: {found} for {rate}");
-        }
-        assert!(schedule.rate(u64::MAX).is_finite(), "{name}");
-    }
-    assert!(
-        Schedule::one_cycle(0.1, 3).is_err() && Schedule::one_cycle_with(0.1, 20, 1.0, 2.0, 2.0).is_err()
-    );
-    assert!(Schedule::one_cycle_with(0.1, 20, 1.5, 2.0, 2.0).is_err());
-    assert!(Schedule::one_cycle_with(0.1, 20, 0.5, 0.0, 2.0).is_err());
-    assert!(Schedule::milestones(0.1, 0.1, &[2, 2]).is_err() && Schedule::linear(0.0, 1.0, 0).is_err());
-}
-
-#[test]
-fn plateaus_are_those_of_pytorch() {
-    let all = Fixture::read("more_optimisers");
-    let observed = all.tensor::<f64>("plateau.observed").to_vec();
-    let half = || Plateau::new(0.1).factor(0.5).unwrap();
-    for (name, mut plateau) in [
-        ("relative", half().patience(2)),
-        ("absolute", half().patience(1).absolute(0.06).cooldown(2)),
-        ("rising", Plateau::new(0.1).rising().patience(3).relative(0.01).lowest(0.005)),
-    ] {
-        let rates = all.tensor::<f64>(&format!("plateau.{name}")).to_vec();
-        for (i, (&value, rate)) in observed.iter().zip(rates).enumerate() {
-            assert!((plateau.observe(value) - rate).abs() < 1e-15, "{name}, {i}: {}", plateau.rate());
-            let mut restored = half();
-            restored.restore::<f32>(&plateau.state()).unwrap();
-            assert_eq!(restored.state::<f32>(), plateau.state());
-        }
-    }
-    let mut plateau = half().patience(0);
-    assert_eq!((plateau.observe(f64::NAN), plateau.best()), (0.05, None));
-    assert!(Plateau::new(0.1).factor(1.0).is_err() && Plateau::new(0.1).factor(0.0).is_err());
 }
 
 #[test]

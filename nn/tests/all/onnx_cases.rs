@@ -7,10 +7,9 @@ use tress_autograd::{
 use tress_nn::layer::{
     Activation, AdaptiveMaxPool1d, AdaptiveMaxPool2d, AdaptiveMeanPool1d, AdaptiveMeanPool2d, AttentionMask,
     BatchNorm, Bilinear, Conv1d, Conv2d, ConvTranspose1d, ConvTranspose2d, Dense, Dropout, Embedding,
-    EncoderBlock, Flatten, GlobalMaxPool, GlobalMeanPool, GroupNorm, InstanceNorm, LastStep, Layer,
-    LayerNorm, Manner, MaxPool1d, MaxPool2d, MeanPool1d, MeanPool2d, MultiHeadAttention, Prelu, Recurrent,
-    Residual, RmsNorm, Rotary, SeparableConv1d, SeparableConv2d, Sequential, Sinusoidal, SpatialDropout,
-    Upsample,
+    EncoderBlock, Flatten, GlobalMaxPool, GlobalMeanPool, GroupNorm, InstanceNorm, LastStep, LayerNorm,
+    Manner, MaxPool1d, MaxPool2d, MeanPool1d, MeanPool2d, MultiHeadAttention, Prelu, Recurrent, Residual,
+    RmsNorm, Rotary, SeparableConv1d, SeparableConv2d, Sequential, Sinusoidal, SpatialDropout, Upsample,
 };
 use tress_nn::model::{Join, Model, Wire, Wiring};
 use tress_nn::onnx::Export;

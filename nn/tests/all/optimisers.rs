@@ -1,77 +1,100 @@
-//! Optimisers, schedules and clipping against PyTorch's numbers.
+//! Optimisers step by step, and clipping, against PyTorch's numbers (Lion: numpy).
 
 use crate::fixture::{Fixture, assert_near};
-use tress_nn::optim::{Rules, clip};
-use tress_nn::{Adam, Dense, Error, Init, Optimiser, Params, Schedule, Sgd};
+use tress_nn::optim::{Adagrad, Lion, RmsProp, Rules, clip};
+use tress_nn::{Adam, Dense, Error, Init, Optimiser, Params, Sgd};
 use tress_tensor::{Float, Tensor};
 
-fn optimiser<T: Float>(name: &str, options: &[f64]) -> Box<dyn Optimiser<T>> {
-    let sgd = || Sgd::new(options[0]);
-    let adam = || Adam::new(options[0]).betas(options[1], options[2]).epsilon(options[3]);
+/// The optimiser of a case, with the settings that the fixture lists.
+fn optimiser<T: Float>(name: &str, o: &[f64]) -> Box<dyn Optimiser<T>> {
+    let sgd = || Sgd::new(o[0]);
+    let adam = || Adam::new(o[0]).betas(o[1], o[2]).epsilon(o[3]);
+    let rmsprop = || RmsProp::new(o[0]).smoothing(o[1]).epsilon(o[2]);
+    let adagrad = || Adagrad::new(o[0]).slowing(o[1]).epsilon(o[2]).decay(o[3]).start(o[4]);
     match name {
         "sgd" => Box::new(sgd()),
-        "sgd_momentum" => Box::new(sgd().momentum(options[1])),
-        "sgd_nesterov" => Box::new(sgd().momentum(options[1]).nesterov()),
-        "sgd_decay" => Box::new(sgd().momentum(options[1]).decay(options[2])),
+        "sgd_momentum" => Box::new(sgd().momentum(o[1])),
+        "sgd_nesterov" => Box::new(sgd().momentum(o[1]).nesterov()),
+        "sgd_decay" => Box::new(sgd().momentum(o[1]).decay(o[2])),
+        "sgd_dampening" => Box::new(sgd().momentum(o[1]).dampening(o[2])),
         "adam" | "adam_other" => Box::new(adam()),
-        "adamw" => {
-            let adamw = Adam::decoupled(options[0], options[4]);
-            Box::new(adamw.betas(options[1], options[2]).epsilon(options[3]))
-        }
+        "adam_decay" => Box::new(Adam::new(o[0]).decay(o[1])),
+        "adamw" => Box::new(Adam::decoupled(o[0], o[4]).betas(o[1], o[2]).epsilon(o[3])),
+        "rmsprop" => Box::new(rmsprop()),
+        "rmsprop_momentum" => Box::new(rmsprop().decay(o[3]).momentum(o[4])),
+        "rmsprop_centred" => Box::new(rmsprop().centred()),
+        "rmsprop_both" => Box::new(rmsprop().centred().decay(o[3]).momentum(o[4])),
+        "adagrad" | "adagrad_slowing" => Box::new(adagrad()),
+        "lion" | "lion_decay" => Box::new(Lion::new(o[0]).betas(o[1], o[2]).decay(o[3])),
         other => panic!("an optimiser that is not known: {other}"),
     }
 }
 
-const NAMES: [&str; 7] = ["sgd", "sgd_momentum", "sgd_nesterov", "sgd_decay", "adam", "adam_other", "adamw"];
+/// The files, the cases in each, and how far rounding to `f32` may lead away.
+const CASES: [(&str, &[&str], f64); 2] = [
+    (
+        "optimisers",
+        &["sgd", "sgd_momentum", "sgd_nesterov", "sgd_decay", "adam", "adam_other", "adamw"],
+        2e-6,
+    ),
+    (
+        "more_optimisers",
+        &[
+            "sgd_dampening",
+            "rmsprop",
+            "rmsprop_momentum",
+            "rmsprop_centred",
+            "rmsprop_both",
+            "adagrad",
+            "adagrad_slowing",
+            "adam_decay",
+            "lion",
+            "lion_decay",
+        ],
+        2e-5,
+    ),
+];
 
-fn compare<T: Float>(suffix: &str, tolerance: f64) {
-    let all = Fixture::read("optimisers");
-    let gradients = all.tensor::<T>("gradients");
-    for name in NAMES {
-        let mut optimiser = optimiser::<T>(name, &all.tensor::<f64>(&format!("{name}.options")).to_vec());
-        let mut params = Params::<T>::new(0);
-        params.root().parameter("p", [5], Init::Zeros).unwrap();
-        params.set_block(&all.tensor("start")).unwrap();
-        let expected = all.tensor::<f64>(&format!("{name}.{suffix}"));
-        for step in 0..20 {
-            optimiser.step(&mut params, &gradients.at(0, step).unwrap()).unwrap();
-            let what = format!("{name}, step {step}");
-            assert_near(&what, &params.block(), &expected.at(0, step).unwrap(), tolerance);
+/// Two parameters of five numbers in all.
+pub(crate) fn five<T: Float>(start: &Tensor<T>) -> Params<T> {
+    let mut params = Params::<T>::new(0);
+    params.root().parameter("a", [3], Init::Zeros).unwrap();
+    params.root().parameter("b", [2], Init::Zeros).unwrap();
+    params.set_block(start).unwrap();
+    params
+}
+
+/// Holds twenty steps along the gradients of the fixture against the block `expected`, step by step.
+pub(crate) fn twenty_steps<T: Float>(
+    all: &Fixture,
+    optimiser: &mut dyn Optimiser<T>,
+    expected: &str,
+    tolerance: f64,
+) {
+    let (gradients, numbers) = (all.tensor::<T>("gradients"), all.tensor::<f64>(expected));
+    let mut params = five(&all.tensor("start"));
+    for step in 0..20 {
+        optimiser.step(&mut params, &gradients.at(0, step).unwrap()).unwrap();
+        let what = format!("{expected}, step {step}");
+        assert_near(&what, &params.block(), &numbers.at(0, step).unwrap(), tolerance);
+    }
+}
+
+fn compare<T: Float>(suffix: &str, tolerance: Option<f64>) {
+    for (file, names, rounding) in CASES {
+        let all = Fixture::read(file);
+        for name in names {
+            let options = all.tensor::<f64>(&format!("{name}.options")).to_vec();
+            let (mut optimiser, expected) = (optimiser::<T>(name, &options), format!("{name}.{suffix}"));
+            twenty_steps(&all, &mut *optimiser, &expected, tolerance.unwrap_or(rounding));
         }
     }
 }
 
 #[test]
 fn twenty_steps_are_those_of_pytorch() {
-    compare::<f64>("f64", 1e-13);
-    compare::<f32>("f32", 2e-6);
-}
-
-#[test]
-fn schedules_are_those_of_pytorch() {
-    let all = Fixture::read("optimisers");
-    for name in ["cosine", "cosine_floor"] {
-        let options = all.tensor::<f64>(&format!("{name}.options")).to_vec();
-        let schedule = Schedule::cosine(options[0], options[1], options[2] as u64).unwrap();
-        for (epoch, rate) in all.tensor::<f64>(&format!("{name}.rates")).to_vec().into_iter().enumerate() {
-            assert!((schedule.rate(epoch as u64) - rate).abs() < 1e-15, "{name}, epoch {epoch}");
-        }
-        assert_eq!(schedule.rate(1_000_000), options[1], "the lowest rate stays");
-    }
-}
-
-#[test]
-fn schedules_warm_up_and_step_down() {
-    let schedule = Schedule::cosine(1.0, 0.1, 10).unwrap();
-    let late = schedule.clone().after_warm_up(4);
-    let rising: Vec<f64> = (0..4).map(|step| late.rate(step)).collect();
-    assert_eq!(rising, [0.25, 0.5, 0.75, 1.0]);
-    assert!((0..20).all(|step| late.rate(step + 4) == schedule.rate(step)));
-    let steps = Schedule::steps(1.0, 0.5, 3).unwrap();
-    let rates: Vec<f64> = (0..7).map(|step| steps.rate(step)).collect();
-    assert_eq!(rates, [1.0, 1.0, 1.0, 0.5, 0.5, 0.5, 0.25]);
-    assert_eq!(Schedule::constant(0.3).rate(12), 0.3);
-    assert!(Schedule::cosine(1.0, 0.0, 0).is_err() && Schedule::steps(1.0, 0.5, 0).is_err());
+    compare::<f64>("f64", Some(1e-13));
+    compare::<f32>("f32", None);
 }
 
 #[test]
