@@ -104,6 +104,12 @@ impl Loader {
         self.rename(model, file)
     }
 
+    /// As [`part`](Loader::part), of a parameter that the model may do without.
+    pub(super) fn part_some(mut self, model: &str, file: &str, index: usize, of: usize) -> Self {
+        self.optional.push(String::from(model));
+        self.part(model, file, index, of)
+    }
+
     /// What the file has under names that fit this pattern may be left over.
     pub fn ignore(mut self, pattern: &str) -> Self {
         self.ignored.push(Pattern::new(pattern));

@@ -60,12 +60,12 @@ impl Loader {
     }
 
     /// A `MultiheadAttention` as a [`MultiHeadAttention`](crate::layer::MultiHeadAttention) whose memory is as wide as its
-    /// queries: one matrix holds queries, keys and values.
+    /// queries: one matrix holds queries, keys and values. Either is with its biases or without them.
     pub fn torch_attention(mut self, model: &str, file: &str) -> Self {
         for (index, part) in ["query", "key", "value"].into_iter().enumerate() {
             for kind in ["weight", "bias"] {
                 let packed = within(file, &format!("in_proj_{kind}"));
-                self = self.part(&format!("{model}.{part}.{kind}"), &packed, index, 3);
+                self = self.part_some(&format!("{model}.{part}.{kind}"), &packed, index, 3);
             }
             self = self.transpose(&format!("{model}.{part}.weight"));
         }
@@ -97,6 +97,20 @@ mod tests {
     use crate::file::save;
     use crate::layer::MultiHeadAttention;
     use crate::{Init, Params, Recurrent};
+
+    #[test]
+    fn attention_comes_without_biases() {
+        let mut theirs = Params::<f32>::new(1);
+        let mut root = theirs.root();
+        root.scope("a").parameter("in_proj_weight", [12, 4], Init::Normal(1.0)).unwrap();
+        root.scope("a.out_proj").parameter("weight", [4, 4], Init::Normal(1.0)).unwrap();
+        let mut params = Params::<f32>::new(2);
+        MultiHeadAttention::builder(4, 2).without_bias().build(&mut params.scope("words")).unwrap();
+        let loader = Loader::new().torch_attention("words", "a");
+        assert!(loader.safetensors(&mut params, &save(&theirs)).unwrap().is_complete());
+        let rows = theirs.tensor("a.in_proj_weight").unwrap().slice(0, 4, 8, 1).unwrap();
+        assert_eq!(params.tensor("words.key.weight").unwrap(), rows.transpose(0, 1).unwrap());
+    }
 
     #[test]
     fn recurrent_modules_come_with_biases_or_without() {

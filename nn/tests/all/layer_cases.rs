@@ -10,11 +10,11 @@ use tress_tensor::{Float, Tensor};
 
 /// The files, and how many cases there are in each.
 pub(crate) const FILES: [(&str, usize); 5] = [
-    ("layers_windows", 24),
-    ("layers_rows", 26),
+    ("layers_windows", 25),
+    ("layers_rows", 27),
     ("layers_recurrent", 8),
     ("layers_recurrent_deep", 2),
-    ("layers_attention", 9),
+    ("layers_attention", 10),
 ];
 
 /// A layer, and how it is applied.
@@ -128,6 +128,10 @@ fn net<T: Float>(name: &str, s: &mut Scope<'_, T>) -> Result<Net, Error> {
             let conv = Conv1d::builder(4, 2, [2]).groups(2).dilation([2]).causal().without_bias();
             conv.build(s)?.into()
         }
+        "conv2d" => {
+            let conv = Conv2d::builder(4, 2, [3, 2]).stride([2, 1]).padding([[1, 1], [0, 0]]);
+            conv.dilation([1, 2]).groups(2).activation(Map::Tanh).build(s)?.into()
+        }
         "conv_transpose1d" => {
             let conv = ConvTranspose1d::builder(3, 2, [3]).stride([2]).padding([[1, 1]]);
             conv.output_padding([1]).build(s)?.into()
@@ -159,6 +163,7 @@ fn net<T: Float>(name: &str, s: &mut Scope<'_, T>) -> Result<Net, Error> {
         "upsample_bilinear_corners" => Upsample::to([5, 7], Manner::BilinearCorners)?.into(),
         "upsample_bilinear_one" => Upsample::to([1, 2], Manner::BilinearCorners)?.into(),
 
+        "dense" => Dense::builder(4, 2).activation(Map::Gelu).build(s)?.into(),
         "bilinear" => Net::Bilinear(Bilinear::new(s, 2, 4, 3)?),
         "batch_norm" => BatchNorm::new(s, 3)?.into(),
         "batch_norm_sequences" | "batch_norm_images" | "batch_norm_evaluation" => {
@@ -204,6 +209,9 @@ fn net<T: Float>(name: &str, s: &mut Scope<'_, T>) -> Result<Net, Error> {
         }
 
         "attention" => Net::Attention(Box::new(attention().build(s)?), AttentionMask::new()),
+        "attention_without_bias" => {
+            Net::Attention(Box::new(attention().without_bias().build(s)?), AttentionMask::new())
+        }
         "attention_causal" => Net::Attention(Box::new(attention().causal().build(s)?), AttentionMask::new()),
         "attention_padded" => {
             Net::Attention(Box::new(attention().build(s)?), AttentionMask::new().causal().lengths(&padded()))

@@ -49,7 +49,15 @@ pub struct MultiHeadAttention {
 impl MultiHeadAttention {
     /// The settings of a layer: `width` numbers a step, of which each head has an equal part.
     pub fn builder(width: usize, heads: usize) -> MultiHeadAttentionBuilder {
-        MultiHeadAttentionBuilder { width, memory: width, heads, causal: false, rotary: None, dropout: 0.0 }
+        MultiHeadAttentionBuilder {
+            width,
+            memory: width,
+            heads,
+            causal: false,
+            rotary: None,
+            dropout: 0.0,
+            biased: true,
+        }
     }
 
     /// The number of heads.
@@ -188,6 +196,7 @@ pub struct MultiHeadAttentionBuilder {
     causal: bool,
     rotary: Option<Rotary>,
     dropout: f64,
+    biased: bool,
 }
 
 impl MultiHeadAttentionBuilder {
@@ -206,6 +215,11 @@ impl MultiHeadAttentionBuilder {
         Self { rotary: Some(rotary), ..self }
     }
 
+    /// Without biases in the four dense layers.
+    pub fn without_bias(self) -> Self {
+        Self { biased: false, ..self }
+    }
+
     /// Dropout of the weights of the mean, in training.
     pub fn dropout(self, rate: f64) -> Self {
         Self { dropout: rate, ..self }
@@ -217,17 +231,21 @@ impl MultiHeadAttentionBuilder {
     /// A width that does not fall into the heads (into pairs in each, with rotary positions), a rate that is not in
     /// `0.0..1.0`, names that exist in this scope, or a shape that is too large.
     pub fn build<T: Float>(self, scope: &mut Scope<'_, T>) -> Result<MultiHeadAttention, Error> {
-        let Self { width, memory, heads, causal, rotary, dropout } = self;
+        let Self { width, memory, heads, causal, rotary, dropout, biased } = self;
         let parts = heads.saturating_mul(if rotary.is_some() { 2 } else { 1 });
         if width == 0 || parts == 0 || !width.is_multiple_of(parts) {
             let why = "the width must fall into the heads, and each head into pairs for rotary positions";
             return Err(Error::Setting { of: "attention", why });
         }
+        let dense = |scope: &mut Scope<'_, T>, inputs| {
+            let dense = Dense::builder(inputs, width);
+            if biased { dense } else { dense.without_bias() }.build(scope)
+        };
         Ok(MultiHeadAttention {
-            query: Dense::new(&mut scope.scope("query"), width, width)?,
-            key: Dense::new(&mut scope.scope("key"), memory, width)?,
-            value: Dense::new(&mut scope.scope("value"), memory, width)?,
-            output: Dense::new(&mut scope.scope("output"), width, width)?,
+            query: dense(&mut scope.scope("query"), width)?,
+            key: dense(&mut scope.scope("key"), memory)?,
+            value: dense(&mut scope.scope("value"), memory)?,
+            output: dense(&mut scope.scope("output"), width)?,
             heads,
             causal,
             rotary,
