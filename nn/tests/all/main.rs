@@ -23,8 +23,8 @@ mod onnx;
 mod onnx_cases;
 mod optimisers;
 mod params;
-mod search;
 mod schedules;
+mod search;
 mod torch_weights;
 mod training;
 
