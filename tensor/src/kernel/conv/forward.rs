@@ -1,9 +1,11 @@
 //! The forward role: `y[n] = w gather(x[n])`, one product a sample.
 
 use super::Conv;
+use super::direct::{Direct, Strips};
 use super::gather::{Gather, Runs};
 use super::stage::Stage;
-use crate::kernel::product::loops::{Loops, Panels, Source};
+use crate::kernel::product::finish::Finish;
+use crate::kernel::product::loops::{LEVEL_1, Loops, Panels, Source};
 use crate::kernel::product::operand::{Matrix, Strided};
 use crate::kernel::product::target::{Disjoint, RowMajor};
 use crate::kernel::product::{Activation, Bias, Epilogue};
@@ -43,6 +45,9 @@ impl<T: Float> Forward<'_, T> {
         let y = Disjoint(y.as_mut_ptr());
         let width = I::TILE.1 * I::V::LANES;
         let runs = Runs::to_copy(&corners, width, I::V::LANES);
+        // A stage that stays in the first-level cache is not packed, but read where it lies.
+        let near = const { I::V::LANES > 1 } && stage.len() * size_of::<T>() <= LEVEL_1;
+        let strips = if near && !conv.is_pointwise() { Strips::new(&corners, I::V::LANES) } else { None };
 
         // A task is a run of pieces; a piece is some pixels of one sample. Samples are cut only where there are too few
         // of them.
@@ -62,7 +67,8 @@ impl<T: Float> Forward<'_, T> {
                     let cut = |part: usize| (pixels.div_ceil(width) * part / parts * width).min(pixels);
                     let part = |piece: usize| piece.clamp(begin, end) - sample * parts;
                     // The pieces of this sample that are ours lie side by side.
-                    let columns = cut(part(sample * parts))..cut(part((sample + 1) * parts));
+                    let ours = part(sample * parts)..part((sample + 1) * parts);
+                    let columns = cut(ours.start)..cut(ours.end);
                     let at = (sample * conv.channels + g * channels) * image;
                     let image = at..at + channels * image;
                     let start = (sample * conv.outputs + g * outputs) * pixels;
@@ -71,12 +77,24 @@ impl<T: Float> Forward<'_, T> {
                     // SAFETY: the rectangles of different tasks do not overlap; each lies in its sample of y, whose
                     // length was checked, and operands and bias have the sizes that they were made with.
                     unsafe {
-                        match &mut room {
-                            None => {
+                        match (&mut room, &strips) {
+                            (None, _) => {
                                 let b = &Matrix::row_major(&x[image], channels, pixels).by_columns();
                                 Loops { a, b: Source::Fresh(b), c, depth }.run(isa, 0..outputs, columns);
                             }
-                            Some(room) => {
+                            (Some(room), Some(strips)) => {
+                                let there = stage.set(isa, x, image, room);
+                                let part = |part: usize| strips.len() * part / parts;
+                                let ours = part(ours.start)..part(ours.end);
+                                let (columns, c) = (strips.pixels(&ours), y.at(start));
+                                Direct::new(there, &corners, strips, &taps, &panels)
+                                    .run(isa, outputs, ours, c, pixels);
+                                let (rows, row_stride) = (outputs, pixels as isize);
+                                let (c, column, columns) =
+                                    (c.at(columns.start).0, columns.start, columns.len());
+                                Finish { c, row_stride, row: 0, column, rows, columns, epilogue }.apply(isa);
+                            }
+                            (Some(room), None) => {
                                 let b = &Gather::new(stage.set(isa, x, image, room), &corners, &taps, &runs);
                                 Loops { a, b: Source::Fresh(b), c, depth }.run(isa, 0..outputs, columns);
                             }

@@ -20,7 +20,9 @@
 //! sample, over the samples of a chunk, and over chunks, in order; chunks do not depend on O, so stacking cotangents
 //! along O changes no bit. Threads change none either.
 
+mod correlate;
 mod depthwise;
+mod direct;
 mod forward;
 mod gather;
 mod input_grad;

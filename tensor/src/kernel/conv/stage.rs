@@ -49,7 +49,8 @@ impl Stage {
         self.phases * self.wide
     }
 
-    fn len(&self) -> usize {
+    /// Numbers on the stage.
+    pub(super) fn len(&self) -> usize {
         self.channels * self.high * self.row()
     }
 

@@ -115,6 +115,15 @@ mod cases {
         check::<T>(&conv(Window::new([10, 10], [3, 3]).dilation([2, 2]).pad([[2, 2], [2, 2]]), [2, 4, 6], 2));
         check::<T>(&conv(Window::new([1, 200], [1, 9]), [2, 2, 3], 1));
         check::<T>(&conv(Window::new([4, 4], [4, 4]), [17, 2, 5], 1));
+        // Enough pixels for registers to lie along them in every role.
+        check::<T>(&conv(Window::new([20, 20], [5, 5]), [3, 2, 7], 1));
+        check::<T>(&conv(Window::new([19, 21], [3, 3]).pad([[1, 0], [2, 1]]), [2, 3, 8], 1));
+        check::<T>(&conv(
+            Window::new([20, 37], [3, 2]).dilation([2, 3]).pad([[2, 2], [3, 0]]),
+            [17, 2, 4],
+            2,
+        ));
+        check::<T>(&conv(Window::new([40, 9], [1, 6]).pad([[0, 0], [9, 3]]), [2, 1, 11], 1));
     }
 
     pub(super) fn depthwise<T: Float>() {
@@ -169,6 +178,7 @@ mod cases {
         for (window, channels) in [
             (Window::new([12, 12], [5, 5]), 10),
             (Window::new([28, 28], [5, 5]), 1),
+            (Window::new([20, 20], [3, 3]).pad([[1, 1], [1, 1]]), 3),
             (Window::new([9, 7], [3, 3]).pad([[1, 1], [1, 1]]).stride([2, 1]), 5),
             (Window::new([6, 6], [1, 1]), 33),
         ] {
@@ -217,6 +227,7 @@ mod cases {
         for (window, channels, outputs, groups) in [
             (Window::new([9, 8], [3, 3]).pad([[1, 1], [1, 1]]), 6, 4, 2),
             (Window::new([9, 8], [3, 3]), 5, 10, 5),
+            (Window::new([20, 20], [3, 3]).pad([[1, 1], [1, 1]]), 4, 6, 2),
             (Window::new([6, 5], [1, 1]), 4, 6, 2),
         ] {
             let conv = conv(window, [5, channels, outputs], groups);
@@ -266,6 +277,39 @@ at_each!(nothing_to_do);
 at_each!(stacking_changes_no_bit);
 at_each!(cotangents_of_one_image_in_groups);
 at_each!(threads_change_no_bit);
+
+/// NaN and infinities stay in the sums that they belong to, also where registers reach beyond a row or a plane.
+#[test]
+fn special_numbers_stay_where_they_belong() {
+    crate::simd::at_each_level(|_| {
+        for window in [
+            Window::new([20, 20], [5, 5]),
+            Window::new([17, 21], [3, 3]).pad([[1, 1], [1, 1]]),
+            Window::new([12, 12], [3, 3]).pad([[1, 1], [1, 1]]),
+        ] {
+            let conv = conv(window, [3, 2, 3], 1);
+            let (clean, w) = (noise::<f32>(conv.x_len(), 1), noise::<f32>(conv.w_len(), 2));
+            let dy = noise::<f32>(conv.y_len(), 3);
+            for (at, special) in
+                [(0, f32::NAN), (conv.x_len() - 1, f32::INFINITY), (conv.x_len() / 2, f32::NAN)]
+            {
+                let mut x = clean.clone();
+                x[at] = special;
+                let (mut y, mut dw) = (vec![0.0; conv.y_len()], vec![0.0; conv.w_len()]);
+                conv_forward(&conv, &x, &w, &mut y, None, None);
+                conv_weight_grad(&conv, 1, &x, &dy, &mut dw);
+                let (mut of_y, mut of_w) = (vec![true; y.len()], vec![true; dw.len()]);
+                terms(&conv, |i, j, k| {
+                    of_y[k] &= i != at;
+                    of_w[j] &= i != at;
+                });
+                for (got, finite) in y.iter().zip(&of_y).chain(dw.iter().zip(&of_w)) {
+                    assert_eq!(got.is_finite(), *finite, "{special} at {at} of {window:?}");
+                }
+            }
+        }
+    });
+}
 
 #[test]
 fn sizes_that_do_not_fit_are_refused() {

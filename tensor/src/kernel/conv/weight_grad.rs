@@ -1,11 +1,12 @@
 //! The gradient by the weights: `dw = sum over n of dy[n] gather(x[n])^T`, one product a sample and cotangent.
 
 use super::Conv;
+use super::correlate::{Correlations, Shifted, sums_at_once};
 use super::depthwise::WeightSums;
 use super::gather::{Gather, Runs};
 use super::stage::Stage;
 use crate::kernel::product::Epilogue;
-use crate::kernel::product::loops::{Loops, Panels, Source};
+use crate::kernel::product::loops::{Loops, Panels, Source, cut};
 use crate::kernel::product::operand::{Matrix, Operand};
 use crate::kernel::product::target::{Disjoint, RowMajor};
 use crate::simd::{Kernel, Lanes, Vector};
@@ -17,6 +18,13 @@ const CHUNKS: usize = 16;
 /// For weights of so many taps and channels, partial sums take too much memory for that many chunks.
 const MANY_TAPS: usize = 1024;
 const FEWER_CHUNKS: usize = 4;
+
+/// Bytes of a channel of the samples that are summed together.
+const NEAR: usize = 32 * 1024;
+/// Adding up the lanes of a sum costs about as much as so many registers of it.
+const STRIPS: usize = 16;
+/// Of more taps and channels than that the right operand fills its registers well and is packed for many outputs.
+const FEW_TAPS: usize = 256;
 
 /// The operands, whose sizes have been checked.
 pub struct WeightGrad<'a, T> {
@@ -40,14 +48,16 @@ impl<T: Float> Kernel<T> for WeightGrad<'_, T> {
 impl<T: Float> WeightGrad<'_, T> {
     #[inline(never)]
     fn all<I: Lanes<T>>(self, isa: I) {
+        if self.conv.samples == 0 {
+            self.dw.fill(T::ZERO);
+            return;
+        }
+        if let Some(layout) = along_pixels::<T, I>(self.conv) {
+            return self.along_pixels(isa, &layout);
+        }
         let Self { conv, stack, x, dy, dw } = self;
         let (channels, outputs, groups) = (conv.channels_each(), conv.outputs_each(), conv.groups);
         let (depth, pixels, image) = (conv.depth(), conv.pixels(), channels * conv.image());
-        if conv.samples == 0 {
-            dw.fill(T::ZERO);
-            return;
-        }
-        // Registers lie along the taps, but in a depthwise convolution along the pixels.
         let depthwise = conv.is_depthwise();
         let stage = if depthwise { Stage::by_pixels(conv) } else { Stage::by_taps(conv) };
         let (taps, corners) = (stage.taps(), stage.pixels());
@@ -56,8 +66,7 @@ impl<T: Float> WeightGrad<'_, T> {
         } else {
             Runs::to_copy(&taps, I::TILE.1 * I::V::LANES, I::V::LANES)
         };
-        // Neither depends on the outputs: stacking cotangents there must not change a sum.
-        let chunks = if depth > MANY_TAPS { FEWER_CHUNKS } else { CHUNKS }.min(conv.samples);
+        let chunks = chunks(conv);
         // The first chunk's sum is computed where the total goes, the others beside each other.
         let len = dw.len();
         let mut others = Buffer::<T>::stale((chunks - 1) * len);
@@ -108,6 +117,75 @@ impl<T: Float> WeightGrad<'_, T> {
             isa.enter(AddAll { to: dw, from: chunk });
         }
     }
+}
+
+impl<T: Float> WeightGrad<'_, T> {
+    /// Channel by channel, a few samples at a time.
+    fn along_pixels<I: Lanes<T>>(self, isa: I, layout: &Shifted) {
+        let Self { conv, stack, x, dy, dw } = self;
+        let (channels, outputs, groups) = (conv.channels_each(), conv.outputs_each(), conv.groups);
+        let (depth, pixels, image) = (conv.depth(), conv.pixels(), conv.image());
+        let chunks = chunks(conv);
+        let len = dw.len();
+        let mut others = Buffer::<T>::stale((chunks - 1) * len);
+        let (first, rest) = (Disjoint(dw.as_mut_ptr()), Disjoint(others.make_mut().as_mut_ptr()));
+        let at_once = (NEAR / size_of::<T>() / layout.len()).max(1);
+
+        parallel::for_each(chunks * groups, |task| {
+            let (chunk, g) = (task / groups, task % groups);
+            let sums = if chunk == 0 { first } else { rest.at((chunk - 1) * len) };
+            let samples = conv.samples * chunk / chunks..conv.samples * (chunk + 1) / chunks;
+            let mut room = layout.build::<T>(at_once.min(samples.len()));
+            for few in cut(samples.clone(), at_once) {
+                let start = few.start;
+                for channel in 0..channels {
+                    for (sample, room) in few.clone().zip(room.make_mut().chunks_exact_mut(layout.len())) {
+                        let at = (sample * conv.channels + g * channels + channel) * image;
+                        layout.fill(isa, &x[at..at + image], room);
+                    }
+                    for k in 0..stack {
+                        let dy = &dy[((k * conv.samples + start) * groups + g) * outputs * pixels..];
+                        let sums = sums.at(k * conv.w_len() + g * outputs * depth).0;
+                        // SAFETY: each task has its own sums, a number for each tap of each output.
+                        let dw = unsafe { core::slice::from_raw_parts_mut(sums, outputs * depth) };
+                        Correlations {
+                            layout,
+                            samples: &room.as_slice()[..few.len() * layout.len()],
+                            pixels,
+                            dy,
+                            dy_stride: groups * outputs * pixels,
+                            outputs,
+                            dw: &mut dw[channel * conv.taps()..],
+                            dw_stride: depth,
+                            add: start > samples.start,
+                        }
+                        .run(isa);
+                    }
+                }
+            }
+        });
+        for chunk in others.as_slice().chunks_exact(len.max(1)) {
+            isa.enter(AddAll { to: dw, from: chunk });
+        }
+    }
+}
+
+/// The layout for lanes along the pixels, where that is worth it: there are enough pixels in a chunk, they fill their
+/// registers, and what is summed together stays near. It must not hang on the outputs.
+fn along_pixels<T: Float, I: Lanes<T>>(conv: &Conv) -> Option<Shifted> {
+    sums_at_once::<T, I>(1)?;
+    let (pixels, lanes) = (conv.pixels(), I::V::LANES);
+    let enough = pixels * conv.samples >= chunks(conv) * STRIPS * lanes;
+    let filled = 16 * pixels >= 15 * pixels.next_multiple_of(lanes);
+    let few = conv.taps() > 1 && conv.depth() <= FEW_TAPS && !conv.is_depthwise();
+    let layout = Shifted::new(conv)?;
+    let bytes = (layout.len() + 8 * pixels) * size_of::<T>();
+    (enough && filled && few && bytes <= 2 * NEAR).then_some(layout)
+}
+
+/// How many chunks the samples are cut into, by the sizes other than the outputs.
+fn chunks(conv: &Conv) -> usize {
+    if conv.depth() > MANY_TAPS { FEWER_CHUNKS } else { CHUNKS }.min(conv.samples)
 }
 
 /// `sums(k) (+)= dy(k) b` for each cotangent k of one sample: b is packed once for all of them.

@@ -14,9 +14,9 @@ use core::ops::Range;
 /// Bytes of one lane's longest block of k. A panel of B, two AVX-512 registers wide, then takes at most 24 KiB: just packed
 /// for a thin A it is still in a first-level cache of 32 KiB when it is used. A panel of A takes 9 KiB. Longer blocks
 /// were slower (convolutions by a quarter at 1280), shorter ones read and write C too often.
-const BLOCK_BYTES: usize = 768;
+const BLOCK_BYTES: usize = 1024;
 /// What a small operand may take of the first-level cache to be read where it lies.
-const LEVEL_1: usize = 24 * 1024;
+pub(crate) const LEVEL_1: usize = 24 * 1024;
 /// What the panels of B may take of the second-level cache: half of it, which is 512 KiB in the smallest desktop parts, and
 /// at least 1 MiB in processors with registers of 64 bytes. A is packed anew for each such part of B.
 const fn level_2(register: usize) -> usize {
@@ -51,7 +51,7 @@ impl Depth {
 }
 
 /// Cuts `range` into the fewest parts of at most `most`, as equal as can be: ten rows are one tile, not eight and two.
-pub(super) fn cut(range: Range<usize>, most: usize) -> impl Iterator<Item = Range<usize>> + Clone {
+pub(crate) fn cut(range: Range<usize>, most: usize) -> impl Iterator<Item = Range<usize>> + Clone {
     let parts = range.len().div_ceil(most);
     let at = move |i| range.start + range.len() * i / parts;
     (0..parts).map(move |i| at(i)..at(i + 1))
@@ -107,7 +107,7 @@ impl<T: Float> Panels<T> {
     }
 
     /// The panel whose first lane is `lane`, in the block of k that starts at `block.start`.
-    fn panel(&self, lane: usize, block: &Range<usize>) -> *const T {
+    pub(crate) fn panel(&self, lane: usize, block: &Range<usize>) -> *const T {
         self.buffer.as_slice()[block.start * self.stride + lane * block.len()..].as_ptr()
     }
 }
@@ -208,14 +208,9 @@ impl<T: Float, A: Operand<T>, B: Operand<T>, C: Target<T>> Loops<'_, T, A, B, C>
             for index in 0..depth.count() {
                 let block = depth.block(index);
                 if let (Access::Pack(operand), Some(room)) = (&b, &mut room_b) {
-                    let room = room.make_mut();
-                    for j in j5.clone().step_by(width) {
-                        let panel = j..(j + width).min(j5.end);
-                        let filled = panel.len().next_multiple_of(lanes);
-                        let at = (j - j5.start) * block.len();
-                        operand.pack(isa, panel, block.clone(), filled, &mut room[at..]);
-                    }
+                    operand.pack_all(isa, j5.clone(), block.clone(), width, room.make_mut());
                 }
+                let (first, final_block) = (index == 0, index + 1 == depth.count());
                 // LOOPS 3 and 2: rows of C, a tile at a time. (Each panel of A is packed just when it is needed, so
                 // that there is no block of them to keep in a cache and loop 3 has nothing left to do.)
                 for tile_rows in cut(rows.clone(), I::TILE.0) {
@@ -247,10 +242,28 @@ impl<T: Float, A: Operand<T>, B: Operand<T>, C: Target<T>> Loops<'_, T, A, B, C>
                         let step = if lying == Rows::Along { a_step } else { 1 };
                         a_start.wrapping_offset(3 * i as isize * step)
                     });
+                    let streamed = match &a {
+                        Access::Copy(place) | Access::There(place) if place.step_stride == 1 && !resident => {
+                            Some(place)
+                        }
+                        _ => None,
+                    };
+                    let whole = micro::<T, I>(r, I::TILE.1, lying, true);
                     // LOOP 1: panels of B, out of the second-level cache past the panel of A in the first.
                     for j in j5.clone().step_by(width) {
                         let count = width.min(j5.end - j);
                         let vectors = count.div_ceil(lanes);
+                        if let Some(place) = streamed {
+                            // The next tile's rows are on their way while this one is computed.
+                            let steps = LINE / size_of::<T>();
+                            let part = block.len().div_ceil(j5.len().div_ceil(width)).next_multiple_of(steps);
+                            let from = block.start + (j - j5.start) / width * part;
+                            for step in (from..(from + part).min(block.end)).step_by(steps) {
+                                for row in tile_rows.end..(tile_rows.end + I::TILE.0).min(rows.end) {
+                                    isa.prefetch(place.at(row, step));
+                                }
+                            }
+                        }
                         let (b_start, b_step, b_packed) = match (&b, &room_b) {
                             (Access::There(place) | Access::Copy(place), _) => {
                                 (place.at(j, block.start), place.step_stride, false)
@@ -264,29 +277,19 @@ impl<T: Float, A: Operand<T>, B: Operand<T>, C: Target<T>> Loops<'_, T, A, B, C>
                             }
                             (Access::Pack(_), None) => unreachable!("room was made above"),
                         };
-                        let streamed = |place: &Place<T>| place.step_stride == 1 && !resident;
-                        if let Access::Copy(place) | Access::There(place) = &a
-                            && streamed(place)
-                        {
-                            // The next tile's rows are on their way while this one is computed.
-                            let steps = LINE / size_of::<T>();
-                            let part = block.len().div_ceil(j5.len().div_ceil(width)).next_multiple_of(steps);
-                            let from = block.start + (j - j5.start) / width * part;
-                            for step in (from..(from + part).min(block.end)).step_by(steps) {
-                                for row in tile_rows.end..(tile_rows.end + I::TILE.0).min(rows.end) {
-                                    isa.prefetch(place.at(row, step));
-                                }
-                            }
-                        }
                         let last = count - (vectors - 1) * lanes;
-                        let micro = micro::<T, I>(r, vectors, lying, b_packed || last == lanes);
+                        let micro = if count == width {
+                            whole
+                        } else {
+                            micro::<T, I>(r, vectors, lying, b_packed || last == lanes)
+                        };
                         let spot = Spot {
                             row: tile_rows.start,
                             column: j,
                             rows: r,
                             columns: count,
-                            first: index == 0,
-                            last: index + 1 == depth.count(),
+                            first,
+                            last: final_block,
                         };
                         // SAFETY: the caller promises the rectangle; the pointers are those of a place, which an
                         // `Operand` vouches for, or of a panel just packed for these rows, columns and k.

@@ -129,8 +129,39 @@ pub(crate) unsafe trait Operand<T: Float>: Shared {
         panel: &mut [T],
     );
 
+    /// Packs `lanes` as panels of `width` numbers a step one after the other, the last filled up to whole registers.
+    ///
+    /// # Panics
+    /// As [`pack`](Operand::pack).
+    fn pack_all<I: Lanes<T>>(
+        &self,
+        isa: I,
+        lanes: Range<usize>,
+        steps: Range<usize>,
+        width: usize,
+        panels: &mut [T],
+    ) {
+        packed_one_by_one(self, isa, lanes, steps, width, panels);
+    }
+
     /// Where the operand lies, if it can be read without packing.
     fn place(&self) -> Option<Place<T>>;
+}
+
+fn packed_one_by_one<T: Float, I: Lanes<T>>(
+    operand: &(impl Operand<T> + ?Sized),
+    isa: I,
+    lanes: Range<usize>,
+    steps: Range<usize>,
+    width: usize,
+    panels: &mut [T],
+) {
+    for lane in lanes.clone().step_by(width) {
+        let panel = lane..(lane + width).min(lanes.end);
+        let filled = panel.len().next_multiple_of(I::V::LANES);
+        let to = &mut panels[(lane - lanes.start) * steps.len()..];
+        operand.pack(isa, panel, steps.clone(), filled, to);
+    }
 }
 
 /// Where an operand lies: lane `l` of step `k` at `start + l * lane_stride + k * step_stride`.
@@ -197,6 +228,34 @@ unsafe impl<T: Float> Operand<T> for Strided<'_, T> {
         isa.enter(Pack { from, lanes: lanes.len(), steps: steps.len(), width, panel: panel.as_mut_ptr() });
     }
 
+    fn pack_all<I: Lanes<T>>(
+        &self,
+        isa: I,
+        lanes: Range<usize>,
+        steps: Range<usize>,
+        width: usize,
+        panels: &mut [T],
+    ) {
+        if self.lane_stride != 1 || steps.is_empty() {
+            return packed_one_by_one(self, isa, lanes, steps, width, panels);
+        }
+        let whole = lanes.len() / width * width;
+        let (rest, at) = (lanes.start + whole..lanes.end, whole * steps.len());
+        if whole > 0 {
+            assert!(lanes.end <= self.lanes && steps.end <= self.steps && width.is_multiple_of(I::V::LANES));
+            assert!(at <= panels.len());
+            let place = Place {
+                start: self.data.as_ptr().wrapping_add(self.origin),
+                lane_stride: self.lane_stride,
+                step_stride: self.step_stride,
+            };
+            let from = Place { start: place.at(lanes.start, steps.start), ..place };
+            let panels = panels.as_mut_ptr();
+            isa.enter(PackAll { from, lanes: whole, steps: steps.len(), width, panels });
+        }
+        packed_one_by_one(self, isa, rest, steps, width, &mut panels[at..]);
+    }
+
     fn place(&self) -> Option<Place<T>> {
         Some(Place {
             start: self.data.as_ptr().wrapping_add(self.origin),
@@ -213,6 +272,39 @@ struct Pack<T> {
     steps: usize,
     width: usize,
     panel: *mut T,
+}
+
+/// Packs all panels of lanes that lie side by side, a few steps of all of them at a time: so the operand is read along
+/// its rows, as the processor expects memory to be read.
+struct PackAll<T> {
+    from: Place<T>,
+    lanes: usize,
+    steps: usize,
+    width: usize,
+    panels: *mut T,
+}
+
+impl<T: Float> Kernel<T> for PackAll<T> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<I: Lanes<T>>(self, isa: I) {
+        const AT_ONCE: usize = 4;
+        let Self { from, lanes, steps, width, panels } = self;
+        for first in (0..steps).step_by(AT_ONCE) {
+            for lane in (0..lanes).step_by(width) {
+                for step in first..(first + AT_ONCE).min(steps) {
+                    for j in (0..width).step_by(I::V::LANES) {
+                        // SAFETY: `Strided::pack_all` has checked that lanes and steps exist, and that the panels have room.
+                        unsafe {
+                            let to = panels.add(lane * steps + step * width + j);
+                            isa.load(from.at(lane + j, step)).store(to);
+                        }
+                    }
+                }
+            }
+        }
+    }
 }
 
 /// Copies `lanes` x `steps` that lie step by step (`step_stride` is 1) lane after lane, `steps` numbers each: not turned,

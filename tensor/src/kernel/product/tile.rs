@@ -90,6 +90,8 @@ impl<T: Float, const R: usize, const V: usize, const ALONG: bool, const WHOLE: b
             // SAFETY: as above.
             unsafe { self.steps(isa, 1, &mut a, &mut b, &mut sums) };
         }
+        // As a rule the sums are C: nothing is fetched or multiplied any more.
+        let bare = !tile.add && tile.scale == T::ONE;
         let scale = isa.splat(tile.scale);
         for i in 0..R {
             for v in 0..V {
@@ -97,11 +99,12 @@ impl<T: Float, const R: usize, const V: usize, const ALONG: bool, const WHOLE: b
                 unsafe {
                     let to = tile.c.offset(i as isize * tile.c_row).add(v * lanes);
                     let count = if v + 1 < V { lanes } else { tile.last };
-                    // Of no lanes at all where nothing is to be added: the zeros that come instead change no sum, so one
-                    // loop serves all.
-                    let old = isa.load_first(if tile.add { count } else { 0 }, to);
-                    let value = sums[i][v].mul_add(scale, old);
-                    if v + 1 < V { value.store(to) } else { value.store_first(count, to) }
+                    if !bare {
+                        // Of no lanes at all where nothing is to be added: the zeros that come instead change no sum.
+                        let old = isa.load_first(if tile.add { count } else { 0 }, to);
+                        sums[i][v] = sums[i][v].mul_add(scale, old);
+                    }
+                    if v + 1 < V { sums[i][v].store(to) } else { sums[i][v].store_first(count, to) }
                 }
             }
         }

@@ -174,6 +174,10 @@ fn windows<T: Float>() {
     for (window, sizes, groups) in [
         (Window::new([7, 7], [5, 5]), [2, 1, 3], 1),
         (Window::new([9, 6], [3, 3]).pad(pad), [2, 3, 5], 1),
+        // Enough pixels for registers to lie along them in every role: full ones, and the last of a plane not.
+        (Window::new([20, 20], [5, 5]), [2, 2, 7], 1),
+        (Window::new([19, 21], [3, 3]).pad(pad), [2, 3, 8], 1),
+        (Window::new([17, 20], [2, 4]), [3, 2, 6], 2),
         (Window::new([9, 7], [3, 3]).pad(pad).stride([2, 2]), [2, 3, 5], 1),
         (Window::new([4, 5], [1, 1]), [2, 3, 18], 1),
         (Window::new([9, 17], [3, 3]).pad(pad), [1, 4, 4], 4),

@@ -1,0 +1,307 @@
+//! The forward role read off the stage: where rows of pixels are long enough, a register of neighbouring pixels is one
+//! load for each tap, or two of which each gives some lanes, and nothing has to be packed.
+//!
+//! It pays where the stage stays in the first-level cache. The sums are the chains that [`Loops`] would compute.
+//!
+//! [`Loops`]: crate::kernel::product::loops::Loops
+
+use super::gather::Axis;
+use super::stage::SLACK;
+use crate::Float;
+use crate::kernel::product::loops::{Depth, Panels, cut};
+use crate::kernel::product::target::Disjoint;
+use crate::pointwise::Real;
+use crate::simd::{Kernel, Lanes, MOST_LANES, Vector};
+use crate::storage::Buffer;
+use core::ops::Range;
+
+/// Some pixels that one register holds: neighbours at one offset or at two.
+#[derive(Clone, Copy)]
+pub(super) struct Strip {
+    /// The first pixel, and how many there are.
+    pub(super) pixel: usize,
+    pub(super) count: usize,
+    /// The offset of the first lane, how many lanes count from there, and the offset that the other lanes count from.
+    first: usize,
+    run: usize,
+    second: usize,
+}
+
+/// All pixels as strips.
+pub(super) struct Strips {
+    /// The fields of each strip, and a last one that begins where the pixels end.
+    places: Buffer<u32>,
+    /// Whether any strip has two runs.
+    two: bool,
+}
+
+/// Registers are worth using if so many of ten lanes are.
+const FILLED: usize = 7;
+
+impl Strips {
+    /// Strips of at most `lanes` pixels; `None` if rows are too short to fill them well.
+    pub(super) fn new(pixels: &Axis, lanes: usize) -> Option<Self> {
+        let total = pixels.len();
+        // A strip holds a run or is full, so there are at most so many.
+        let mut most = total.div_ceil(lanes) + 1;
+        let mut i = 0;
+        while i < total {
+            i += pixels.run(i, total - i).1;
+            most += 1;
+        }
+        let mut places = Buffer::stale(4 * most);
+        let (mut count, mut two, mut pixel) = (0, false, 0);
+        let to = places.make_mut().as_chunks_mut::<4>().0;
+        while pixel < total {
+            let (first, run) = pixels.run(pixel, lanes.min(total - pixel));
+            let mut next = pixel + run;
+            to[count] = [pixel as u32, first as u32, lanes as u32, first as u32];
+            if run < lanes && next < total {
+                let (second, rest) = pixels.run(next, (lanes - run).min(total - next));
+                // Offsets ascend at least as fast as pixels.
+                to[count] = [pixel as u32, first as u32, run as u32, second.checked_sub(run)? as u32];
+                (next, two) = (next + rest, true);
+            }
+            (pixel, count) = (next, count + 1);
+        }
+        to[count] = [total as u32, 0, 0, 0];
+        if 10 * total < FILLED * count * lanes {
+            return None;
+        }
+        let mut kept = Buffer::stale(4 * (count + 1));
+        kept.make_mut().copy_from_slice(&places.as_slice()[..4 * (count + 1)]);
+        Some(Self { places: kept, two })
+    }
+
+    fn places(&self) -> &[[u32; 4]] {
+        self.places.as_slice().as_chunks::<4>().0
+    }
+
+    /// How many.
+    pub(super) fn len(&self) -> usize {
+        self.places().len() - 1
+    }
+
+    #[inline(always)]
+    pub(super) fn strip(&self, i: usize) -> Strip {
+        let places = self.places();
+        let [pixel, first, run, second] = places[i].map(|number| number as usize);
+        Strip { pixel, count: places[i + 1][0] as usize - pixel, first, run, second }
+    }
+
+    /// The pixels of some strips.
+    pub(super) fn pixels(&self, strips: &Range<usize>) -> Range<usize> {
+        self.places()[strips.start][0] as usize..self.places()[strips.end][0] as usize
+    }
+
+    /// Whether any strip has two runs.
+    pub(super) fn two(&self) -> bool {
+        self.two
+    }
+}
+
+/// The numbers 0, 1, .. in the lanes: what tells the first lanes of a register from the others.
+#[inline(always)]
+pub(super) fn lane_numbers<T: Float, I: Lanes<T>>(isa: I) -> I::V {
+    let numbers: [T; MOST_LANES] = core::array::from_fn(|lane| T::from_f64(lane as f64));
+    // SAFETY: no register has more lanes.
+    unsafe { isa.load(numbers.as_ptr()) }
+}
+
+/// Which lanes are the first `count`.
+#[inline(always)]
+pub(super) fn first_lanes<T: Float, I: Lanes<T>>(
+    isa: I,
+    numbers: I::V,
+    count: usize,
+) -> <I::V as Vector>::Bits {
+    isa.splat(T::from_f64(count as f64)).gt(&numbers)
+}
+
+/// A strip of what lies under one tap: `from` is the tap's place, `first` the lanes that come from the first run. Lanes
+/// beyond the strip hold anything.
+///
+/// # Safety
+/// Both offsets can be read, and a register from there.
+#[inline(always)]
+pub(super) unsafe fn under_tap<T: Float, I: Lanes<T>, const TWO: bool>(
+    isa: I,
+    from: *const T,
+    strip: &Strip,
+    first: <I::V as Vector>::Bits,
+) -> I::V {
+    // SAFETY: as the caller promises.
+    unsafe {
+        let x = isa.load(from.wrapping_add(strip.first));
+        if TWO { Real::select(first, x, isa.load(from.wrapping_add(strip.second))) } else { x }
+    }
+}
+
+impl Strip {
+    /// Which lanes come from the first run.
+    #[inline(always)]
+    pub(super) fn first<T: Float, I: Lanes<T>>(&self, isa: I, numbers: I::V) -> <I::V as Vector>::Bits {
+        first_lanes(isa, numbers, self.run)
+    }
+}
+
+/// One sample's convolution, on some of its pixels.
+pub(super) struct Direct<'a, T: crate::Element> {
+    stage: &'a [T],
+    strips: &'a Strips,
+    taps: &'a Axis,
+    /// The weights, packed.
+    weights: &'a Panels<T>,
+}
+
+impl<'a, T: Float> Direct<'a, T> {
+    /// # Panics
+    /// If the offsets and the slack leave the stage.
+    pub(super) fn new(
+        stage: &'a [T],
+        pixels: &Axis,
+        strips: &'a Strips,
+        taps: &'a Axis,
+        weights: &'a Panels<T>,
+    ) -> Self {
+        pixels.check(taps, stage.len());
+        Self { stage, strips, taps, weights }
+    }
+
+    /// Computes the rows `0..outputs` of C in some columns, the pixels of `strips`.
+    ///
+    /// # Safety
+    /// C, whose rows are `row_stride` numbers apart, has those rows and columns, for the caller alone; the weights are
+    /// packed for `outputs` rows and as many steps as there are taps.
+    pub(super) unsafe fn run<I: Lanes<T>>(
+        &self,
+        isa: I,
+        outputs: usize,
+        strips: Range<usize>,
+        c: Disjoint<T>,
+        row_stride: usize,
+    ) {
+        const { assert!(MOST_LANES <= SLACK) };
+        let depth = Depth::new::<T>(self.taps.len());
+        for rows in cut(0..outputs, I::TILE.0) {
+            for index in 0..depth.count() {
+                let block = depth.block(index);
+                let tile = Tile {
+                    weights: self.weights.panel(rows.start, &block),
+                    taps: &self.taps.offsets()[block],
+                    stage: self.stage.as_ptr(),
+                    all: self.strips,
+                    strips: strips.clone(),
+                    c: c.at(rows.start * row_stride).0,
+                    row_stride,
+                    add: index > 0,
+                };
+                // SAFETY: `new` has checked the offsets, and the caller promises the rest.
+                unsafe { kernel::<T, I>(rows.len(), self.strips.two())(isa, &tile) };
+            }
+        }
+    }
+}
+
+/// Rows of C in the columns of some strips.
+struct Tile<'a, T> {
+    /// For each tap a weight for each row.
+    weights: *const T,
+    taps: &'a [u32],
+    stage: *const T,
+    all: &'a Strips,
+    strips: Range<usize>,
+    c: *mut T,
+    row_stride: usize,
+    add: bool,
+}
+
+/// `R` rows; `TWO`: a strip may have two runs.
+struct Rows<'a, T, const R: usize, const TWO: bool>(&'a Tile<'a, T>);
+
+impl<T: Float, const R: usize, const TWO: bool> Kernel<T> for Rows<'_, T, R, TWO> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<I: Lanes<T>>(self, isa: I) {
+        let numbers = lane_numbers(isa);
+        let Range { start: mut i, end } = self.0.strips;
+        while i + 2 <= end {
+            self.columns(isa, numbers, [self.0.all.strip(i), self.0.all.strip(i + 1)]);
+            i += 2;
+        }
+        if i < end {
+            self.columns(isa, numbers, [self.0.all.strip(i)]);
+        }
+    }
+}
+
+impl<T: Float, const R: usize, const TWO: bool> Rows<'_, T, R, TWO> {
+    /// All taps for `V` strips.
+    #[inline(always)]
+    fn columns<I: Lanes<T>, const V: usize>(&self, isa: I, numbers: I::V, strips: [Strip; V]) {
+        let tile = self.0;
+        for i in 0..R {
+            for strip in &strips {
+                isa.prefetch(tile.c.wrapping_add(i * tile.row_stride + strip.pixel));
+            }
+        }
+        let firsts = strips.map(|strip| strip.first(isa, numbers));
+        let mut sums = [[isa.splat(T::ZERO); V]; R];
+        let mut weights = tile.weights;
+        for &tap in tile.taps {
+            let from = tile.stage.wrapping_add(tap as usize);
+            let mut x = [isa.splat(T::ZERO); V];
+            for v in 0..V {
+                // SAFETY: offsets of pixel and tap, and a register more, lie on the stage.
+                x[v] = unsafe { under_tap::<T, I, TWO>(isa, from, &strips[v], firsts[v]) };
+            }
+            for i in 0..R {
+                // SAFETY: there is a weight for each row and tap.
+                let weight = isa.splat(unsafe { *weights.add(i) });
+                for v in 0..V {
+                    sums[i][v] = weight.mul_add(x[v], sums[i][v]);
+                }
+            }
+            weights = weights.wrapping_add(R);
+        }
+        for i in 0..R {
+            for v in 0..V {
+                let Strip { pixel, count, .. } = strips[v];
+                // SAFETY: C has these rows and columns.
+                unsafe {
+                    let to = tile.c.add(i * tile.row_stride + pixel);
+                    let mut x = sums[i][v];
+                    if tile.add {
+                        x = isa.load_first(count, to) + x;
+                    }
+                    x.store_first(count, to);
+                }
+            }
+        }
+    }
+}
+
+/// # Safety
+/// The tile's pointers are valid for what its fields say, and its offsets lie on the stage.
+type Micro<I, T> = unsafe fn(I, &Tile<'_, T>);
+
+/// # Safety
+/// As [`Micro`] says.
+unsafe fn enter<T: Float, I: Lanes<T>, const R: usize, const TWO: bool>(isa: I, tile: &Tile<'_, T>) {
+    isa.enter(Rows::<T, R, TWO>(tile));
+}
+
+fn kernel<T: Float, I: Lanes<T>>(rows: usize, two: bool) -> Micro<I, T> {
+    // The conditions are constants: kernels larger than the tile of the instruction set are never compiled.
+    macro_rules! choose {
+        ($($r:literal)*) => {
+            match (rows, two) {
+                $(($r, false) if const { $r <= I::TILE.0 } => enter::<T, I, $r, false>,
+                ($r, true) if const { $r <= I::TILE.0 } => enter::<T, I, $r, true>,)*
+                _ => unreachable!("a tile has at most {} rows", I::TILE.0),
+            }
+        };
+    }
+    choose!(1 2 3 4 5 6 7 8 9 10 11 12 13 14)
+}
