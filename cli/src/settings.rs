@@ -2,14 +2,13 @@
 
 use std::ffi::OsString;
 use std::path::PathBuf;
-use std::sync::LazyLock;
 use std::thread::available_parallelism;
 
 use clap::builder::PossibleValue;
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use serde::Serialize;
-use tress::mtl::balance::{Method, Observes, Weighting};
+use tress::mtl::balance::Method;
 
 use crate::bench;
 use crate::compare::{CompareArgs, CompareSettings};
@@ -45,8 +44,7 @@ enum Command {
     Tune(TuneArgs),
 }
 
-/// How the gradients of the tasks are put together: the library's methods, but for those that have to be told more than a
-/// training step can (two further batches, or a validation loss).
+/// How the gradients of the tasks are put together: any of the library's methods.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(into = "&'static str")]
 pub struct Balance(pub Method);
@@ -69,13 +67,15 @@ impl From<Balance> for &'static str {
 
 impl ValueEnum for Balance {
     fn value_variants<'a>() -> &'a [Self] {
-        static CHOICES: LazyLock<Vec<Balance>> = LazyLock::new(|| {
-            let told = |method: &Method| match method.build(2, 0, 0.0).map(|built| built.observes()) {
-                Ok(Observes::Nothing | Observes::Epochs | Observes::LossesAfter) => true,
-                Ok(Observes::Products | Observes::Slopes) | Err(_) => false,
-            };
-            Method::ALL.into_iter().filter(told).map(Balance).collect()
-        });
+        static CHOICES: [Balance; Method::ALL.len()] = {
+            let mut choices = [Balance::EQUAL; Method::ALL.len()];
+            let mut i = 0;
+            while i < choices.len() {
+                choices[i] = Balance(Method::ALL[i]);
+                i += 1;
+            }
+            choices
+        };
         &CHOICES
     }
 
@@ -357,7 +357,7 @@ mod tests {
             ("tress --seed -1", "--seed"),
             ("tress --set cifar", "possible values: multimnist, fashion, mnist+fashion"),
             ("tress --balance equl", "did you mean 'equal'?"),
-            ("tress --balance modo", "'modo' for '--balance <METHOD>'"),
+            ("tress --balance fixed", "'fixed' for '--balance <METHOD>'"),
             ("tress --epoch 3", "did you mean '--epochs'?"),
             ("tress trian", "'trian'"),
             ("tress train extra", "'extra'"),

@@ -15,7 +15,7 @@ use super::resume::Halfway;
 use super::subject::Material;
 use crate::error::Error;
 use crate::interrupt::Interrupt;
-use crate::train::{Model, Watch, training};
+use crate::train::{Model, Watch, drawn, training};
 
 /// How many samples are judged at once.
 const JUDGED_AT_ONCE: usize = 500;
@@ -147,7 +147,12 @@ impl<'a> Trainer<'a> {
                 self.model.adam.set_rate(schedule.rate(self.record.steps));
                 let (input, targets) = (examples.input(batch)?, examples.targets(&self.tasks, batch)?);
                 let watch = watch.as_mut().filter(|_| i % stride == 0);
-                let losses = self.model.step(input, &targets, mix(seed, self.record.steps), watch)?;
+                let step_seed = mix(seed, self.record.steps);
+                self.model.tell((&input, &targets), step_seed, |number| {
+                    let rows = drawn(examples.len(), batch.len(), mix(step_seed, number));
+                    Ok((examples.input(&rows)?, examples.targets(&self.tasks, &rows)?))
+                })?;
+                let losses = self.model.step(input, &targets, step_seed, watch)?;
                 for (sum, (loss, weight)) in sums.iter_mut().zip(losses) {
                     *sum = (sum.0 + loss * batch.len() as f64, sum.1 + weight * batch.len() as f64);
                 }

@@ -11,6 +11,7 @@ use tress::nn::{Adam, Batches, Optimiser, Params, device::Program, metric, mix};
 
 use super::model::Model;
 use super::samples::Samples;
+use super::told::drawn;
 use super::{diverged, training};
 use crate::data::Source;
 use crate::error::Error;
@@ -124,8 +125,13 @@ impl<'s> Learner<'s> {
 
     /// One step; gives the loss and the weight of each task.
     fn step(&mut self, samples: &Samples, batch: &[usize], step: usize) -> Result<Vec<(f64, f64)>, Error> {
-        let targets = samples.targets(&self.tasks, batch)?;
-        self.trained.step(samples.images(batch)?, &targets, mix(self.settings.seed, step as u64), None)
+        let (input, targets) = (samples.images(batch)?, samples.targets(&self.tasks, batch)?);
+        let seed = mix(self.settings.seed, step as u64);
+        self.trained.tell((&input, &targets), seed, |number| {
+            let rows = drawn(samples.len(), batch.len(), mix(seed, number));
+            Ok((samples.images(&rows)?, samples.targets(&self.tasks, &rows)?))
+        })?;
+        self.trained.step(input, &targets, seed, None)
     }
 
     /// Loss and accuracy of each task over all samples.

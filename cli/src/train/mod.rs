@@ -3,6 +3,7 @@
 mod learner;
 mod model;
 mod samples;
+mod told;
 
 use std::time::SystemTime;
 
@@ -21,6 +22,7 @@ use crate::settings::Settings;
 use learner::Learner;
 pub(crate) use model::{Model, Watch};
 pub(crate) use samples::Samples;
+pub(crate) use told::drawn;
 
 /// How many test pictures the report shows.
 const SHOWN: usize = 30;

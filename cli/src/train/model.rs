@@ -20,7 +20,7 @@ pub(crate) struct Model {
     pub(crate) network: Network,
     pub(crate) adam: Adam,
     pub(crate) balance: Box<dyn Weighting>,
-    tape: Tape<Eager>,
+    pub(super) tape: Tape<Eager>,
 }
 
 /// Cosines and norms of the task gradients of each layer of the trunk, over the steps that were watched.

@@ -126,7 +126,7 @@ fn what_cannot_be_compared_is_said_in_one_line() {
         ("compare --set census --data-dir full", 1, "holds neither of census-income-train-coded.csv, "),
         ("compare --set multimnist --data-dir none", 1, "none: does not exist"),
         ("compare --methods equl", 2, "did you mean 'equal'?"),
-        ("compare --methods modo", 2, "`tress compare --help` lists every choice"),
+        ("compare --methods fixed", 2, "`tress compare --help` lists every choice"),
         ("compare --seeds 0", 2, "a whole number from 1 to 1000"),
         ("compare --rates 0.1,-1", 2, "a finite number above 0"),
         ("compare --seed 18446744073709551615", 2, "the last seed is too large"),
