@@ -66,8 +66,8 @@ impl Model {
         Ok(jacobian.contiguous())
     }
 
-    /// How the sum of the losses on `other` follows the weights of a step, as Auto-lambda wants it (S. Liu et al. 2022,
-    /// section 3.3): a trial step by the weights as they are, the gradient `v` of the other loss behind it, and the slope of
+    /// How the sum of the losses on `other` follows the weights of a step, as Auto-lambda wants it (S. Liu et al.
+    /// 2022): a trial step by the weights as they are, the gradient `v` of the other loss behind it, and the slope of
     /// each loss on the batch itself along `v`. The paper takes differences of losses ahead and behind; here one pass of
     /// values that carry tangents gives the slopes themselves.
     fn slopes(

@@ -23,7 +23,7 @@ enum Kind {
 }
 
 impl Gate {
-    /// `softmax(W x)` of a sample read as `inputs` numbers, without a bias (Ma et al. 2018, equation 7).
+    /// `softmax(W x)` of a sample read as `inputs` numbers, without a bias (Ma et al. 2018, the gate of MMoE).
     ///
     /// # Errors
     /// No expert, or a name that is taken in the scope.

@@ -13,10 +13,10 @@ use crate::error::{Error, Result};
 
 /// K columns; behind each stage, task `k` goes on with `W_k [x_1; ..; x_K]`, the channels of all tasks side by side under
 /// a 1 x 1 convolution (Y. Gao, J. Ma, M. Zhao, W. Liu & A. L. Yuille, "NDDR-CNN: layerwise feature fusing in multi-task
-/// CNNs by neural discriminative dimensionality reduction", CVPR 2019, equation 2). Features `[N, C]` count as pictures
+/// CNNs by neural discriminative dimensionality reduction", CVPR 2019, section 3). Features `[N, C]` count as pictures
 /// of one pixel.
 ///
-/// `W_k` begins diagonal: `alpha` for a task's own channels, `beta` for the same channels of the others (section 3.3),
+/// `W_k` begins diagonal: `alpha` for a task's own channels, `beta` for the same channels of the others,
 /// 0.9 and 0.1 / (K - 1). What is stored, `nddr<s>.task<k> [C, K C]`, is what was **learned on top of that start**, so
 /// weight decay draws the layer back to it. The paper's batch normalisation is left to the stages.
 ///

@@ -7,8 +7,8 @@ use crate::error::{Error, Result, check_finite, check_length};
 ///
 /// `Δm = 100 / K · Σ (-1)^{δ_k} (M_k - B_k) / B_k` with `δ_k = 1` where higher is better, `M` the metrics of the
 /// multi-task model and `B` those of the single-task baselines: **lower is better, and a negative Δm says that learning
-/// together helped.** The measure is K.-K. Maninis et al., "Attentive single-tasking of multiple tasks", CVPR 2019,
-/// equation (4); the sign is that of A. Navon et al., "Multi-task learning as a bargaining game", ICML 2022. Some papers
+/// together helped.** The measure is K.-K. Maninis et al., "Attentive single-tasking of multiple tasks", CVPR 2019;
+/// the sign is that of A. Navon et al., "Multi-task learning as a bargaining game", ICML 2022. Some papers
 /// print the opposite sign and call it Δp.
 ///
 /// ```

@@ -13,7 +13,7 @@ use crate::solve::Gramian;
 
 /// Balances K scalar losses by their gradients at the features, and sweeps the trunk with the one cotangent that comes
 /// out: an upper bound of the problem at the parameters, for the price of a plain step (MGDA-UB: Sener & Koltun 2018,
-/// section 3.3, equations 5 and 6; GradDrop: Chen et al. 2020, section 3.1, is defined there).
+/// section 3.3; GradDrop: Chen et al. 2020, section 3.1, is defined there).
 ///
 /// [`Balanced::gramian`] holds the inner products of the K cotangents.
 ///

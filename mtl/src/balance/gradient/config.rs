@@ -5,7 +5,7 @@ use crate::error::Result;
 use crate::solve::{Eigen, Gramian, MAX_TASKS};
 
 /// Conflict-free inverse gradients: Q. Liu, M. Chu and N. Thuerey, "ConFIG: towards conflict-free training of
-/// physics-informed neural networks", 2024, equations (2) and (3).
+/// physics-informed neural networks", 2024, the update ConFIG.
 ///
 /// With U the unit gradients as rows, `û` is the unit vector along `U⁺ 1`, and `d = (Σ_k g_k · û) û`. Where the gradients
 /// are independent, `û` has the same, positive cosine with all of them. Where they are dependent to rounding

@@ -6,7 +6,7 @@ use crate::solve::{Gramian, fair_share};
 
 /// Alpha-fair gradients: `G w = w^(-1/a)`, `w > 0`.
 ///
-/// H. Ban and K. Ji, "Fair resource allocation in multi-task learning", ICML 2024, equation (6): the direction of fixed
+/// H. Ban and K. Ji, "Fair resource allocation in multi-task learning", ICML 2024, Algorithm 1: the direction of fixed
 /// length that makes `Σ (g_k · d)^(1-a) / (1-a)` largest. For `a = 1` it is [`NashMtl`](super::NashMtl), for `a → ∞` it
 /// turns to that of [`Mgda`](super::Mgda), under which the worst-off task falls most. Solved as a convex problem ([`fair_share`]) instead of by
 /// least squares.

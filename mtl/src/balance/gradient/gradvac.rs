@@ -14,7 +14,7 @@ const LARGEST: f64 = 0.99;
 /// multilingual models", ICLR 2021, Algorithm 1.
 ///
 /// As [`PcGrad`](super::PcGrad), but the copy `p` of `g_i` meets `g_j` with a target cosine `t_ij` instead of zero: where
-/// `cos(p, g_j) = c < t`, it gets `|p| (t √(1 - c²) - c √(1 - t²)) / (|g_j| √(1 - t²))` times `g_j` (equation 6), after
+/// `cos(p, g_j) = c < t`, it gets `|p| (t √(1 - c²) - c √(1 - t²)) / (|g_j| √(1 - t²))` times `g_j`, after
 /// which the cosine is t. Targets start at zero and follow the cosines met: `t ← (1 - β) t + β c`. `β = 0.5`, the default
 /// of programs; with `β = 0` the method is PCGrad. For groups of parameters of their own, as in the paper, see
 /// [`PerGroup`](crate::balance::PerGroup).

@@ -6,7 +6,7 @@ use crate::solve::{Eigen, Gramian, MAX_TASKS, min_norm};
 
 /// Impartial learning of gradients: `d · g_k / |g_k|` equal for all k, weights with sum one.
 ///
-/// L. Liu et al., "Towards impartial multi-task learning", ICLR 2021, equation (5). With C the cosines the weights are
+/// L. Liu et al., "Towards impartial multi-task learning", ICLR 2021, IMTL-G. With C the cosines the weights are
 /// `w_k ∝ (C⁻¹ 1)_k / |g_k|`; where C is singular, the least-norm least-squares solution takes the place of `C⁻¹ 1`. The
 /// pseudo-inverse is taken of C, not of G, so that a short row is not mistaken for a dependent one.
 ///

@@ -6,7 +6,7 @@ use crate::solve::{Gramian, fair_share};
 
 /// Nash's bargaining solution: `G w = 1 / w`, `w > 0`.
 ///
-/// A. Navon et al., "Multi-task learning as a bargaining game", ICML 2022, equation (2): the direction of fixed length
+/// A. Navon et al., "Multi-task learning as a bargaining game", ICML 2022, section 3: the direction of fixed length
 /// that makes `Σ log (g_k · d)` largest. Solved exactly as a convex problem ([`fair_share`]) instead of by a sequence of
 /// convex programs. Multiplying a task's gradient by any factor does not change the direction.
 ///

@@ -14,8 +14,8 @@ use crate::solve::{Gramian, MAX_TASKS, min_norm};
 /// constraint has the gradient `Jᵀ a_i`, so it is a row more:
 ///
 /// 1. until the losses have been in the sector once, d is the least-norm point of the hull of the violated constraints'
-///    gradients (equation 11);
-/// 2. from then on, of those of the tasks and of the constraints that are violated or tight (equation 13).
+///    gradients;
+/// 2. from then on, of those of the tasks and of the constraints that are violated or tight.
 ///
 /// **Scale.** The convex weights of the rows sum to one, in terms of the tasks `w_k = β_k + Σ_i γ_i a_ik`. Those may be
 /// negative, which drives the losses into the sector; so, unlike in the authors' program, which weighs the heads too,

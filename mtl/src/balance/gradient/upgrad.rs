@@ -7,7 +7,7 @@ use crate::solve::{DualCone, Gramian, MAX_TASKS};
 /// Unconflicting projection of gradients: `d = (1/K) Σ_k Π(g_k)` with Π the projection on the dual cone
 /// `{x : J x >= 0}`.
 ///
-/// P. Quinton and V. Rey, "Jacobian descent for multi-objective optimization", 2024, equation (6), solved exactly
+/// P. Quinton and V. Rey, "Jacobian descent for multi-objective optimization", 2024, the aggregator UPGrad, solved exactly
 /// ([`dual_cone`](crate::solve::dual_cone)), without the regularisation that makes other programs conflict on about every fourth matrix. A mean of
 /// members of a cone is one: no task gets worse. Multiplying a gradient by a factor multiplies its part of d by it and
 /// leaves the other parts alone.

@@ -7,7 +7,7 @@ use crate::balance::{Heads, Needs, Observation, Observes, Weighting, Weights, ch
 use crate::error::{Error, Result, check_finite, check_length, check_tasks};
 use crate::solve::{Gramian, MAX_TASKS};
 
-/// Auto-λ: S. Liu et al., "Auto-lambda: disentangling dynamic task relationships", TMLR 2022, equations (4) and (5).
+/// Auto-λ: S. Liu et al., "Auto-lambda: disentangling dynamic task relationships", TMLR 2022.
 ///
 /// The weights λ descend on the validation loss L after a trial step, `L(θ')` with `θ' = θ - α Σ λ_k ∇l_k(θ)`. Its slope
 /// along λ_k is exactly `-α ∇l_k(θ) · ∇L(θ')`, so what the method has to be told ([`Observation::Slopes`]) are these K

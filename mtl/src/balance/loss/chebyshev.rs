@@ -67,7 +67,7 @@ impl Weighting for Chebyshev {
 
 /// The smooth Chebyshev scalarisation `μ log Σ exp(r_k (l_k - z_k) / μ)`.
 ///
-/// X. Lin et al., "Smooth Tchebycheff scalarization for multi-objective optimization", ICML 2024, equation (10). For
+/// X. Lin et al., "Smooth Tchebycheff scalarization for multi-objective optimization", ICML 2024, STCH. For
 /// `μ → 0` it is [`Chebyshev`]'s, for `μ → ∞` the fixed weights `r_k / K`. LibMTL warms up with logarithms of the losses
 /// for four epochs and multiplies by K; here neither is done.
 ///

@@ -13,7 +13,7 @@ use crate::solve::{Gramian, MAX_TASKS};
 /// Dirichlet's distribution.
 ///
 /// M. Ruchte and J. Grabocka, "Scalable Pareto front approximation for deep multi-objective learning", ICDM 2021,
-/// equation (5). The network must be given the ray as an input: take it from [`ray`](Cosmos::ray) before the forward
+/// the objective of COSMOS. The network must be given the ray as an input: take it from [`ray`](Cosmos::ray) before the forward
 /// pass. Without that there is nothing that could learn to follow it. The cosine keeps the losses on the ray.
 ///
 /// **Scale.** `w_k = r_k - λ ∂cos/∂l_k`; r sums to one.

@@ -7,7 +7,7 @@ use crate::solve::{Gramian, MAX_TASKS};
 /// The geometric loss strategy: `(Π l_k)^(1/K)`, so `w_k = GLS / (K l_k)`.
 ///
 /// S. Chennupati et al., "MultiNet++: multi-stream feature aggregation and geometric loss strategy for multi-task
-/// learning", CVPR workshops 2019, equation (3). The mean is formed as `exp(mean log l)`: the product itself leaves the
+/// learning", CVPR workshops 2019. The mean is formed as `exp(mean log l)`: the product itself leaves the
 /// range of numbers for a few dozen small losses.
 ///
 /// **Scale.** Mean convention: for equal losses every weight is `1 / K`.

@@ -12,7 +12,7 @@ const LARGEST: f64 = 50.0;
 
 /// Impartial learning of losses: `Σ (exp(s_k) l_k - s_k)`, with `s` learned along with the network.
 ///
-/// L. Liu et al., "Towards impartial multi-task learning", ICLR 2021, equation (8) with base e. For fixed losses the
+/// L. Liu et al., "Towards impartial multi-task learning", ICLR 2021, IMTL-L with base e. For fixed losses the
 /// minimum is `s_k = -log l_k`, where every weighted loss is one. It is twice [`Uncertainty`](super::Uncertainty)'s
 /// objective with `s` turned round.
 ///

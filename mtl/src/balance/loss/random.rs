@@ -10,7 +10,7 @@ use crate::solve::{Gramian, MAX_TASKS};
 /// Random loss weighting: `w = softmax(n)` with K normal numbers, drawn anew for each step.
 ///
 /// B. Lin et al., "Reasonable effectiveness of random weighting: a litmus test for multi-task learning", TMLR 2022,
-/// section 3.1: a method that learns nothing about the tasks and that others have to beat.
+/// section 3: a method that learns nothing about the tasks and that others have to beat.
 ///
 /// **Scale.** The weights sum to one, so the direction is K times shorter than the sum's.
 #[derive(Clone, Debug, PartialEq, Eq)]
