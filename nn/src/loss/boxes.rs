@@ -8,7 +8,8 @@ use tress_tensor::Error;
 const TINY: f64 = 1e-7;
 
 /// One minus intersection over union, for each pair of boxes `[.., 4]`: corners `x1, y1, x2, y2` with `x1 <= x2` and
-/// `y1 <= y2`; losses `[..]`.
+/// `y1 <= y2`; losses `[..]`. A box that is turned over (`x1 > x2` or `y1 > y2`, as a network may predict) is empty, and its
+/// loss is 1 at least.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Iou {
     generalised: bool,
@@ -21,7 +22,8 @@ impl Iou {
     }
 
     /// Generalised (Rezatofighi et al. 2019, "Generalized intersection over union", algorithm 1): the part of the smallest
-    /// enclosing box that neither fills is added, so that boxes apart are drawn together.
+    /// enclosing box that neither fills is added, so that boxes apart are drawn together, and the corners of one that is
+    /// turned over as well.
     pub fn generalised() -> Self {
         Self { generalised: true }
     }
@@ -41,7 +43,9 @@ impl<V: Value> Loss<V> for Iou {
         let last = shape.rank() - 1;
         let corner = |boxes: &V, i| boxes.at(last, i);
         let [a, b] = [x, target].map(|boxes| [0, 1, 2, 3].map(|i| corner(boxes, i)));
-        let area = |[x1, y1, x2, y2]: &[V; 4]| (x2.clone() - x1.clone()) * (y2.clone() - y1.clone());
+        // Without the ramps, two negative sides would make an area.
+        let area =
+            |[x1, y1, x2, y2]: &[V; 4]| (x2.clone() - x1.clone()).relu() * (y2.clone() - y1.clone()).relu();
         let side = |low: usize| {
             let (start, end) = (a[low].maximum(&b[low]), a[low + 2].minimum(&b[low + 2]));
             (end - start).relu()
@@ -52,7 +56,10 @@ impl<V: Value> Loss<V> for Iou {
         if !self.generalised {
             return (-overlap).offset(1.0).into();
         }
-        let around = [0, 1, 2, 3].map(|i| if i < 2 { a[i].minimum(&b[i]) } else { a[i].maximum(&b[i]) });
+        // Of all corners, also where they are the wrong way round.
+        let first = |low: usize| a[low].minimum(&a[low + 2]).minimum(b[low].minimum(&b[low + 2]));
+        let last = |low: usize| a[low].maximum(&a[low + 2]).maximum(b[low].maximum(&b[low + 2]));
+        let around = [first(0), first(1), last(0), last(1)];
         let around = area(&around);
         let empty = (around.clone() - union) / around.offset(TINY);
         ((-overlap).offset(1.0) + empty).into()

@@ -147,6 +147,31 @@ fn compare<T: Float>(tolerance: f64) {
 }
 
 #[test]
+fn boxes_that_are_turned_over_are_no_match() {
+    // A unit box, and one whose corners enclose as much the wrong way round: a product of two negative sides is no area.
+    let target = Tensor::new([3, 4], &[[0.0f64, 0.0, 1.0, 1.0]; 3].concat()).unwrap();
+    let turned = [[2.0, 2.0, 1.0, 1.0], [1.0, 1.0, 0.0, 0.0], [0.7, 0.1, 0.2, 0.9]].concat();
+    for (loss, draws) in [(Iou::new(), false), (Iou::generalised(), true)] {
+        let mut boxes = Tensor::new([3, 4], &turned).unwrap();
+        for step in 0..400 {
+            let tape = Tape::new();
+            let x = tape.var(boxes.clone());
+            let losses = loss.over(&x, &x.lift(target.clone()), &Over::each());
+            if step == 0 {
+                let numbers = losses.tensor().unwrap().to_vec();
+                assert!(numbers.iter().all(|&loss| loss >= 1.0), "{numbers:?}");
+            }
+            let slope = losses.sum_all().gradients(&[x]).unwrap();
+            let slope = slope[0].tensor().unwrap().clone();
+            boxes.make_mut().iter_mut().zip(slope.to_vec()).for_each(|(x, g)| *x -= 0.01 * g);
+        }
+        let last = loss.over(&Eager::new(boxes), &Eager::new(target.clone()), &Over::each());
+        let last = last.tensor().unwrap().to_vec();
+        assert_eq!(last[0] < 1.0, draws, "a box beside is drawn in, turned round and all: {last:?}");
+    }
+}
+
+#[test]
 fn values_and_gradients_are_those_of_pytorch() {
     compare::<f64>(1e-10);
     compare::<f32>(2e-5);
