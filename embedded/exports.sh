@@ -1,13 +1,14 @@
 # Networks that `tress export` wrote, on boards: linked with nothing but their kernels, held against this machine to the last
 # bit, and against what `tress fit` said of them. To be sourced after toolchain.sh and machines.sh.
 #
-#   exports_make                 trains two small networks, exports them as floats and as bytes; skips with 125 without a host
+#   exports_make                 trains two small networks, and exports them and some untrained ones: once in each run
 #   exports_run BOARD ...        as run_board of embedded/run, for the exported networks
 
 EXPORTS="${CARGO_TARGET_DIR:-$root/target}/exports"
 
 exports_make() {
-  [ ! -e "$EXPORTS/made" ] || return 0
+  [ -z "${exports_made:-}" ] || return 0
+  exports_made=1
   rm -rf "$EXPORTS"
   mkdir -p "$EXPORTS"
   # The workspace's own target folder: what its tests have built serves.
@@ -19,7 +20,12 @@ exports_make() {
   local library="--library $root/tensor"
   "$tress" export "$EXPORTS/sine.safetensors" --rust "$EXPORTS/sine-f32" $library >/dev/null
   "$tress" export "$EXPORTS/sine.safetensors" --rust "$EXPORTS/sine-i8" $library --int8 --calibrate "$EXPORTS/sine.npy" >/dev/null
-  "$tress" export "$EXPORTS/sine.safetensors" --rust "$EXPORTS/sine-learn" $library --learn squares >/dev/null
+  "$tress" export "$EXPORTS/sine.safetensors" --rust "$EXPORTS/sine-learn" $library --learn squares >"$EXPORTS/said-sine-learn"
+  "$tress" export "$EXPORTS/sine.safetensors" --rust "$EXPORTS/sine-head" $library --learn squares --only third >"$EXPORTS/said-sine-head"
+  "$tress" export dense:16,64,64:a=1 --rust "$EXPORTS/one-head" $library >/dev/null
+  "$tress" export dense:16,64,64:a=1,b=1 --rust "$EXPORTS/two-heads" $library >/dev/null
+  # The shape of a network that MicroFlow brings: eight windows of 10 x 8 over a spectrogram, and four scores.
+  "$tress" export conv:1x49x40,8x10x8/2:word=4 --rust "$EXPORTS/speech-i8" $library --int8 --samples 20 >/dev/null
   "$tress" export "$EXPORTS/lenet" --rust "$EXPORTS/lenet-f32" $library >/dev/null
   "$tress" export "$EXPORTS/lenet" --rust "$EXPORTS/lenet-i8" $library --int8 >"$EXPORTS/accuracy"
   for board in m0 m3 m4 m7 m33 m55; do
@@ -29,10 +35,13 @@ exports_make() {
   exports_program sine-f32 x y
   exports_program sine-i8 x y
   exports_lean sine-f32
-  exports_learn
+  exports_learn sine-learn
+  exports_learn sine-head
+  exports_program one-head x a
+  exports_program two-heads x a b
+  exports_program speech-i8 x word
   exports_program lenet-f32 input left right
   exports_program lenet-i8 input left right
-  touch "$EXPORTS/made"
 }
 
 # The least program around the exported sine: a static arena, one evaluation, an end that says whether it was right.
@@ -65,12 +74,13 @@ fn run() -> bool {
 RUST
 }
 
-# A device that learns the whole sine anew, from weights that were spoilt, with the exported function and nothing else.
+# A device that learns the sine anew, all of it or the last layer, from weights that were spoilt, with the exported function and
+# nothing else.
 exports_learn() {
-  local folder="$EXPORTS/run-sine-learn"
+  local name=$1 folder="$EXPORTS/run-$1"
   cp -r "$EXPORTS/run-sine-f32" "$folder"
-  sed -i 's/^name = .*/name = "run-sine-learn"/; s/^sine-f32 = .*/sine-learn = { path = "..\/sine-learn" }/' "$folder/Cargo.toml"
-  cat >"$folder/src/main.rs" <<'RUST'
+  sed -i "s/^name = .*/name = \"run-$name\"/; s/^sine-f32 = .*/$name = { path = \"..\/$name\" }/" "$folder/Cargo.toml"
+  sed "s/NETWORK/${name//-/_}/" >"$folder/src/main.rs" <<'RUST'
 //! Learns a sine on the device, sample by sample, in memory that was laid out beforehand.
 #![no_std]
 #![no_main]
@@ -78,7 +88,7 @@ exports_learn() {
 extern crate alloc;
 
 use alloc::alloc::{Layout, alloc_zeroed};
-use sine_learn as net;
+use NETWORK as net;
 use tress_conformance::{machine, print};
 
 machine::program!(run);
@@ -207,13 +217,12 @@ RUST
 # Which networks a board runs: all that its memory takes.
 exports_run() {
   local name=$1 machine=$2 target=$3 rom=$4 ram=$5 factor=$6 heap=$7 net file out status
-  local nets=(sine-lean sine-f32 sine-i8 sine-learn lenet-f32 lenet-i8)
-  [ "$name" != m0 ] || nets=(sine-lean sine-f32 sine-i8 sine-learn)
+  local nets=(sine-lean sine-f32 sine-i8 sine-learn sine-head one-head two-heads speech-i8 lenet-f32 lenet-i8)
+  [ "$name" != m0 ] || nets=(sine-lean sine-f32 sine-i8 sine-learn sine-head one-head two-heads speech-i8)
   bare_ready "$target" || { skip "$name" "no Rust"; return; }
   exports_make
-  local scripts="$CARGO_TARGET_DIR/board-$name"
-  mkdir -p "$scripts"
-  board_script "$rom" "$ram" >"$scripts/board.ld"
+  local scripts
+  scripts="$(board_script "$rom" "$ram")"
   for net in "${nets[@]}"; do
     (cd "$EXPORTS/run-$net" && TRESS_HEAP=$heap bare_cargo "$target" rustc --quiet --release -- \
       "-Clink-arg=-T$root/embedded/cortex-m.ld" "-Clink-arg=-L$scripts")
@@ -228,10 +237,23 @@ exports_run() {
     fi
     [ $status = 0 ] || { echo "$name $net ended with $out" >&2; return 1; }
     case $net in sine-lean | sine-learn) continue ;; esac
-    # What `tress fit` said before anything was built.
+    # What was said before anything was built, by `tress fit` or by the export.
     local row=floats said
     [[ $net != *-i8 ]] || row=bytes
-    said="$(awk -v row=$row '$1 == row { print $4, $5 }' "$EXPORTS/fit-${net%-*}-$name")"
-    note "$name" "$net-fit" "${said% *}" "$factor" <<<"fit arena ${said#* }"
+    case $net in
+      sine-lean)
+        # Nothing asks for memory: no allocator is linked.
+        ! nm -C "$file" | grep -qE 'alloc::|__rust_alloc|Arena as' ||
+          { echo "$name $net: an allocator is linked" >&2; return 1; }
+        ;;
+      sine-learn | sine-head)
+        note "$name" "$net-fit" - "$factor" < <(
+          awk -F'[ ,]+' '/^learning:/ { print "fit arena", $3 + $8 }' "$EXPORTS/said-$net")
+        ;;
+      sine-* | lenet-*)
+        said="$(awk -v row=$row '$1 == row { print $4, $5 }' "$EXPORTS/fit-${net%-*}-$name")"
+        note "$name" "$net-fit" "${said% *}" "$factor" <<<"fit arena ${said#* }"
+        ;;
+    esac
   done
 }

@@ -1,7 +1,7 @@
 # The machines that programs are run on: QEMU, node and Chromium. To be sourced after toolchain.sh.
 #
 #   machine_arm BOARD FILE        runs an ELF file on a Cortex-M board, one instruction a nanosecond of its clock
-#   machine_aarch64 FILE          runs a static ELF file of 64-bit Arm
+#   machine_aarch64 CPU FILE      runs a static ELF file on a kind of 64-bit Arm
 #
 # Each returns 125 where the machine cannot be had.
 
@@ -37,5 +37,5 @@ machine_arm() {
 
 machine_aarch64() {
   command -v qemu-aarch64 >/dev/null || bare_install qemu-user || return 125
-  timeout 300 qemu-aarch64 "$1"
+  timeout 300 qemu-aarch64 -cpu "$1" "$2"
 }

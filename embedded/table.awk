@@ -1,5 +1,7 @@
 # The table of embedded/run, and its verdict: lines of `machine program flash factor name key value ..` come in. `limits` names a
-# file of `machine program flash heap stack instructions`, none of which may be exceeded; `-` is no limit.
+# file of `machine program flash heap stack instructions`, none of which may be exceeded; `-` is no limit. `page` is a document
+# whose rows `| machine | program | flash | heap | stack | instructions | .. |` may not be further than 3 % from what was found;
+# such rows are left in `to`/rows. `wanted` may have --limits.
 
 function relative(a, b) { return a > b ? (a - b) / a : (b - a) / b }
 
@@ -8,6 +10,23 @@ function wrong(text) { wrongs[++mistakes] = text }
 function within(what, found, limit) {
   if (limit != "-" && found != "-" && found + 0 > limit + 0)
     wrong(machine " " program ": " what " " found " is more than the limit of " limit " (embedded/limits)")
+}
+
+# A number with a blank between thousands.
+function spaced(n, out) {
+  if (n == "-" || n == "") return "-"
+  for (out = ""; length(n) > 3; n = substr(n, 1, length(n) - 3)) out = " " substr(n, length(n) - 2) out
+  return n out
+}
+
+function more(n, percent) { return n == "-" || n == "" ? "-" : int(n * (1 + percent / 100) + 0.999) }
+
+# Whether a figure of the document is no longer true.
+function stale(what, found, said) {
+  gsub(/ /, "", said)
+  if (said == "-" && found == "-") return
+  if (said == "-" || found == "-" || relative(said + 0.001, found + 0.001) > 0.03)
+    wrong(key ": " page " says " what " " said ", and it is " found "; put it anew with embedded/run --write")
 }
 
 BEGIN {
@@ -59,13 +78,22 @@ $5 == "fit" {
     if (factor > 0) second = sprintf("%.2f instr a multiply-add", ticks * factor / per / found["macs"])
   }
   if ($5 == "learned") {
-    if (learned == "") learned = first " " second
-    else if (learned != first " " second) wrong(machine " " program ": learns " first " " second ", not " learned)
-    if (found["heap"] != found["arena"]) wrong(machine " " program ": more heap than was planned")
+    arena[machine " " program] = found["heap"]
+    if (!(program in learned)) learned[program] = first " " second
+    else if (learned[program] != first " " second)
+      wrong(machine " " program ": learns " first " " second ", not " learned[program])
   }
+  if (program == "bytes") {
+    if (sums == "") sums = first
+    else if (sums != first) wrong(machine ": whole numbers give " first ", not " sums)
+  }
+  calls[machine " " program] = instructions
   row[++rows] = sprintf("%-13s %-9s %-8s %8s %7s %7s %14s  %s %s", machine, program, set, flash, heap, stack, time, first, second)
   key = machine " " program
-  if (!(key in limit) && machine in limited) wrong(key ": has no line in embedded/limits")
+  measured[++keys] = key
+  figures[key] = flash " " heap " " stack " " instructions
+  note[key] = second ~ /instr/ ? sprintf("%.2f a multiply-add", second) : ""
+  if (!(key in limit) && machine in limited && program !~ /^(peer|cost)-/) wrong(key ": has no line in embedded/limits")
   if (key in limit) {
     split(limit[key], most, " ")
     within("flash", flash, most[1])
@@ -90,6 +118,33 @@ $5 == "fit" {
 }
 
 END {
+  for (key in calls) if (sub(/ two-heads$/, "", key)) {
+    one = calls[key " one-head"]; two = calls[key " two-heads"]
+    # Two heads of 64 multiply-adds each on a trunk of 5 120.
+    if (one != "-" && two > 1.05 * one) wrong(key ": two heads take " two " instructions, and one takes " one)
+  }
+  rows_file = to "/rows"
+  for (i = 1; i <= keys; i++) {
+    key = measured[i]
+    split(key, name, " "); split(figures[key], figure, " ")
+    printf "| %s | `%s` | %s | %s | %s | %s | %s |\n", name[1], name[2], spaced(figure[1]), spaced(figure[2]), spaced(figure[3]),
+      spaced(figure[4]), note[key] >rows_file
+  }
+  close(rows_file)
+  if (page != "") while ((getline line < page) > 0) {
+    if (split(line, cell, /[ `]*\|[ `]*/) < 8) continue
+    key = cell[2] " " cell[3]
+    if (!(key in figures)) continue
+    split(figures[key], figure, " ")
+    stale("flash", figure[1], cell[4]); stale("heap", figure[2], cell[5])
+    stale("stack", figure[3], cell[6]); stale("instructions", figure[4], cell[7])
+  }
+  if (wanted ~ /--limits/) for (i = 1; i <= keys; i++) {
+    key = measured[i]
+    split(key, name, " "); split(figures[key], figure, " ")
+    if (name[1] ~ /^(host|page)/ || name[2] ~ /^(peer|cost)-/) continue
+    printf "%s %s %s %s %s %s\n", name[1], name[2], more(figure[1], 4), more(figure[2], 3), more(figure[3], 15), more(figure[4], 4)
+  }
   printf "%-13s %-9s %-8s %8s %7s %7s %14s  %s\n", "machine", "program", "set", "flash", "heap", "stack", "per step/call", "losses, sum, or outputs"
   for (i = 1; i <= rows; i++) print row[i]
   for (i = 1; i <= mistakes; i++) print "WRONG " wrongs[i]

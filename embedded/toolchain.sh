@@ -2,6 +2,7 @@
 #
 #   bare_ready TARGET     makes the target available, or prints a line that cannot be overlooked and returns 1
 #   bare_cargo TARGET ... runs cargo for a target that is ready
+#   bare_products TARGET  the folder that cargo writes to then
 #
 # There are two ways. The first is rustup, whose targets come compiled. Where rustup has none (no network but Debian's)
 # it is a package: `rustc-web` and `rust-web-src` are one release of the compiler and of its library's source, from which
@@ -75,17 +76,25 @@ bare_ready() {
   return 1
 }
 
-# The folder of build products names the compiler: cargo does not notice that a library below it has changed.
+# Where what is built for a target goes. The folder names the compiler: cargo does not notice that a library below it has changed.
+bare_products() {
+  if [ "${TRESS_BARE:-}" != debian ] && bare_has_rustup "$1"; then
+    echo "${CARGO_TARGET_DIR:-target}/bare"
+  else
+    echo "${CARGO_TARGET_DIR:-target}/$(basename "$(bare_debian_cache)")"
+  fi
+}
+
 bare_cargo() {
   local target=$1 upper command=$2
   shift 2
   if [ "${TRESS_BARE:-}" != debian ] && bare_has_rustup "$target"; then
-    cargo "$command" --target "$target" --target-dir "${CARGO_TARGET_DIR:-target}/bare" "$@"
+    cargo "$command" --target "$target" --target-dir "$(bare_products "$target")" "$@"
   else
     upper="$(tr 'a-z.-' 'A-Z__' <<<"$target")"
     env RUSTC=/usr/bin/rustc \
       "CARGO_TARGET_${upper}_LINKER=$(rustc --print sysroot)/lib/rustlib/$(rustc -vV | sed -n 's/^host: //p')/bin/rust-lld" \
       RUSTFLAGS="--sysroot=$(bare_debian_cache) ${RUSTFLAGS:-}" \
-      cargo "$command" --target "$target" --target-dir "${CARGO_TARGET_DIR:-target}/$(basename "$(bare_debian_cache)")" "$@"
+      cargo "$command" --target "$target" --target-dir "$(bare_products "$target")" "$@"
   fi
 }

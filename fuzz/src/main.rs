@@ -5,7 +5,7 @@
 //! cargo run --release --manifest-path fuzz/Cargo.toml -- FORMAT SECONDS [SEED]
 //! ```
 //!
-//! with `safetensors`, `npy`, `npz`, `checkpoint`, `idx`, `csv`, `picture` or `all` for FORMAT. It needs no nightly
+//! with `safetensors`, `program`, `npy`, `npz`, `checkpoint`, `idx`, `csv`, `picture` or `all` for FORMAT. It needs no nightly
 //! compiler. What fails is written to `found-FORMAT`, and `cargo run .. -- FORMAT PATH` reads one such file.
 
 mod allocation;
@@ -15,6 +15,7 @@ mod seeds;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
+use tress_nn::device::{Objective, Program};
 use tress_nn::file::{Archive, Checkpoint, Loader, Npz, read_npy};
 use tress_nn::{Params, Random};
 use tress_readers::{Channels, Column, Folder, Missing, Schema, Table, idx, npz, picture};
@@ -41,8 +42,9 @@ const INFLATION: usize = 1032;
 /// eight times its bytes, and then again in order. A table holds its text twice, and for each field, of which each byte
 /// may be one, where it ends and what it means; its features are a few more numbers for each row. A picture may have a pixel in each bit, of which a few copies are made.
 /// What is gzip may be all that as often as it inflates to.
-const FORMATS: [Format; 7] = [
+const FORMATS: [Format; 8] = [
     Format { name: "safetensors", seeds: seeds::safetensors, read: read_safetensors, factor: 32 },
+    Format { name: "program", seeds: seeds::program, read: read_program, factor: 256 },
     Format { name: "npy", seeds: seeds::npy, read: read_any_npy, factor: 24 },
     Format { name: "npz", seeds: seeds::npz, read: read_npz, factor: INFLATION * 24 },
     Format { name: "checkpoint", seeds: seeds::checkpoint, read: read_checkpoint, factor: 48 },
@@ -55,6 +57,17 @@ fn read_safetensors(bytes: &[u8]) {
     let _ = Archive::read(bytes);
     let mut params: Params<f32> = seeds::model();
     let _ = Loader::new().lenient().safetensors(&mut params, bytes);
+}
+
+/// The program in a file, with its plan and its source as text, but not what it computes.
+fn read_program(bytes: &[u8]) {
+    for bytes in [bytes.to_vec(), seeds::with_right_length(bytes)] {
+        if let Ok(program) = Program::read(&bytes) {
+            let _ = (program.plan(), program.split().plan(), program.learning(Objective::Squares));
+            let again = Program::read(&program.save()).expect("what is read can be saved and read");
+            assert_eq!(again.json(), program.json());
+        }
+    }
 }
 
 fn read_any_npy(bytes: &[u8]) {
@@ -131,7 +144,7 @@ fn main() -> ExitCode {
     let words: Vec<String> = std::env::args().skip(1).collect();
     let (Some(which), Some(how)) = (words.first(), words.get(1)) else {
         eprintln!(
-            "FORMAT SECONDS [SEED], or FORMAT PATH; formats: safetensors, npy, npz, checkpoint, idx, csv, picture, all"
+            "FORMAT SECONDS [SEED], or FORMAT PATH; formats: safetensors, program, npy, npz, checkpoint, idx, csv, picture, all"
         );
         return ExitCode::FAILURE;
     };

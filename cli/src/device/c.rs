@@ -208,6 +208,15 @@ impl Writer<'_> {
                 return Err(Error::Device("a step of learning is written as Rust alone".to_owned()));
             }
             Call::Softmax(n) => format!("{name}_softmax({x}, {}, {n}, {y});", y_len / (*n).max(1)),
+            Call::LogSoftmax(n) => format!("{name}_log_softmax({x}, {}, {n}, {y});", y_len / (*n).max(1)),
+            Call::RowNorm { weight, bias: b, n, norm } => {
+                let rows = y_len / (*n).max(1);
+                let (w, b, epsilon) = (bias(self, weight), bias(self, b), literal(norm.epsilon as f32));
+                format!(
+                    "{name}_row_norm({x}, {rows}, {n}, {epsilon}, {}, {w}, {b}, {y});",
+                    u8::from(norm.centred)
+                )
+            }
             Call::Concat => self.joined(placed, &from, &y, |_, x, y, len| {
                 format!("memcpy({y}, {x}, {len} * sizeof(float));")
             }),

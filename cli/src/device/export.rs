@@ -5,10 +5,11 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 use tress::nn::device::{Objective, Program, Quantised};
-use tress::nn::file;
+use tress::nn::{Random, file};
 
 use super::call::{Form, identifier};
 use super::fit::device;
+use super::learn::Learning;
 use super::model::{Model, bytes};
 use super::{c, rust};
 use crate::data::Split;
@@ -19,8 +20,8 @@ use crate::train::Samples;
 /// What `tress export` is asked.
 #[derive(Debug, Clone, PartialEq, Args)]
 pub struct ExportArgs {
-    /// The folder of a run, a safetensors file with a program in it, or a network without weights yet: lenet, or
-    /// dense:INPUTS,WIDTH,..:NAME=OUTPUTS,..
+    /// The folder of a run, a safetensors file with a program in it, or a network without weights yet: lenet,
+    /// dense:INPUTS,WIDTH,..:NAME=OUTPUTS,.., or conv:CxHxW,OUTPUTSxHxW[/STEP],poolN,..:NAME=OUTPUTS,..
     #[arg(value_name = "MODEL")]
     pub model: PathBuf,
     /// Write a crate of Rust without std into this folder
@@ -41,6 +42,9 @@ pub struct ExportArgs {
     /// With a function that learns, by gradient descent from one sample at a time: networks of dense layers, as Rust
     #[arg(long, value_enum, value_name = "WHAT", conflicts_with_all = ["c", "int8"])]
     pub learn: Option<Learn>,
+    /// Only the weights of this scope learn, such as those of a head; the others stay in flash
+    #[arg(long, value_name = "SCOPE", requires = "learn")]
+    pub only: Option<String>,
     /// Where the source of the library lies, for the `Cargo.toml` of `--rust` [default: its version]
     #[arg(long, value_name = "DIR", conflicts_with = "c")]
     pub library: Option<String>,
@@ -56,6 +60,15 @@ pub enum Learn {
     Squares,
     /// Scores of classes: cross entropy
     Classes,
+}
+
+impl Learn {
+    fn objective(self) -> Objective {
+        match self {
+            Learn::Squares => Objective::Squares,
+            Learn::Classes => Objective::Classes,
+        }
+    }
 }
 
 /// Writes a network as source; with `--int8` of a run's network also says what its answers have become.
@@ -92,21 +105,16 @@ pub fn export(args: &ExportArgs) -> Result<(), Error> {
     if is_rust {
         let learning = match args.learn {
             None => None,
-            Some(Learn::Squares) => Some(program.learning(Objective::Squares).map_err(device)?),
-            Some(Learn::Classes) => Some(program.learning(Objective::Classes).map_err(device)?),
+            Some(learn) => Some(Learning::of(program, learn.objective(), args.only.as_deref())?),
         };
-        let learning = match &learning {
-            None => None,
-            Some(program) => Some((program, program.plan().map_err(device)?)),
-        };
-        let learning = learning.as_ref().map(|(program, plan)| (*program, plan));
         write(&target.join("Cargo.toml"), &rust::manifest(&name.replace('_', "-"), args.library.as_deref()))?;
-        write(&target.join("src/lib.rs"), &rust::source(&title, form, learning))?;
-        if let Some((_, plan)) = learning {
+        write(&target.join("src/lib.rs"), &rust::source(&title, form, learning.as_ref()))?;
+        if let Some(learning) = &learning {
             say(&format!(
-                "learning: arena {} bytes, {} multiply-adds a step",
-                plan.arena::<f32>(),
-                plan.multiply_adds()
+                "learning: arena {} bytes, weights and updates {}, {} multiply-adds a step",
+                learning.plan.arena::<f32>(),
+                learning.beside(program),
+                learning.plan.multiply_adds()
             ));
         }
     } else {
@@ -154,6 +162,14 @@ fn quantised(args: &ExportArgs, model: &Model) -> Result<Quantised, Error> {
         }
         let numbers = samples.to_vec();
         return program.quantise(numbers.chunks_exact(len).map(|sample| [sample])).map_err(device);
+    }
+    if model.untrained {
+        // Weights are noise, and so may samples be: the source is for looking at sizes and times.
+        let mut random = Random::new(1);
+        let samples: Vec<Vec<f32>> = (0..args.samples)
+            .map(|_| (0..len).map(|_| random.uniform() as f32 * 2.0 - 1.0).collect())
+            .collect();
+        return program.quantise(samples.iter().map(|sample| [&sample[..]])).map_err(device);
     }
     let Some((source, _, seed)) = model.source(Split::Train)? else {
         let trouble =

@@ -4,9 +4,10 @@ use std::fmt::Write;
 use std::path::PathBuf;
 
 use clap::Args;
-use tress::nn::device::{Call, Plan, Program};
+use tress::nn::device::{Call, Objective, Plan, Program};
 use tress::tensor::pointwise::Zip;
 
+use super::learn::Learning;
 use super::model::Model;
 use super::target::Target;
 use crate::error::Error;
@@ -15,8 +16,8 @@ use crate::progress::say;
 /// What `tress fit` is asked.
 #[derive(Debug, Clone, PartialEq, Args)]
 pub struct FitArgs {
-    /// The folder of a run, a safetensors file with a program in it, or a network without weights yet: lenet, or
-    /// dense:INPUTS,WIDTH,..:NAME=OUTPUTS,..
+    /// The folder of a run, a safetensors file with a program in it, or a network without weights yet: lenet,
+    /// dense:INPUTS,WIDTH,..:NAME=OUTPUTS,.., or conv:CxHxW,OUTPUTSxHxW[/STEP],poolN,..:NAME=OUTPUTS,..
     #[arg(value_name = "MODEL")]
     pub model: PathBuf,
     /// The kind of device
@@ -75,7 +76,8 @@ pub(super) fn as_bytes(program: &Program) -> Result<Needs, Error> {
 /// Why a network has no form in bytes; `None` if it has one.
 fn without_bytes(plan: &Plan) -> Option<&'static str> {
     let lacking = |placed: &tress::nn::device::Placed| match placed.call {
-        Call::Softmax(_) => Some("softmax has no kernel of bytes; give the scores"),
+        Call::Softmax(_) | Call::LogSoftmax(_) => Some("softmax has no kernel of bytes; give the scores"),
+        Call::RowNorm { .. } => Some("layer norm has no kernel of bytes; batch norm needs none"),
         Call::Zip(Zip::Add | Zip::Sub | Zip::Mul) => None,
         Call::Zip(_) => Some("a function of two numbers has no kernel of bytes"),
         _ => None,
@@ -152,6 +154,15 @@ pub(super) fn report(program: &Program, args: &FitArgs) -> Result<(String, bool)
         let figures = [needs.weights, code, in_flash, needs.arena, in_ram].map(|figure| figure.to_string());
         let [a, b, c, d, e] = figures;
         line([name.to_owned(), a, b, c, d, e, verdict]);
+    }
+    if let Ok(learning) = Learning::of(program, Objective::Squares, None) {
+        let (arena, beside) = (learning.plan.arena::<f32>(), learning.beside(program));
+        let steps = learning.plan.multiply_adds();
+        let _ = writeln!(
+            out,
+            "\nlearning: arena {arena}, weights and updates {beside}, {} bytes of RAM in all; {steps} multiply-adds a step",
+            arena + beside
+        );
     }
     let _ = write!(out, "\nThe arena is exact; code and stack are upper bounds that `embedded/run` checks.");
     Ok((out, any))

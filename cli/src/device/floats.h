@@ -104,3 +104,35 @@ static inline void @_softmax(const float *x, int rows, int n, float *y)
             y[i * n + j] /= sum;
     }
 }
+
+static inline void @_log_softmax(const float *x, int rows, int n, float *y)
+{
+    int i, j;
+    for (i = 0; i < rows; i++) {
+        float largest = x[i * n], sum = 0.0f;
+        for (j = 1; j < n; j++)
+            largest = x[i * n + j] > largest ? x[i * n + j] : largest;
+        for (j = 0; j < n; j++)
+            sum += expf(x[i * n + j] - largest);
+        for (j = 0; j < n; j++)
+            y[i * n + j] = x[i * n + j] - (largest + logf(sum));
+    }
+}
+
+/* Rows over the root of their mean square plus epsilon, after their mean is taken off if `centred`. */
+static inline void @_row_norm(const float *x, int rows, int n, float epsilon, int centred, const float *weight,
+                              const float *bias, float *y)
+{
+    int i, j;
+    for (i = 0; i < rows; i++, x += n, y += n) {
+        float mean = 0.0f, square = 0.0f, factor;
+        for (j = 0; j < n && centred; j++)
+            mean += x[j];
+        mean /= (float)n;
+        for (j = 0; j < n; j++)
+            square += (x[j] - mean) * (x[j] - mean);
+        factor = 1.0f / sqrtf(square / (float)n + epsilon);
+        for (j = 0; j < n; j++)
+            y[j] = (x[j] - mean) * factor * (weight ? weight[j] : 1.0f) + (bias ? bias[j] : 0.0f);
+    }
+}

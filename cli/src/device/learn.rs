@@ -2,28 +2,59 @@
 
 use std::fmt::Write;
 
-use tress::nn::device::{Plan, Program};
+use tress::nn::device::{Objective, Plan, Program};
 
 use super::call::{Form, Names};
-use super::rust::Writer;
+use super::fit::device;
+use super::rust::{Block, Writer};
+use crate::error::Error;
 
-/// The arena and the function of one step, by the program `learning` of a step of `program`.
-pub(super) fn source(names: &Names, program: &Program, learning: &Program, plan: &Plan) -> String {
-    let numbers: usize = program.weights().iter().map(|weight| weight.numbers.len()).sum();
-    let parts = |block: &str| {
-        let mut start = 0;
-        let part = |weight: &tress::nn::device::Weight| {
-            let from = start;
-            start += weight.numbers.len();
-            format!("{block}[{from}..{start}]")
+/// A step of learning of a program, and which of the program's weights it changes.
+pub(super) struct Learning {
+    pub(super) program: Program,
+    pub(super) plan: Plan,
+    /// For each weight.
+    pub(super) learns: Vec<bool>,
+}
+
+impl Learning {
+    /// A step for the weights of `scope`, or for all.
+    ///
+    /// # Errors
+    /// [`Error::Device`] for a network that devices do not learn, or a scope that has no weight.
+    pub(super) fn of(program: &Program, objective: Objective, scope: Option<&str>) -> Result<Self, Error> {
+        let inside = |name: &str| {
+            scope.is_none_or(|scope| {
+                name.strip_prefix(scope).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
+            })
         };
-        program.weights().iter().map(part).collect::<Vec<_>>()
-    };
+        let learns = program.weights().iter().map(|weight| inside(&weight.name)).collect();
+        let step = program.learning_of(objective, inside).map_err(device)?;
+        let plan = step.plan().map_err(device)?;
+        Ok(Self { program: step, plan, learns })
+    }
+
+    /// Bytes of RAM besides the arena: the weights that learn, and as many updates.
+    pub(super) fn beside(&self, program: &Program) -> usize {
+        let learnt = program.weights().iter().zip(&self.learns).filter(|(_, learns)| **learns);
+        8 * learnt.map(|(weight, _)| weight.numbers.len()).sum::<usize>()
+    }
+}
+
+/// The arena and the function of one step.
+pub(super) fn source(names: &Names, block: Block, learning: &Learning) -> String {
+    let Learning { program, plan, .. } = learning;
+    let numbers = block.numbers[0];
+    let updates = block.changing().map(|weight| {
+        let range = block.range(weight);
+        format!("updates[{}..{}]", range.start, range.end)
+    });
     let truths: Vec<String> = names.outputs.iter().map(|name| format!("{name}_truth")).collect();
-    let inputs = [&names.inputs[..], &truths, &["rate".to_owned()], &parts("weights")].concat();
+    let weights: Vec<String> = (0..learning.learns.len()).map(|weight| block.text(weight)).collect();
+    let inputs = [&names.inputs[..], &truths, &["rate".to_owned()], &weights].concat();
     let losses = (0..truths.len()).map(|loss| format!("losses[{loss}..{}]", loss + 1));
-    let outputs = losses.chain(parts("updates")).collect();
-    let body = Writer::new(Form::Floats(learning, plan), inputs, outputs, true).float_calls();
+    let outputs = losses.chain(updates).collect();
+    let body = Writer::new(Form::Floats(program, plan), inputs, outputs, block.clone()).float_calls();
 
     let (values, column) = (plan.values(), plan.column());
     let mut out = String::new();
@@ -58,7 +89,7 @@ pub(super) fn source(names: &Names, program: &Program, learning: &Program, plan:
         "#[allow(unused_variables, unused_mut)]\npub fn learn(\n    arena: &mut LearningArena,"
     );
     let _ = writeln!(out, "    weights: &mut [f32; {numbers}],\n    updates: &mut [f32; {numbers}],");
-    let ports = names.inputs.iter().chain(&truths).zip(learning.inputs());
+    let ports = names.inputs.iter().chain(&truths).zip(program.inputs());
     for (name, port) in ports {
         let _ = writeln!(out, "    {name}: &[f32; {}],", port.shape.len());
     }

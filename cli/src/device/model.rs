@@ -21,6 +21,8 @@ const LARGEST: u64 = 1 << 30;
 pub(super) struct Model {
     pub(super) file: PathBuf,
     pub(super) program: Program,
+    /// Whether it was named, and its weights are as drawn.
+    pub(super) untrained: bool,
     settings: Option<(PathBuf, Value)>,
 }
 
@@ -29,7 +31,7 @@ impl Model {
         if let Some(text) = path.to_str().filter(|_| !path.exists())
             && let Some(program) = untrained::named(text)
         {
-            return Ok(Self { file: path.to_owned(), program: program?, settings: None });
+            return Ok(Self { file: path.to_owned(), program: program?, untrained: true, settings: None });
         }
         let folder = path.is_dir();
         let file = if folder { path.join(WEIGHTS) } else { path.to_owned() };
@@ -45,7 +47,7 @@ impl Model {
             true => Some((settings.clone(), json(&settings)?)),
             false => None,
         };
-        Ok(Self { file, program, settings })
+        Ok(Self { file, program, untrained: false, settings })
     }
 
     /// The data of the run, if the network is from a run of this program.

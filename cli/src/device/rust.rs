@@ -2,13 +2,13 @@
 
 use std::fmt::Write;
 
-use tress::nn::device::{ByteCall, Call, Place, Placed, Plan, Program};
+use tress::nn::device::{ByteCall, Call, Place, Placed, Program};
 use tress::tensor::Window;
 use tress::tensor::planned::quantised::Scale;
 use tress::tensor::pointwise::Map;
 
 use super::call::{Form, Names, in_arena, lines};
-use super::learn;
+use super::learn::{self, Learning};
 
 /// `Cargo.toml` of the crate; the library is at a path, or one of its version.
 pub(super) fn manifest(name: &str, library: Option<&str>) -> String {
@@ -24,15 +24,60 @@ pub(super) fn manifest(name: &str, library: Option<&str>) -> String {
 }
 
 /// `src/lib.rs` of the crate.
-pub(super) fn source(title: &str, form: Form<'_>, learning: Option<(&Program, &Plan)>) -> String {
+pub(super) fn source(title: &str, form: Form<'_>, learning: Option<&Learning>) -> String {
     let names = Names::of(form.program());
-    let mut text = Writer::new(form, names.inputs.clone(), names.outputs.clone(), learning.is_some())
+    let block = Block::of(form.program(), learning.map(|learning| &learning.learns[..]));
+    let mut text = Writer::new(form, names.inputs.clone(), names.outputs.clone(), block.clone())
         .crate_text(title, &names);
-    if let Some((program, plan)) = learning {
+    if let Some(learning) = learning {
         text.push('\n');
-        text.push_str(&learn::source(&names, form.program(), program, plan));
+        text.push_str(&learn::source(&names, block, learning));
     }
     text
+}
+
+/// Where the weights of a program of floats lie: in the block that is an argument because it changes, or in a static one.
+#[derive(Clone)]
+pub(super) struct Block {
+    /// For each weight whether it changes, where it starts in its block, and its length.
+    places: Vec<(bool, usize, usize)>,
+    /// The numbers of both blocks: those that change, and the others.
+    pub(super) numbers: [usize; 2],
+}
+
+impl Block {
+    fn of(program: &Program, learns: Option<&[bool]>) -> Self {
+        let (mut places, mut numbers) = (Vec::new(), [0; 2]);
+        for (weight, of) in program.weights().iter().enumerate() {
+            let changes = learns.is_some_and(|learns| learns[weight]);
+            let start = &mut numbers[usize::from(!changes)];
+            places.push((changes, *start, of.numbers.len()));
+            *start += of.numbers.len();
+        }
+        Self { places, numbers }
+    }
+
+    /// A weight as text, without a reference.
+    pub(super) fn text(&self, weight: usize) -> String {
+        let (changes, start, len) = self.places[weight];
+        let block = match (changes, self.numbers[0]) {
+            (true, _) => "weights",
+            (false, 0) => "WEIGHTS",
+            (false, _) => "FIXED",
+        };
+        format!("{block}[{start}..{}]", start + len)
+    }
+
+    /// The weights that change, by number.
+    pub(super) fn changing(&self) -> impl Iterator<Item = usize> + '_ {
+        (0..self.places.len()).filter(|&weight| self.places[weight].0)
+    }
+
+    /// Where a weight lies in its block.
+    pub(super) fn range(&self, weight: usize) -> std::ops::Range<usize> {
+        let (_, start, len) = self.places[weight];
+        start..start + len
+    }
 }
 
 pub(super) struct Writer<'a> {
@@ -40,15 +85,14 @@ pub(super) struct Writer<'a> {
     /// Where inputs and outputs lie: names, or parts of arrays.
     inputs: Vec<String>,
     outputs: Vec<String>,
-    /// Whether weights are an argument, because they change.
-    learns: bool,
+    block: Block,
     statics: String,
     body: String,
 }
 
 impl<'a> Writer<'a> {
-    pub(super) fn new(form: Form<'a>, inputs: Vec<String>, outputs: Vec<String>, learns: bool) -> Self {
-        Self { form, inputs, outputs, learns, statics: String::new(), body: String::new() }
+    pub(super) fn new(form: Form<'a>, inputs: Vec<String>, outputs: Vec<String>, block: Block) -> Self {
+        Self { form, inputs, outputs, block, statics: String::new(), body: String::new() }
     }
 
     /// The calls of a program of floats, one block each.
@@ -141,9 +185,8 @@ impl<'a> Writer<'a> {
         let len = |value: usize| program.shape(value).map_or(0, |shape| shape.len());
         let _ =
             writeln!(out, "#[allow(unused_variables, unused_mut)]\npub fn infer(\n    arena: &mut Arena,");
-        if self.learns {
-            let numbers: usize = program.weights().iter().map(|weight| weight.numbers.len()).sum();
-            let _ = writeln!(out, "    weights: &[f32; {numbers}],");
+        if self.block.numbers[0] > 0 {
+            let _ = writeln!(out, "    weights: &[f32; {}],", self.block.numbers[0]);
         }
         for (value, name) in names.inputs.iter().enumerate() {
             let _ = writeln!(out, "    {name}: &[{number}; {}],", len(value));
@@ -200,19 +243,28 @@ impl<'a> Writer<'a> {
 
     /// All weights as one block.
     fn weights(&mut self, program: &Program) {
-        let numbers: Vec<f32> =
-            program.weights().iter().flat_map(|weight| weight.numbers.iter().copied()).collect();
-        let _ = writeln!(self.statics, "/// All weights, one behind the other.");
-        let text = lines(&numbers, |number| format!("{number:?}"));
-        let public = if self.learns { "pub " } else { "" };
-        let _ = writeln!(self.statics, "{public}static WEIGHTS: [f32; {}] = [\n{text}\n];\n", numbers.len());
+        let mut blocks = [Vec::new(), Vec::new()];
+        for (weight, &(changes, ..)) in program.weights().iter().zip(&self.block.places) {
+            blocks[usize::from(!changes)].extend(weight.numbers.iter().copied());
+        }
+        let [changing, others] = blocks;
+        let learns = !changing.is_empty();
+        let mut add = |about: &str, name: &str, numbers: &[f32]| {
+            let text = lines(numbers, |number| format!("{number:?}"));
+            let _ = writeln!(self.statics, "/// {about}, one behind the other.");
+            let _ = writeln!(self.statics, "{name}: [f32; {}] = [\n{text}\n];\n", numbers.len());
+        };
+        if learns {
+            add("The weights that learn, as they are at first", "pub static WEIGHTS", &changing);
+        }
+        if !others.is_empty() || !learns {
+            let name = if learns { "static FIXED" } else { "static WEIGHTS" };
+            add(if learns { "The weights that stay" } else { "All weights" }, name, &others);
+        }
     }
 
     fn weight(&self, weight: usize) -> String {
-        let weights = self.form.program().weights();
-        let start: usize = weights[..weight].iter().map(|weight| weight.numbers.len()).sum();
-        let block = if self.learns { "weights" } else { "WEIGHTS" };
-        format!("&{block}[{start}..{}]", start + weights[weight].numbers.len())
+        format!("&{}", self.block.text(weight))
     }
 
     fn bias(&self, bias: Option<usize>) -> String {
@@ -289,6 +341,14 @@ impl<'a> Writer<'a> {
             Call::Map(map, false) => format!("planned::map({x}, {y}, {});", function(Some(*map))),
             Call::Zip(zip) => format!("planned::zip(Zip::{zip:?}, {x}, {}, {y});", from[from.len() - 1]),
             Call::Softmax(n) => format!("planned::softmax({x}, {n}, {y});"),
+            Call::LogSoftmax(n) => format!("planned::log_softmax({x}, {n}, {y});"),
+            Call::RowNorm { weight, bias, n, norm } => {
+                let (w, b) = (self.bias(*weight), self.bias(*bias));
+                format!(
+                    "planned::row_norm({x}, {n}, ({:?}, {}), [{w}, {b}], {y});",
+                    norm.epsilon as f32, norm.centred
+                )
+            }
             Call::Concat => self.joined(placed, &from, &y, |_, x, y| format!("({y}).copy_from_slice({x});")),
             Call::Copy => format!("({y}).copy_from_slice({x});"),
         };

@@ -11,14 +11,101 @@ use crate::error::Error;
 /// More numbers than a device could hold.
 const LARGEST: usize = 1 << 26;
 
-/// The network of a name: `lenet`, or `dense:INPUTS,WIDTH,..:NAME=OUTPUTS,..`, with weights as they are drawn for seed 1; `None`
-/// if the text is no such name.
+/// The network of a name, with weights as they are drawn for seed 1; `None` if the text is no such name. There are `lenet`,
+/// `dense:INPUTS,WIDTH,..:NAME=OUTPUTS,..`, and `conv:CxHxW,LAYER,..:NAME=OUTPUTS,..`, where a layer is `OxKHxKW`, a convolution
+/// with as many zeros around as keep the size, `OxKHxKW/S` with steps of S, or `poolN`, the largest of N x N.
 pub(super) fn named(text: &str) -> Option<Result<Program, Error>> {
     if text == "lenet" {
         return Some(lenet_program());
     }
+    if let Some((layers, heads)) = text.strip_prefix("conv:").and_then(|text| text.split_once(':')) {
+        return Some(convolutions(layers, heads));
+    }
     let (widths, heads) = text.strip_prefix("dense:")?.split_once(':')?;
     Some(dense(widths, heads))
+}
+
+fn wrong(form: &str) -> Error {
+    Error::Usage(format!("{form}, with numbers above 0"))
+}
+
+fn number(text: &str) -> Option<usize> {
+    text.parse().ok().filter(|&n: &usize| n > 0 && n < LARGEST)
+}
+
+/// The heads in the text, with the number of their outputs.
+fn heads_of<'t>(text: &'t str, form: &str) -> Result<Vec<(&'t str, usize)>, Error> {
+    let head = |head: &'t str| match head.split_once('=') {
+        Some((name, outputs)) if !name.is_empty() => Some((name, number(outputs)?)),
+        _ => None,
+    };
+    text.split(',').map(head).collect::<Option<Vec<_>>>().ok_or_else(|| wrong(form))
+}
+
+/// Numbers with an `x` between them.
+fn lengths<const N: usize>(text: &str) -> Option<[usize; N]> {
+    text.split('x').map(number).collect::<Option<Vec<_>>>()?.try_into().ok()
+}
+
+fn convolutions(layers: &str, heads: &str) -> Result<Program, Error> {
+    const FORM: &str = "conv:CxHxW,LAYER,..:NAME=OUTPUTS,.. is the form, where a layer is OUTPUTSxHxW, OUTPUTSxHxW/STEP or poolN, \
+                        such as conv:1x28x28,8x5x5,pool2:digit=10";
+    let mut layers = layers.split(',');
+    let image = layers.next().and_then(lengths::<3>).ok_or_else(|| wrong(FORM))?;
+    let heads = heads_of(heads, FORM)?;
+    let mut params = Params::<f32>::new(1);
+    let mut trunk = Sequential::new();
+    let [mut channels, mut size @ ..] = image;
+    for (i, text) in layers.enumerate() {
+        let (window, outputs) = if let Some(side) = text.strip_prefix("pool").and_then(number) {
+            trunk = trunk.then(MaxPool2d::new([side; 2]));
+            (Window::new(size, [side; 2]).stride([side; 2]), channels)
+        } else {
+            let (kernel, step) = text.split_once('/').unwrap_or((text, "1"));
+            let [outputs, kernel @ ..] = lengths::<3>(kernel).ok_or_else(|| wrong(FORM))?;
+            let step = number(step).ok_or_else(|| wrong(FORM))?;
+            let weights =
+                kernel.iter().fold(outputs.saturating_mul(channels), |n, &taps| n.saturating_mul(taps));
+            if weights > LARGEST {
+                return Err(Error::Device("so many weights fit no device".to_owned()));
+            }
+            let pad = kernel.map(|taps| [(taps - 1) / 2, taps / 2]);
+            let layer = Conv2d::builder(channels, outputs, kernel)
+                .padding(pad)
+                .stride([step; 2])
+                .activation(Map::Relu);
+            trunk = trunk.then(layer.build(&mut params.scope(&format!("trunk{i}"))).map_err(device)?);
+            (Window::new(size, kernel).stride([step; 2]).pad(pad), outputs)
+        };
+        size = window.output("conv").map_err(|error| Error::Device(format!("layer {}: {error}", i + 1)))?;
+        channels = outputs;
+    }
+    let features = channels.saturating_mul(size[0]).saturating_mul(size[1]);
+    record(params, &[1, image[0], image[1], image[2]], trunk.then(Flatten), features, &heads)
+}
+
+/// A trunk with a dense head for each name.
+fn record(
+    mut params: Params<f32>,
+    input: &[usize],
+    trunk: Sequential,
+    features: usize,
+    heads: &[(&str, usize)],
+) -> Result<Program, Error> {
+    if heads.iter().map(|head| features.saturating_mul(head.1)).fold(0, usize::saturating_add) > LARGEST {
+        return Err(Error::Device("so many weights fit no device".to_owned()));
+    }
+    let mut ends = Vec::new();
+    for &(name, outputs) in heads {
+        ends.push(Dense::new(&mut params.scope(name), features, outputs).map_err(device)?);
+    }
+    let program = Program::record(&params, &[("x", input)], |bound: &Bound<Symbol<'_>>, xs| {
+        let features = trunk.apply(bound, &xs[0]);
+        let named =
+            |((name, _), end): (&(&str, usize), &Dense)| ((*name).to_owned(), end.apply(bound, &features));
+        Ok(heads.iter().zip(&ends).map(named).collect())
+    });
+    program.map_err(device)
 }
 
 fn lenet_program() -> Result<Program, Error> {
@@ -36,44 +123,21 @@ fn lenet_program() -> Result<Program, Error> {
 
 /// Dense layers with `relu` that all heads share, and a dense head for each name.
 fn dense(widths: &str, heads: &str) -> Result<Program, Error> {
-    let wrong = || {
-        let form = "dense:INPUTS,WIDTH,..:NAME=OUTPUTS,.. is the form, such as dense:1,16,16:y=1";
-        Error::Usage(format!("{form}, with numbers above 0"))
-    };
-    let number = |text: &str| text.parse().ok().filter(|&n: &usize| n > 0 && n < LARGEST).ok_or_else(wrong);
-    let widths = widths.split(',').map(number).collect::<Result<Vec<usize>, _>>()?;
-    let heads = heads
-        .split(',')
-        .map(|head| match head.split_once('=') {
-            Some((name, outputs)) if !name.is_empty() => Ok((name, number(outputs)?)),
-            _ => Err(wrong()),
-        })
-        .collect::<Result<Vec<(&str, usize)>, _>>()?;
-    let (Some(&inputs), Some(&last)) = (widths.first(), widths.last()) else { return Err(wrong()) };
-    let all = widths
-        .windows(2)
-        .map(|pair| pair[0].saturating_mul(pair[1]))
-        .chain(heads.iter().map(|head| last.saturating_mul(head.1)));
+    const FORM: &str = "dense:INPUTS,WIDTH,..:NAME=OUTPUTS,.. is the form, such as dense:1,16,16:y=1";
+    let widths = widths.split(',').map(number).collect::<Option<Vec<usize>>>().ok_or_else(|| wrong(FORM))?;
+    let heads = heads_of(heads, FORM)?;
+    let (Some(&inputs), Some(&last)) = (widths.first(), widths.last()) else { return Err(wrong(FORM)) };
+    let all = widths.windows(2).map(|pair| pair[0].saturating_mul(pair[1]));
     if all.fold(0, usize::saturating_add) > LARGEST {
         return Err(Error::Device("so many weights fit no device".to_owned()));
     }
     let mut params = Params::<f32>::new(1);
-    let mut trunk = Vec::new();
+    let mut trunk = Sequential::new();
     for (i, pair) in widths.windows(2).enumerate() {
         let layer = Dense::new(&mut params.scope(&format!("trunk{i}")), pair[0], pair[1]).map_err(device)?;
-        trunk.push(layer.activation(Map::Relu));
+        trunk = trunk.then(layer.activation(Map::Relu));
     }
-    let mut ends = Vec::new();
-    for &(name, outputs) in &heads {
-        ends.push(Dense::new(&mut params.scope(name), last, outputs).map_err(device)?);
-    }
-    let program = Program::record(&params, &[("x", &[1, inputs])], |bound: &Bound<Symbol<'_>>, xs| {
-        let features = trunk.iter().fold(xs[0], |x, layer| layer.apply(bound, &x));
-        let named =
-            |((name, _), end): (&(&str, usize), &Dense)| ((*name).to_owned(), end.apply(bound, &features));
-        Ok(heads.iter().zip(&ends).map(named).collect())
-    });
-    program.map_err(device)
+    record(params, &[1, inputs], trunk, last, &heads)
 }
 
 #[cfg(test)]
@@ -86,6 +150,8 @@ mod tests {
         assert_eq!(macs("dense:1,16,16:y=1"), 16 + 256 + 16);
         assert_eq!(macs("dense:3:a=2,b=4"), 18);
         assert_eq!(macs("lenet"), 486_000);
+        assert_eq!(macs("conv:1x49x40,8x10x8/2:word=4"), 25 * 20 * 8 * 80 + 4000 * 4);
+        assert_eq!(macs("conv:2x8x6,pool2,3x1x1:a=2,b=1"), 4 * 3 * 3 * 2 + 36 * 3);
         assert!(named("runs/a").is_none() && named("dense").is_none());
         for wrong in [
             "dense:1,0:y=1",
@@ -95,6 +161,13 @@ mod tests {
             "dense:1:=1",
             "dense:1:a=1,a=1",
             "dense:60000000,60000000:y=1",
+            "conv:1x28:y=1",
+            "conv:1x8x8,3x3:y=1",
+            "conv:1x8x8,3x3x3/0:y=1",
+            "conv:1x8x8,pool9:y=1",
+            "conv:1x8x8,pool0:y=1",
+            "conv:1x8x8,9000x9000x9000:y=1",
+            "conv:9000x9000x9000:y=1",
         ] {
             assert!(named(wrong).unwrap().is_err(), "{wrong}");
         }

@@ -142,6 +142,45 @@ fn c_of_floats_gives_the_bits_of_the_program() {
 }
 
 #[test]
+fn c_of_normalised_rows_and_channels_gives_the_numbers_of_the_program() {
+    let place = Place::new("norms");
+    let mut params = Params::<f32>::new(3);
+    let dense = Dense::new(&mut params.scope("dense"), 200, 6).unwrap();
+    let layer = LayerNorm::new(&mut params.scope("layer"), [3]).unwrap();
+    let rms = RmsNorm::new(&mut params.scope("rms"), [6]).unwrap();
+    let batch = BatchNorm::new(&mut params.scope("batch"), 2).unwrap();
+    let mut random = Random::new(2);
+    let numbers: Vec<f32> = (0..params.block().len()).map(|_| 0.1 + random.uniform() as f32).collect();
+    params.set_block(&Tensor::vector(&numbers)).unwrap();
+    let program = Program::record(&params, &[("image", &SHAPE)], |bound, xs| {
+        let y = dense.apply(bound, &Flatten.apply(bound, &xs[0]));
+        let rows = layer.apply(bound, &y.reshape([2, 3]));
+        let means = GlobalMeanPool.apply(bound, &batch.apply(bound, &xs[0]).abs());
+        let named = [("a", rows.log_softmax()), ("b", rms.apply(bound, &y)), ("c", means)];
+        Ok(named.map(|(name, y)| (name.to_owned(), y)).to_vec())
+    })
+    .unwrap();
+    fs::write(place.0.join("net.safetensors"), program.save_beside(&params)).unwrap();
+    place.fine("export net.safetensors --c net.h");
+    let x = sample(4);
+    let expected: Vec<f32> = program.run(&[&x]).unwrap().concat();
+    let input: Vec<String> = x.iter().map(|x| format!("{x:?}f")).collect();
+    let Some(found) = compiled(&place, "net.h", &main_of("float", &input, [6, 6, 2], "%.9g")) else { return };
+    assert_eq!(found.len(), expected.len());
+    for (found, expected) in found.iter().zip(expected) {
+        let found: f32 = found.parse().unwrap();
+        assert!((found - expected).abs() <= 4e-6 * expected.abs().max(1.0), "{found} for {expected}");
+    }
+    let fit = place.fine("fit net.safetensors --target m4");
+    assert!(
+        fit.contains("layer norm has no kernel of bytes") || fit.contains("softmax has no kernel"),
+        "{fit}"
+    );
+    let bytes = place.refused("export net.safetensors --c bytes.h --int8 --calibrate none.npy");
+    assert!(bytes.contains("none.npy"), "{bytes}");
+}
+
+#[test]
 fn c_of_bytes_gives_the_bytes_of_the_program() {
     let place = Place::new("bytes");
     let program = program(true);
@@ -195,6 +234,18 @@ fn rust_is_written_as_a_crate() {
     {
         assert!(source.contains(part), "{part} is missing in:\n{source}");
     }
+    place.fine("export dense:3,4:a=2,b=5 --rust head --learn classes --only b");
+    let source = place.read("head/src/lib.rs");
+    for part in [
+        "pub static WEIGHTS: [f32; 25]",
+        "static FIXED: [f32; 26]",
+        "weights: &mut [f32; 25]",
+        "&FIXED[0..12]",
+    ] {
+        assert!(source.contains(part), "{part} is missing in:\n{source}");
+    }
+    let nobody = place.refused("export dense:3,4:a=2 --rust nobody --learn classes --only c");
+    assert!(nobody.contains("no weight is to learn; there are trunk0.weight"), "{nobody}");
     // That it compiles, and computes the same, `embedded/run` sees on boards.
 }
 
@@ -216,6 +267,9 @@ fn fit_says_what_is_needed_and_refuses_what_is_too_much() {
     assert!(said.contains(&format!("{} multiply-adds", plan.multiply_adds())), "{said}");
     assert_eq!(row("floats")[6], "fits", "{said}");
     assert!(place.fine("fit net.safetensors --ram 3K").contains("too little RAM"));
+    assert!(!said.contains("learning:"), "{said}");
+    let said = place.fine("fit dense:1,16,16:y=1 --target m0");
+    assert!(said.contains("learning: arena ") && said.contains("weights and updates 2568,"), "{said}");
     let refused = place.refused("fit net.safetensors --target m0 --flash 4K");
     assert!(refused.contains("does not fit m0"), "{refused}");
     let nothing = place.refused("fit nothing.safetensors");

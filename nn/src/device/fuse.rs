@@ -49,7 +49,7 @@ impl Program {
     }
 
     /// Takes out a step of one operand: what looked at its value looks at the operand instead.
-    fn bypass(&mut self, at: usize) {
+    pub(super) fn bypass(&mut self, at: usize) {
         let gone = self.inputs.len() + at;
         let operand = self.steps[at].values().next().unwrap_or(gone);
         self.steps.remove(at);

@@ -29,6 +29,15 @@ impl Program {
     /// # Errors
     /// A step whose reverse rule has an operation that devices have no kernel for, such as a convolution's.
     pub fn learning(&self, objective: Objective) -> Result<Self, Error> {
+        self.learning_of(objective, |_| true)
+    }
+
+    /// As [`learning`](Program::learning), of the weights alone whose names `learns` says: those of a head, say. The others are
+    /// inputs as before, without an output; nothing is computed backwards for them.
+    ///
+    /// # Errors
+    /// As there, or no weight learns.
+    pub fn learning_of(&self, objective: Objective, learns: impl Fn(&str) -> bool) -> Result<Self, Error> {
         let mut inputs = self.inputs.clone();
         for (name, value) in &self.outputs {
             let shape = self.shape(*value).unwrap_or(Shape::SCALAR);
@@ -70,13 +79,22 @@ impl Program {
         };
         // Downhill: the cotangent of the loss is minus the rate.
         let downhill = leaves[first + truths].scale(-1.0).sum_all();
-        let updates = total.pull(downhill, weights)?;
+        let chosen: Vec<usize> =
+            (0..self.weights.len()).filter(|&weight| learns(&self.weights[weight].name)).collect();
+        if chosen.is_empty() {
+            let names: Vec<&str> = self.weights.iter().map(|weight| weight.name.as_str()).collect();
+            let why = format!("no weight is to learn; there are {}", names.join(", "));
+            return Err(Error::Device { why });
+        }
+        let learnt: Vec<_> = chosen.iter().map(|&weight| weights[weight]).collect();
+        let updates = total.pull(downhill, &learnt)?;
 
         let mut named: Vec<(String, usize)> = Vec::new();
         for ((name, _), loss) in self.outputs.iter().zip(&losses) {
             named.extend(loss.value()?.index().map(|index| (format!("{name} loss"), index)));
         }
-        for (weight, update) in self.weights.iter().zip(&updates) {
+        for (&weight, update) in chosen.iter().zip(&updates) {
+            let weight = &self.weights[weight];
             named.extend(update.index().map(|index| (format!("{} update", weight.name), index)));
         }
         if let Some(mistake) = outer.mistake() {

@@ -38,6 +38,7 @@
 //! # Ok::<(), tress_nn::Error>(())
 //! ```
 
+mod fold;
 mod fuse;
 mod learn;
 mod plan;
@@ -47,6 +48,7 @@ mod record;
 mod run;
 mod text;
 
+pub(crate) use fold::MADE;
 pub use learn::Objective;
 pub use plan::{Call, Place, Placed, Plan};
 pub use program::{Operand, Port, Program, Step, Weight};

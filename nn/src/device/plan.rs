@@ -11,7 +11,7 @@ use alloc::format;
 use alloc::vec::Vec;
 use core::ops::Range;
 use tress_autograd::Op;
-use tress_autograd::op::{Conv, Product};
+use tress_autograd::op::{Conv, Product, RowNorm};
 use tress_tensor::pointwise::{Map, Zip};
 use tress_tensor::{Shape, Window};
 
@@ -89,6 +89,19 @@ pub enum Call {
     Zip(Zip),
     /// Of each so many neighbours.
     Softmax(usize),
+    /// Of each so many neighbours.
+    LogSoftmax(usize),
+    /// Layer norm or RMS norm, of rows.
+    RowNorm {
+        /// What their numbers are multiplied by.
+        weight: Option<usize>,
+        /// What is added then.
+        bias: Option<usize>,
+        /// The length of a row.
+        n: usize,
+        /// What keeps the quotient finite, and whether the mean is taken off.
+        norm: RowNorm,
+    },
     /// Values end to end.
     Concat,
     /// A value as it is, to an output.
@@ -335,6 +348,13 @@ impl<'p> Planner<'p> {
             Op::Map(map) => Call::Map(*map, in_place),
             Op::Zip(zip) => Call::Zip(*zip),
             Op::Softmax => Call::Softmax(step.shape.last().copied().unwrap_or(1)),
+            Op::LogSoftmax => Call::LogSoftmax(last(step.shape)),
+            Op::RowNorm(norm) => Call::RowNorm {
+                weight: weights.first().copied(),
+                bias: weights.get(1).copied(),
+                n: last(step.shape),
+                norm: *norm,
+            },
             Op::Concat(_) => Call::Concat,
             _ => return None, // a value under another shape
         })

@@ -214,7 +214,8 @@ fn unsupported(op: &Op, operands: &[Operand], shapes: &[Shape]) -> Option<&'stat
         | Op::Map(_)
         | Op::Reshape(_)
         | Op::Stop => (!values()).then_some(of_values),
-        Op::Softmax | Op::Zip(_) => (!values()).then_some(of_values),
+        Op::RowNorm(_) => (!only_first()).then_some("a device normalises a value, by weights and a bias"),
+        Op::Softmax | Op::LogSoftmax | Op::Zip(_) => (!values()).then_some(of_values),
         Op::Sum(axes) => {
             (!(values() && runs(*axes, &shapes[0]))).then_some("a device sums over the last axes of a value")
         }
@@ -223,8 +224,9 @@ fn unsupported(op: &Op, operands: &[Operand], shapes: &[Shape]) -> Option<&'stat
             (!(values() && flat))
                 .then_some("a device puts values end to end along their first axis that is not 1")
         }
-        Op::LogSoftmax => Some("devices have no kernel for it; give the scores, or their softmax"),
-        _ => Some("devices have no kernel for it"),
+        _ => Some(
+            "devices have no kernel for it; record the part of the model before it, and do this elsewhere",
+        ),
     }
 }
 

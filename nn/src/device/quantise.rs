@@ -215,9 +215,16 @@ fn byte_call(
         | Call::LogSumExpGrad(_) => {
             return Err("a step of learning has no kernel of eight bits".into());
         }
-        Call::Softmax(_) => {
+        Call::Softmax(_) | Call::LogSoftmax(_) => {
             return Err(
                 "softmax has no kernel of eight bits; give the scores, of which the largest is the same"
+                    .into(),
+            );
+        }
+        Call::RowNorm { .. } => {
+            return Err(
+                "layer norm and RMS norm have no kernel of eight bits; keep them as floats, or train \
+                        with batch norm, which becomes part of the layer before"
                     .into(),
             );
         }

@@ -1,10 +1,11 @@
 //! Recording: a model run on symbols, and what it did taken off the tape.
 
+use super::fold::Found;
 use super::program::{Operand, Port, Program, Weight};
 use crate::{Bound, Error, Params};
 use alloc::borrow::ToOwned;
 use alloc::format;
-use alloc::string::String;
+use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 use tress_autograd::{Outline, Symbol, Tape};
 use tress_tensor::Shape;
@@ -55,7 +56,7 @@ impl Program {
             program.weights.push(Weight { name, shape, numbers });
             Ok(Some(Operand::Weight(program.weights.len() - 1)))
         })?;
-        Ok(program.fused())
+        Ok(program.folded().fused())
     }
 
     /// Takes what the outputs need off the tape; `leaf` says what a leaf is, if it is anything.
@@ -73,18 +74,23 @@ impl Program {
                 entry.operands.iter().for_each(|&x| needed[x] = true);
             }
         }
-        let mut found: Vec<Option<Operand>> = alloc::vec![None; entries.len()];
+        let mut found: Vec<Option<Found>> = alloc::vec![None; entries.len()];
         for entry in entries.iter().filter(|entry| needed[entry.index]) {
             let place = || format!("{}:{}", entry.place.file(), entry.place.line());
             found[entry.index] = match &entry.op {
                 Some(op) => {
                     let operands = entry.operands.iter().filter_map(|&x| found[x]).collect();
-                    let placed =
-                        |error: Error| Error::Device { why: format!("{error} (recorded at {})", place()) };
-                    Some(Operand::Value(self.push(op.clone(), operands).map_err(placed)?))
+                    let placed = |error: Error| {
+                        let why = match error {
+                            Error::Device { why } => why,
+                            other => other.to_string(),
+                        };
+                        Error::Device { why: format!("{why} (recorded at {})", place()) }
+                    };
+                    Some(self.push_found(op, operands).map_err(placed)?)
                 }
                 None => match leaf(self, entry.index)? {
-                    Some(operand) => Some(operand),
+                    Some(operand) => Some(operand.into()),
                     None => {
                         let why = "the model puts in numbers that are neither inputs nor parameters";
                         let why = format!("{why} (recorded at {}); declare them as state", place());
@@ -95,7 +101,7 @@ impl Program {
         }
         for &(name, index) in outputs {
             match found[index] {
-                Some(Operand::Value(value)) => self.output(name, value)?,
+                Some(Found { operand: Operand::Value(value), .. }) => self.output(name, value)?,
                 _ => return Err(Error::Device { why: format!("output `{name}` is a parameter") }),
             }
         }

@@ -87,6 +87,11 @@ impl Program {
             Call::Map(map, _) => planned::map(x, y, |x| map.f(x)),
             Call::Zip(zip) => planned::zip(*zip, x, &from[from.len() - 1], y),
             Call::Softmax(n) => planned::softmax(x, *n, y),
+            Call::LogSoftmax(n) => planned::log_softmax(x, *n, y),
+            Call::RowNorm { weight, bias: b, n, norm } => {
+                let own = [bias(weight), bias(b)];
+                planned::row_norm(x, *n, (norm.epsilon as f32, norm.centred), own, y);
+            }
             Call::Concat => y.iter_mut().zip(from.iter().flatten()).for_each(|(y, x)| *y = *x),
             Call::Copy => y.copy_from_slice(x),
         }

@@ -1,5 +1,6 @@
 //! A program as JSON in the header of a safetensors file, and back.
 
+use super::fold::MADE;
 use super::program::{Operand, Port, Program, Weight};
 use crate::file::json::{Reader, quote};
 use crate::file::{self, Archive, FileError};
@@ -10,7 +11,7 @@ use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 use core::fmt::Write;
 use tress_autograd::Op;
-use tress_autograd::op::{Conv, ConvRole, Epilogue, Pick, Product, Role};
+use tress_autograd::op::{Conv, ConvRole, Epilogue, Pick, Product, Role, RowNorm};
 use tress_tensor::pointwise::{Map, Zip};
 use tress_tensor::{Axes, Shape, Window};
 
@@ -36,7 +37,24 @@ impl Program {
 
     /// All of `params`, among which are those of the program, as a safetensors file with the program in its header.
     pub fn save_beside(&self, params: &Params<f32>) -> Vec<u8> {
-        file::save_with(params, &[(KEY, &self.json())])
+        let is_made =
+            |weight: &&Weight| weight.name.starts_with(MADE) && params.entry(&weight.name).is_none();
+        let made: Vec<&Weight> = self.weights.iter().filter(is_made).collect();
+        if made.is_empty() {
+            return file::save_with(params, &[(KEY, &self.json())]);
+        }
+        // A copy of the model's, with those that the program has made behind them.
+        let mut all = Params::<f32>::new(0);
+        let mut numbers = params.block().to_vec();
+        for entry in params.entries() {
+            let _ = all.root().parameter(entry.name(), *entry.shape(), crate::Init::Zeros);
+        }
+        for weight in made {
+            let _ = all.root().parameter(&weight.name, weight.shape, crate::Init::Zeros);
+            numbers.extend(&weight.numbers);
+        }
+        let _ = all.set_block(&tress_tensor::Tensor::vector(&numbers));
+        file::save_with(&all, &[(KEY, &self.json())])
     }
 
     /// The program in a safetensors file, with its weights.
@@ -67,6 +85,7 @@ impl Program {
         for (i, step) in self.steps.iter().enumerate() {
             out.push_str(if i == 0 { "{\"op\":" } else { ",{\"op\":" });
             let (name, settings, map) = described(&step.op);
+            let epsilon = if let Op::RowNorm(norm) = step.op { Some(norm.epsilon) } else { None };
             quote(name, &mut out);
             list(",\"of\":", &step.values().collect::<Vec<_>>(), &mut out);
             let weights: Vec<&str> =
@@ -82,6 +101,9 @@ impl Program {
             if let Some(map) = map {
                 out.push_str(",\"map\":");
                 quote(&spelt(map), &mut out);
+            }
+            if let Some(epsilon) = epsilon {
+                let _ = write!(out, ",\"epsilon\":\"{epsilon:?}\"");
             }
             out.push('}');
         }
@@ -205,6 +227,12 @@ fn operation(step: &Entry, shape: &Shape) -> Option<Op> {
         "sum" => Op::Sum(Axes::of("sum", &step.numbers, shape).ok()?),
         "concat" => Op::Concat(*step.numbers.first()?),
         "softmax" => Op::Softmax,
+        "log_softmax" => Op::LogSoftmax,
+        "layer_norm" | "rms_norm" => {
+            let epsilon: f64 = step.epsilon.as_ref()?.parse().ok()?;
+            let norm = RowNorm { epsilon, centred: step.name == "layer_norm" };
+            (epsilon >= 0.0 && epsilon.is_finite()).then_some(Op::RowNorm(norm))?
+        }
         name => Op::Zip(Zip::ALL.iter().copied().find(|zip| zip.name() == name)?),
     })
 }
@@ -264,6 +292,7 @@ struct Entry {
     weights: Vec<String>,
     numbers: Vec<usize>,
     map: Option<String>,
+    epsilon: Option<String>,
     value: usize,
 }
 
@@ -307,6 +336,7 @@ fn entries(reader: &mut Reader<'_>) -> Result<Vec<Entry>, FileError> {
                 "shape" | "settings" => entry.numbers = reader.numbers()?,
                 "of" => entry.of = reader.numbers()?,
                 "map" => entry.map = Some(reader.string()?),
+                "epsilon" => entry.epsilon = Some(reader.string()?),
                 "value" => entry.value = reader.number()?,
                 "weights" => {
                     reader.expect(b'[', "a list is expected")?;

@@ -214,8 +214,11 @@ impl Loader {
                 }
             }
         }
-        let is_stranger =
-            |name: &str| !known.contains(name) && !self.ignored.iter().any(|pattern| pattern.matches(name));
+        // What a program beside the weights has made itself belongs to no model.
+        let is_stranger = |name: &str| {
+            let ignored = self.ignored.iter().any(|pattern| pattern.matches(name));
+            !known.contains(name) && !ignored && !name.starts_with(crate::device::MADE)
+        };
         let strangers = items.iter().filter(|item| is_stranger(item.name()));
         report.extra = strangers.map(|item| String::from(item.name())).collect();
 

@@ -21,28 +21,22 @@ pub fn dense(x: &[f32], w: &[f32], bias: &[f32], n: usize, y: &mut [f32], f: imp
 /// `x [k]` by `w [k, n]`.
 #[inline(never)]
 pub(super) fn row(x: &[f32], w: &[f32], n: usize, y: &mut [f32]) {
-    let (n, k) = (n.min(y.len()), x.len());
+    let (k, Some(y)) = (x.len(), y.get_mut(..n)) else { return };
     if w.len() < k * n {
         return;
     }
-    let mut j = 0;
-    while j < n {
-        let b = &w[j..];
-        let steps = [1, n as isize];
-        if j + 4 <= n {
-            // SAFETY: column j + 3 is in every row of w, which has k rows.
-            let sums = unsafe { chain(k, x.as_ptr(), b.as_ptr(), steps, |run, count| four(run, count)) };
-            let [a, b, c, d] = sums;
-            if let [y0, y1, y2, y3] = &mut y[j..j + 4] {
-                (*y0, *y1, *y2, *y3) = (a, b, c, d);
-            }
-            j += 4;
-        } else {
-            // SAFETY: column j is in every row of w.
-            let [sum] = unsafe { chain(k, x.as_ptr(), b.as_ptr(), steps, |run, count| [single(run, count)]) };
-            y[j] = sum;
-            j += 1;
-        }
+    let (fours, rest) = y.as_chunks_mut::<4>();
+    let (x, mut w, steps) = (x.as_ptr(), w.as_ptr(), [1, n as isize]);
+    for y in fours {
+        // SAFETY: four columns from here on are in every row of w, which has k rows.
+        *y = unsafe { chain(k, x, w, steps, |run, count| four(run, count)) };
+        w = w.wrapping_add(4);
+    }
+    for y in rest {
+        // SAFETY: this column is in every row of w.
+        let [sum] = unsafe { chain(k, x, w, steps, |run, count| [single(run, count)]) };
+        *y = sum;
+        w = w.wrapping_add(1);
     }
 }
 
@@ -182,6 +176,31 @@ pub fn map_in_place(x: &mut [f32], f: impl Fn(f32) -> f32) {
 #[inline(always)]
 pub fn zip(f: Zip, a: &[f32], b: &[f32], y: &mut [f32]) {
     y.iter_mut().zip(a).zip(b).for_each(|((y, &a), &b)| *y = f.f(a, b));
+}
+
+/// `x - ln sum exp(x)` over each `n` neighbours.
+pub fn log_softmax(x: &[f32], n: usize, y: &mut [f32]) {
+    for (x, y) in x.chunks_exact(n.max(1)).zip(y.chunks_exact_mut(n.max(1))) {
+        let largest = x.iter().fold(f32::NEG_INFINITY, |a, &b| Zip::Max.f(a, b));
+        let all = largest + Real::ln(x.iter().fold(0.0, |sum, &x| sum + Real::exp(x - largest)));
+        y.iter_mut().zip(x).for_each(|(y, &x)| *y = x - all);
+    }
+}
+
+/// Each `n` neighbours over the root of their mean square plus `epsilon`, after their mean is taken off if `centred`; times
+/// `weight [n]`, plus `bias [n]`, each of which may be empty.
+pub fn row_norm(x: &[f32], n: usize, (epsilon, centred): (f32, bool), own: [&[f32]; 2], y: &mut [f32]) {
+    let [weight, bias] = own;
+    let count = n as f32;
+    for (x, y) in x.chunks_exact(n.max(1)).zip(y.chunks_exact_mut(n.max(1))) {
+        let mean = if centred { x.iter().sum::<f32>() / count } else { 0.0 };
+        let square = x.iter().fold(0.0, |sum, &x| sum + (x - mean) * (x - mean)) / count;
+        let factor = 1.0 / Real::sqrt(square + epsilon);
+        for (i, (y, &x)) in y.iter_mut().zip(x).enumerate() {
+            let own = [weight.get(i).copied().unwrap_or(1.0), bias.get(i).copied().unwrap_or(0.0)];
+            *y = (x - mean) * factor * own[0] + own[1];
+        }
+    }
 }
 
 /// `exp(x) / sum exp(x)` over each `n` neighbours.

@@ -5,7 +5,8 @@
 //! is what `tress_nn::device` does; the programs that it runs, and those that it writes as source, consist of calls of these
 //! functions. Each takes one sample, without an axis for a batch.
 //!
-//! * Of `f32`: [`dense`], [`conv2d`], [`mean_pool`], [`sums`], [`map`], [`zip`], [`softmax`]. They add in the order of the
+//! * Of `f32`: [`dense`], [`conv2d`], [`mean_pool`], [`sums`], [`map`], [`zip`], [`softmax`], [`log_softmax`],
+//!   [`row_norm`]. They add in the order of the
 //!   scalar path, and give its bits.
 //! * Of the sweep of a dense network: [`product`], [`map_grad`], [`expand`], [`log_sum_exp`], [`log_sum_exp_grad`].
 //! * Of either: [`max_pool`].
@@ -21,7 +22,7 @@ pub mod quantised;
 mod tests;
 
 mod learn;
-pub use float::{conv2d, dense, map, map_in_place, mean_pool, softmax, sums, zip};
+pub use float::{conv2d, dense, log_softmax, map, map_in_place, mean_pool, row_norm, softmax, sums, zip};
 pub use learn::{expand, log_sum_exp, log_sum_exp_grad, map_grad, product};
 
 use crate::Window;

@@ -6,7 +6,7 @@ use crate::kernel::conv::{Conv, conv_forward};
 use crate::kernel::product::{Activation, Bias, Epilogue, Matrix, product};
 use crate::pointwise::{Map, Zip};
 use crate::simd::{self, Level};
-use crate::{Axes, Tensor, Window};
+use crate::{Axes, RowNorm, Tensor, Window};
 
 /// Numbers between -1 and 1 that look random.
 fn noise(count: usize, seed: u32) -> Vec<f32> {
@@ -127,6 +127,17 @@ fn pools_and_rows_agree_with_tensors() {
     softmax(&x, 6, &mut found);
     let close = |a: &[f32], b: Vec<f32>| a.iter().zip(b).all(|(a, b)| (a - b).abs() < 1e-6);
     assert!(close(&found, tensor.softmax().unwrap().to_vec()));
+    log_softmax(&x, 6, &mut found);
+    assert!(close(&found, tensor.log_softmax().unwrap().to_vec()));
+    let own = [noise(6, 9), noise(6, 10)].map(|own| Tensor::vector(&own));
+    for (centred, weight, bias) in
+        [(true, Some(&own[0]), Some(&own[1])), (false, Some(&own[0]), None), (true, None, None)]
+    {
+        let norm = RowNorm { epsilon: 1e-3, centred };
+        let slice = |own: Option<&Tensor>| own.map_or(Vec::new(), Tensor::to_vec);
+        row_norm(&x, 6, (1e-3, centred), [&slice(weight), &slice(bias)], &mut found);
+        assert!(close(&found, tensor.row_norm(norm, weight, bias).unwrap().to_vec()), "{centred}");
+    }
     sums(&x, &mut found[..4]);
     assert!(close(&found[..4], tensor.sum(Axes::of("sum", &[1], tensor.shape()).unwrap()).unwrap().to_vec()));
     zip(Zip::Mul, &x, &x[..], &mut found);

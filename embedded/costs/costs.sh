@@ -1,0 +1,46 @@
+# What dependencies cost on m4: `libm`, the only one there is, by programs with and without its code, and two that Tress does
+# without, by the same work with them. To be sourced as peers.sh.
+
+run_costs() {
+  local name machine target rom ram factor heap program file scripts out folder="$CARGO_TARGET_DIR/without-libm"
+  read -r name machine target rom ram factor heap < <(boards | awk '$1 == "m4"')
+  bare_ready "$target" || { skip costs "no Rust"; return; }
+  scripts="$(board_script "$rom" "$ram")"
+  local link=("-Clink-arg=-T$root/embedded/cortex-m.ld" "-Clink-arg=-L$scripts")
+
+  # In place of libm, functions that give their argument back: the program is worth nothing, but for its size.
+  rm -rf "$folder"
+  mkdir -p "$folder"
+  cp -r embedded/conformance "$folder/conformance"
+  mkdir -p "$folder/libm/src"
+  sed -i "s|path = \"../../|path = \"$root/|" "$folder/conformance/Cargo.toml"
+  printf '\n[patch.crates-io]\nlibm = { path = "../libm" }\n' >>"$folder/conformance/Cargo.toml"
+  printf '[package]\nname = "libm"\nversion = "%s"\nedition = "2024"\n' "$(awk '/name = "libm"/ { getline; gsub(/"/, ""); print $3 }' Cargo.lock)" \
+    >"$folder/libm/Cargo.toml"
+  cat >"$folder/libm/src/lib.rs" <<'RUST'
+#![no_std]
+macro_rules! one { ($($f:ident)*) => { $(pub fn $f(x: f64) -> f64 { x })* } }
+one!(sqrt exp exp2 log log1p expm1 tanh sin cos floor ceil trunc round rint erf erfc lgamma);
+pub fn pow(x: f64, _: f64) -> f64 { x }
+pub fn ldexp(x: f64, _: i32) -> f64 { x }
+pub fn scalbn(x: f64, _: i32) -> f64 { x }
+pub fn ilogb(x: f64) -> i32 { x as i32 }
+pub fn sqrtf(x: f32) -> f32 { x }
+pub fn powf(x: f32, _: f32) -> f32 { x }
+RUST
+  for program in infer head train; do
+    build "$target" release $program "${link[@]}"
+    out="$(flash "$(product_of "$target" release $program)")"
+    (cd "$folder/conformance" && CARGO_TARGET_DIR="$folder/target" bare_cargo "$target" rustc --quiet --release --bin $program -- "${link[@]}")
+    file="$(CARGO_TARGET_DIR="$folder/target" product_of "$target" release $program)"
+    costs+=("$(printf '%-24s %8s %8s %8s' "libm in $program" "$out" "$(flash "$file")" "$((out - $(flash "$file")))")")
+  done
+
+  for program in product-ours product-matrixmultiply random-ours random-rand; do
+    (cd embedded/costs && bare_cargo "$target" rustc --quiet --locked --release --bin $program -- "${link[@]}")
+    file="$(product_of "$target" release $program)"
+    out="$(machine_arm "$machine" "$file")" || { echo "costs: $program ended with $out" >&2; return 1; }
+    note "$name" "cost-$program" "$(flash "$file")" "$factor" <<<"$out"
+  done
+}
+costs=()
