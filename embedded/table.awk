@@ -90,7 +90,7 @@ $5 == "fit" {
   calls[machine " " program] = instructions
   row[++rows] = sprintf("%-13s %-9s %-8s %8s %7s %7s %14s  %s %s", machine, program, set, flash, heap, stack, time, first, second)
   key = machine " " program
-  measured[++keys] = key
+  if (machine !~ /^(host|page)/ && !(key in figures)) measured[++keys] = key
   figures[key] = flash " " heap " " stack " " instructions
   note[key] = second ~ /instr/ ? sprintf("%.2f a multiply-add", second) : ""
   if (!(key in limit) && machine in limited && program !~ /^(peer|cost)-/) wrong(key ": has no line in embedded/limits")
@@ -142,7 +142,7 @@ END {
   if (wanted ~ /--limits/) for (i = 1; i <= keys; i++) {
     key = measured[i]
     split(key, name, " "); split(figures[key], figure, " ")
-    if (name[1] ~ /^(host|page)/ || name[2] ~ /^(peer|cost)-/) continue
+    if (name[2] ~ /^(peer|cost)-/) continue
     printf "%s %s %s %s %s %s\n", name[1], name[2], more(figure[1], 4), more(figure[2], 3), more(figure[3], 15), more(figure[4], 4)
   }
   printf "%-13s %-9s %-8s %8s %7s %7s %14s  %s\n", "machine", "program", "set", "flash", "heap", "stack", "per step/call", "losses, sum, or outputs"

@@ -59,8 +59,9 @@ pub(super) type Micro<I, T> = unsafe fn(I, &Tile<T>);
 /// otherwise under a mask.
 struct Registers<'a, T, const R: usize, const V: usize, const ALONG: bool, const WHOLE: bool>(&'a Tile<T>);
 
-/// Steps of k that one turn of the loop takes: what counts turns and moves pointers competes with the arithmetic.
-const STEPS: usize = 4;
+/// Steps of k that one turn of the loop takes: what counts turns and moves pointers competes with the arithmetic. In WebAssembly
+/// one: of several steps, the compilers on the way to the machine load all numbers first, and run out of registers.
+const STEPS: usize = if cfg!(target_arch = "wasm32") { 1 } else { 4 };
 
 impl<T: Float, const R: usize, const V: usize, const ALONG: bool, const WHOLE: bool> Kernel<T>
     for Registers<'_, T, R, V, ALONG, WHOLE>
