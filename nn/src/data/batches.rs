@@ -1,5 +1,6 @@
 //! The order of samples in an epoch, and its cut into batches.
 
+use super::listed;
 use crate::random::Random;
 use crate::{Error, Labels, mix};
 use alloc::vec::Vec;
@@ -40,12 +41,12 @@ impl Batches {
     /// The samples `0..samples` in their order, `size` a batch; the last batch may be smaller.
     ///
     /// # Errors
-    /// A size of 0.
+    /// A size of 0, or more samples than memory has room to list.
     pub fn new(samples: usize, size: usize) -> Result<Self, Error> {
         if size == 0 {
             return Err(Error::Setting { of: "batches", why: "a batch must have at least one sample" });
         }
-        Ok(Self { order: (0..samples).collect(), size, whole: false })
+        Ok(Self { order: listed("batches", 0..samples)?, size, whole: false })
     }
 
     /// In the random order of an epoch, which follows from seed and epoch alone.
@@ -94,7 +95,8 @@ impl Batches {
     /// each row of the data set. Weights of one over the size of its class make classes equally frequent.
     ///
     /// # Errors
-    /// A row that has no weight, a weight that is negative or not finite, or no weight above 0.
+    /// A row that has no weight, a weight that is negative or not finite, no weight above 0, or more draws than memory has
+    /// room to list.
     pub fn weighted(mut self, weights: &[f64], draws: usize, seed: u64, epoch: u64) -> Result<Self, Error> {
         self.expect(weights.len())?;
         let mut sums = Vec::with_capacity(self.order.len());
@@ -121,7 +123,7 @@ impl Batches {
             let place = sums.partition_point(|&sum| sum <= at);
             place.min(sums.partition_point(|&other| other < sum))
         };
-        let drawn: Vec<usize> = (0..draws).map(draw).collect();
+        let drawn = listed("batches", (0..draws).map(draw))?;
         self.order = drawn.into_iter().map(|place| self.order[place]).collect();
         Ok(self)
     }

@@ -49,3 +49,16 @@ pub use prefetch::prefetched;
 pub use scale::{Standard, one_hot};
 pub use split::{Parts, Split, Train};
 pub use weights::ClassWeights;
+
+use crate::Error;
+use alloc::vec::Vec;
+
+/// These things as a list, of which there may be more than memory has room for.
+fn listed<I>(of: &'static str, things: impl ExactSizeIterator<Item = I>) -> Result<Vec<I>, Error> {
+    let mut list = Vec::new();
+    if list.try_reserve_exact(things.len()).is_err() {
+        return Err(Error::Setting { of, why: "memory has no room for a list of so many rows" });
+    }
+    list.extend(things);
+    Ok(list)
+}

@@ -1,6 +1,6 @@
 //! Batches that are made while the one before is trained on.
 
-/// Makes something of each item on a thread, up to `ahead` items before they are asked for, and hands the results to `with`
+/// Makes something of each item on a thread, up to `ahead` items (and 1024 at most) before they are asked for, and hands the results to `with`
 /// in the order of the items. What is made does not depend on whether there is a thread: without `std`, or where the system
 /// gives none, each item is made when it is asked for.
 ///
@@ -38,6 +38,10 @@ pub fn prefetched<I: Send, M: Send, R>(
     }
 }
 
+/// What waits has a place set aside, filled or not.
+#[cfg(feature = "std")]
+const MOST_AHEAD: usize = 1024;
+
 #[cfg(feature = "std")]
 fn threaded<I: Send, M: Send, R>(
     items: impl Iterator<Item = I> + Send,
@@ -53,7 +57,7 @@ fn threaded<I: Send, M: Send, R>(
     let taken = || items.lock().unwrap_or_else(|poisoned| poisoned.into_inner()).take();
     let (taken, make) = (&taken, &make);
     // One is made ahead by the thread itself, while it waits for room.
-    let (send, receive) = mpsc::sync_channel(ahead.saturating_sub(1));
+    let (send, receive) = mpsc::sync_channel(ahead.min(MOST_AHEAD).saturating_sub(1));
     thread::scope(|scope| {
         // It owns the sender: when it ends, so does what is received.
         let work = move || {

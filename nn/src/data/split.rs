@@ -1,6 +1,6 @@
 //! Training, validation and test rows, of which no row is in two.
 
-use super::{Dataset, shuffle};
+use super::{Dataset, listed, shuffle};
 use crate::{Error, Labels, mix};
 use alloc::string::String;
 use alloc::vec::Vec;
@@ -69,13 +69,13 @@ impl Split {
     /// These rows of so many samples. A row may be in no part.
     ///
     /// # Errors
-    /// A row that is in two parts, or twice in one, or that there is not.
+    /// A row that is in two parts, or twice in one, or that there is not; more samples than memory has room to list.
     pub fn new(samples: usize, train: &[usize], valid: &[usize], test: &[usize]) -> Result<Self, Error> {
         Self::checked(samples, [train, valid, test].map(<[usize]>::to_vec))
     }
 
     fn checked(samples: usize, mut parts: [Vec<usize>; 3]) -> Result<Self, Error> {
-        let mut of = alloc::vec![None; samples];
+        let mut of = listed("split", (0..samples).map(|_| None))?;
         for (part, rows) in parts.iter().enumerate() {
             for &row in rows {
                 let slot = of.get_mut(row).ok_or(Error::Row { row, samples })?;
@@ -91,9 +91,10 @@ impl Split {
     /// Random rows: these shares are for training, validation and test.
     ///
     /// # Errors
-    /// Shares that are negative or do not add up to 1.
+    /// Shares that are negative or do not add up to 1, or more samples than memory has room to list.
     pub fn random(samples: usize, shares: [f64; 3], seed: u64) -> Result<Self, Error> {
-        Self::dealt(samples, strata(alloc::vec![(0, (0..samples).collect())], seed), ends(shares)?)
+        let ends = ends(shares)?;
+        Self::dealt(samples, strata(alloc::vec![(0, listed("split", 0..samples)?)], seed), ends)
     }
 
     /// Random rows such that each part has the share of every class that the whole has, but for less than one sample.
@@ -146,7 +147,7 @@ impl Split {
     /// # Errors
     /// Fewer than two folds, or fewer samples than folds.
     pub fn folds(samples: usize, k: usize, seed: u64) -> Result<Vec<Self>, Error> {
-        Self::turns(samples, strata(alloc::vec![(0, (0..samples).collect())], seed), k)
+        Self::turns(samples, strata(alloc::vec![(0, listed("folds", 0..samples)?)], seed), k)
     }
 
     /// As [`folds`](Split::folds), each with the classes in the shares of the whole, but for one sample.

@@ -342,8 +342,21 @@ fn each_change_does_what_it_says() {
 }
 
 #[test]
+fn more_rows_than_memory_can_list_are_refused() {
+    for error in [
+        Batches::new(usize::MAX, 8).unwrap_err(),
+        Batches::new(3, 8).unwrap().weighted(&[1.0; 3], usize::MAX, 1, 0).unwrap_err(),
+        Split::random(usize::MAX, [0.5, 0.5, 0.0], 1).unwrap_err(),
+        Split::folds(usize::MAX, 2, 1).unwrap_err(),
+        Split::new(usize::MAX, &[0], &[], &[]).unwrap_err(),
+    ] {
+        assert!(error.to_string().contains("memory has no room for a list of so many rows"), "{error}");
+    }
+}
+
+#[test]
 fn prefetched_items_come_in_order_whatever_is_ahead() {
-    for ahead in [0, 1, 4] {
+    for ahead in [0, 1, 4, usize::MAX] {
         let (made, most) = (AtomicUsize::new(0), AtomicUsize::new(0));
         let here = thread::current().id();
         let make = |i: usize| {
@@ -360,7 +373,11 @@ fn prefetched_items_come_in_order_whatever_is_ahead() {
             total
         });
         assert_eq!(total, 50);
-        assert!(most.load(SeqCst) <= ahead + 2, "no more than asked for: {}", most.load(SeqCst));
+        assert!(
+            most.load(SeqCst) <= ahead.saturating_add(2),
+            "no more than asked for: {}",
+            most.load(SeqCst)
+        );
         // Who stops early leaves nothing running.
         let first = prefetched(0..1_000_000_000usize, ahead, |i| i, |items| items.nth(2));
         assert_eq!(first, Some(2));
