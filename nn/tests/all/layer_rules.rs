@@ -274,7 +274,7 @@ fn dropout_between_layers_and_in_blocks_follows_from_the_seed_alone() {
 }
 
 /// One layer of each kind.
-fn all_layers(root: &mut Scope<'_, f64>) -> Vec<(&'static str, Step)> {
+pub(crate) fn all_layers(root: &mut Scope<'_, f64>) -> Vec<(&'static str, Step)> {
     let residual = Dense::new(&mut root.scope("residual"), 7, 6).unwrap();
     vec![
         ("dense", Dense::new(&mut root.scope("dense"), 2, 3).unwrap().into()),

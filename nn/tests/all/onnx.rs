@@ -4,7 +4,8 @@
 //! files by the ignored test below, has them checked by `onnx` and run by onnxruntime, and stores what came out.
 
 use crate::fixture::Fixture;
-use crate::onnx_cases::{Case, cases};
+use crate::layer_rules::all_layers;
+use crate::onnx_cases::{Case, cases, kind_of};
 use tress_autograd::op::Index;
 use tress_autograd::{Fused, Matrix, Pointwise, Value};
 use tress_nn::Params;
@@ -28,6 +29,19 @@ fn crc32(bytes: &[u8]) -> u32 {
 fn exported_models_give_what_onnxruntime_made_of_these_bytes() {
     for (kind, cases) in cases() {
         compare(kind, &cases);
+    }
+}
+
+#[test]
+fn every_kind_of_layer_is_exported() {
+    let [(_, layers), _] = cases();
+    let kinds: Vec<String> = layers.into_iter().filter_map(|case| case.kind).collect();
+    let mut params = Params::<f64>::new(1);
+    for (name, layer) in all_layers(&mut params.root()) {
+        let kind = kind_of(&layer);
+        // Activations are many, in a case of their own; functions of one number are among the operations.
+        let elsewhere = kind == "Activation" || kind == "Map";
+        assert!(elsewhere || kinds.contains(&kind), "{name}: no case exports {kind}");
     }
 }
 

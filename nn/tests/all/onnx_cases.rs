@@ -9,7 +9,8 @@ use tress_nn::layer::{
     BatchNorm, Bilinear, Conv1d, Conv2d, ConvTranspose1d, ConvTranspose2d, Dense, Dropout, Embedding,
     EncoderBlock, Flatten, GlobalMaxPool, GlobalMeanPool, GroupNorm, InstanceNorm, LastStep, LayerNorm,
     Manner, MaxPool1d, MaxPool2d, MeanPool1d, MeanPool2d, MultiHeadAttention, Prelu, Recurrent, Residual,
-    RmsNorm, Rotary, SeparableConv1d, SeparableConv2d, Sequential, Sinusoidal, SpatialDropout, Upsample,
+    RmsNorm, Rotary, SeparableConv1d, SeparableConv2d, Sequential, Sinusoidal, SpatialDropout, Step,
+    Upsample,
 };
 use tress_nn::model::{Join, Model, Wire, Wiring};
 use tress_nn::onnx::Export;
@@ -28,6 +29,8 @@ pub(crate) struct Case {
     /// Those that are indices.
     pub(crate) indices: Vec<(String, Index)>,
     pub(crate) bytes: Vec<u8>,
+    /// The kind of layer that it is about, if it is about one.
+    pub(crate) kind: Option<String>,
 }
 
 impl Case {
@@ -74,7 +77,7 @@ impl Case {
             .collect();
         let bytes =
             Export::new(name).model(&model, &params).unwrap_or_else(|error| panic!("{name}: {error}"));
-        Self { name, model, params, inputs, indices, bytes }
+        Self { name, model, params, inputs, indices, bytes, kind: None }
     }
 
     pub(crate) fn run(&self) -> Vec<(String, Tensor<f32>)> {
@@ -102,15 +105,27 @@ fn function(
 }
 
 /// A model of one layer.
-fn layer<L: Into<tress_nn::layer::Step>>(
+fn layer<L: Into<Step>>(
     name: &'static str,
     sample: &[usize],
     declare: impl FnOnce(&mut tress_nn::Scope<'_>) -> Result<L, Error>,
 ) -> Case {
-    Case::new(name, |w| {
+    let mut kind = None;
+    let case = Case::new(name, |w| {
         let x = w.input("x", sample);
-        Model::new(&[x], &[("y", x.layer("layer", declare))])
-    })
+        let layer = |scope: &mut tress_nn::Scope<'_>| {
+            let layer: Step = declare(scope)?.into();
+            kind = Some(kind_of(&layer));
+            Ok(layer)
+        };
+        Model::new(&[x], &[("y", x.layer("layer", layer))])
+    });
+    Case { kind, ..case }
+}
+
+/// `Dense` of `Dense(Dense { .. })`.
+pub(crate) fn kind_of(layer: &Step) -> String {
+    format!("{layer:?}").chars().take_while(|letter| letter.is_alphanumeric()).collect()
 }
 
 /// A whole network: images, a vector, a layer in two places, branches, two heads.
