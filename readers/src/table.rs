@@ -78,18 +78,28 @@ impl Table {
                 "{separator:?} cannot separate fields; give an ASCII character such as , or tab"
             ));
         };
-        let mut text = String::new();
-        let read = match bytes.starts_with(&[0x1f, 0x8b]) {
-            true => MultiGzDecoder::new(bytes).take(MOST_TEXT + 1).read_to_string(&mut text),
-            false => bytes.take(MOST_TEXT + 1).read_to_string(&mut text),
+        let mut inflated = Vec::new();
+        let bytes = match bytes.starts_with(&[0x1f, 0x8b]) {
+            true => {
+                let read = MultiGzDecoder::new(bytes).take(MOST_TEXT + 1).read_to_end(&mut inflated);
+                if let Err(error) = read {
+                    return wrong(format!("is no whole gzip file ({}); download it again", plain(&error)));
+                }
+                &inflated[..]
+            }
+            false => bytes,
         };
-        if let Err(error) = read {
-            return wrong(format!("is no whole text or gzip file ({}); download it again", plain(&error)));
-        }
-        if text.len() as u64 > MOST_TEXT {
+        if bytes.len() as u64 > MOST_TEXT {
             return wrong(format!("holds more than {MOST_TEXT} bytes of text; cut it into several tables"));
         }
-        let text = text.strip_prefix('\u{feff}').unwrap_or(&text); // a mark that some programs put before UTF-8
+        let text = match std::str::from_utf8(bytes) {
+            Ok(text) => text.strip_prefix('\u{feff}').unwrap_or(text), // a mark that some programs put before UTF-8
+            Err(error) => {
+                let known = &bytes[..error.valid_up_to()];
+                let line = 1 + (0..known.len()).filter(|&at| ends_line(known, at)).count();
+                return wrong(format!("line {line}: is no UTF-8 text; save the table as UTF-8"));
+            }
+        };
         let mut reader = csv::ReaderBuilder::new()
             .delimiter(delimiter)
             .has_headers(false)
@@ -207,7 +217,14 @@ impl Table {
     pub fn column(&self, column: &str) -> Result<impl ExactSizeIterator<Item = &str>> {
         match self.columns.iter().position(|name| name == column) {
             Some(place) => Ok((0..self.len()).map(move |row| self.field(row, place))),
-            None => Err(Error::new(&self.name, format!("there is no column `{column}`"))),
+            None => {
+                let some = self.columns.iter().take(20).map(|name| format!("`{}`", shown(name)));
+                let mut there = some.collect::<Vec<_>>().join(", ");
+                if self.columns.len() > 20 {
+                    there.push_str(", ..");
+                }
+                Err(Error::new(&self.name, format!("there is no column `{column}`; there are {there}")))
+            }
         }
     }
 
@@ -305,12 +322,16 @@ mod tests {
             (Table::parse("t", b"", ',').unwrap_err(), "empty"),
             (Table::parse("t", b"a,a\n", ',').unwrap_err(), "two columns `a`"),
             (Table::parse("t", b"a,b\n1\n", ',').unwrap_err(), "line 2: 1 fields"),
-            (Table::parse("t", b"a\n\xff\n", ',').unwrap_err(), "no whole text"),
+            (
+                Table::parse("t", b"a\nb\nM\xfcller\n", ',').unwrap_err(),
+                "line 3: is no UTF-8 text; save the table",
+            ),
+            (Table::parse("t", b"\xff\xfea\0\n\0", ',').unwrap_err(), "line 1: is no UTF-8"),
             (Table::parse("t", b"\x1f\x8b\x08\x00", ',').unwrap_err(), "gzip"),
             (Table::parse("t", b"a", '"').unwrap_err(), "cannot separate"),
             (Table::parse("t", b"a", 'é').unwrap_err(), "cannot separate"),
             (table.numbers("b").unwrap_err(), "line 2, column `b`: `x`"),
-            (table.numbers("c").unwrap_err(), "no column `c`"),
+            (table.numbers("c").unwrap_err(), "no column `c`; there are `a`, `b`"),
             (table.codes("a", 2).unwrap_err(), "line 3, column `a`: `2.5`"),
             (Table::parse("t", b"a\nNaN\n", ',').unwrap().numbers("a").unwrap_err(), "`NaN`"),
         ];

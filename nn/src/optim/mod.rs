@@ -6,9 +6,9 @@
 //! | [`Lbfgs`] | evaluates the loss itself, as often as it has to |
 //! | [`Rules`] | groups of parameters with rates, decays of their own, or frozen |
 //! | [`Schedule`], [`Plateau`] | the learning rate, by the step or by how it goes |
-//! | [`mod@clip`] | gradients that are too large |
+//! | [`Clip`], [`mod@clip`] | gradients that are too large |
 //! | [`Accumulator`] | one gradient of several batches |
-//! | [`Average`] | parameters averaged over steps |
+//! | [`Average`] | parameters averaged over steps; running means are taken again for them by [`Statistics`](crate::Statistics) |
 //! | [`State`] | all that any of them remembers, to be stored |
 
 mod accumulator;
