@@ -158,35 +158,34 @@ impl Vector for F32x16 {
         let Ok(square) = <&mut [Self; 16]>::try_from(square) else { unreachable!("a square of registers") };
         // SAFETY: a register is the proof of the instruction set.
         unsafe {
-            let x: [__m512; 16] = core::array::from_fn(|i| square[i].0);
+            // In loops rather than closures, which would be compiled without the instruction set where they are not inlined.
             // Pairs of rows, then fours, inside of quarters; then quarters change places in two rounds.
-            let pairs: [__m512d; 16] = core::array::from_fn(|i| {
-                let (a, b) = (x[i / 2 * 2], x[i / 2 * 2 + 1]);
-                _mm512_castps_pd(if i % 2 == 0 { _mm512_unpacklo_ps(a, b) } else { _mm512_unpackhi_ps(a, b) })
-            });
-            let fours: [__m512; 16] = core::array::from_fn(|i| {
-                let (a, b) = (pairs[i / 4 * 4 + i % 4 / 2], pairs[i / 4 * 4 + i % 4 / 2 + 2]);
-                _mm512_castpd_ps(if i % 2 == 0 { _mm512_unpacklo_pd(a, b) } else { _mm512_unpackhi_pd(a, b) })
-            });
+            let mut pairs = [_mm512_setzero_pd(); 16];
+            for i in (0..16).step_by(2) {
+                let (a, b) = (square[i].0, square[i + 1].0);
+                pairs[i] = _mm512_castps_pd(_mm512_unpacklo_ps(a, b));
+                pairs[i + 1] = _mm512_castps_pd(_mm512_unpackhi_ps(a, b));
+            }
+            let mut fours = [_mm512_setzero_ps(); 16];
+            for i in (0..16).step_by(2) {
+                let from = i / 4 * 4 + i % 4 / 2;
+                let (a, b) = (pairs[from], pairs[from + 2]);
+                fours[i] = _mm512_castpd_ps(_mm512_unpacklo_pd(a, b));
+                fours[i + 1] = _mm512_castpd_ps(_mm512_unpackhi_pd(a, b));
+            }
             // Register 4 q + c holds, in quarter n, column 4 n + c of the rows 4 q .. 4 q + 4.
-            let halves: [__m512; 16] = core::array::from_fn(|i| {
-                let (a, b) = (fours[i / 8 * 8 + i % 4], fours[i / 8 * 8 + i % 4 + 4]);
-                if i % 8 < 4 {
-                    _mm512_shuffle_f32x4::<0b10_00_10_00>(a, b)
-                } else {
-                    _mm512_shuffle_f32x4::<0b11_01_11_01>(a, b)
-                }
-            });
+            let mut halves = [_mm512_setzero_ps(); 16];
+            for i in [0, 1, 2, 3, 8, 9, 10, 11] {
+                let (a, b) = (fours[i], fours[i + 4]);
+                halves[i] = _mm512_shuffle_f32x4::<0b10_00_10_00>(a, b);
+                halves[i + 4] = _mm512_shuffle_f32x4::<0b11_01_11_01>(a, b);
+            }
             // Now quarters 0, 2 of q, q + 1 (or 1, 3 from register 4 on); the rows 8 .. 16 are eight registers on.
-            *square = core::array::from_fn(|i| {
-                let from = i % 4 + i / 4 % 2 * 4;
-                let (a, b) = (halves[from], halves[from + 8]);
-                Self(if i < 8 {
-                    _mm512_shuffle_f32x4::<0b10_00_10_00>(a, b)
-                } else {
-                    _mm512_shuffle_f32x4::<0b11_01_11_01>(a, b)
-                })
-            });
+            for i in 0..8 {
+                let (a, b) = (halves[i], halves[i + 8]);
+                square[i] = Self(_mm512_shuffle_f32x4::<0b10_00_10_00>(a, b));
+                square[i + 8] = Self(_mm512_shuffle_f32x4::<0b11_01_11_01>(a, b));
+            }
         }
     }
     #[inline(always)]

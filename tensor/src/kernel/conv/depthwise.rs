@@ -5,7 +5,7 @@ use super::forward::Forward;
 use super::gather::{Axis, Runs};
 use super::input_grad::InputGrad;
 use super::stage::Stage;
-use super::{Conv, tasks};
+use super::{Conv, tasks, three};
 use crate::kernel::product::finish::Finish;
 use crate::kernel::product::target::Disjoint;
 use crate::kernel::product::{Activation, Bias, Epilogue};
@@ -46,6 +46,7 @@ fn correlate<T: Float, I: Lanes<T>>(
     let (taps, corners) = (stage.taps(), stage.pixels());
     let (outputs, pixels, image) = (conv.outputs_each(), conv.pixels(), conv.image());
     let runs = Runs::to_copy(&corners, pixels, I::V::LANES);
+    let three = three::Plane::new(&stage, &conv.window, conv.output);
     let y = Disjoint(y.as_mut_ptr());
     let pieces = conv.samples * conv.groups;
     let tasks = tasks(conv).min(pieces);
@@ -61,15 +62,22 @@ fn correlate<T: Float, I: Lanes<T>>(
                 let epilogue = &Epilogue { bias, activation, ..Epilogue::PLAIN };
                 let (row_stride, columns) = (pixels as isize, pixels);
                 let whole = Finish { c: y, row_stride, row: 0, column: 0, rows: 1, columns, epilogue };
-                corners.check(&taps, room.len());
-                isa.enter(Correlate {
-                    stage: room.as_slice().as_ptr(),
-                    runs: runs.of(0),
-                    taps: &taps,
-                    w,
-                    flip,
-                    y,
-                });
+                if let Some(plane) = three {
+                    // SAFETY: each piece has its own planes of y, whose length was checked.
+                    let y = unsafe { core::slice::from_raw_parts_mut(y, pixels) };
+                    let taps = core::array::from_fn(|t| w[if flip { 8 - t } else { t }]);
+                    isa.enter(three::Correlate { plane, stage: room.as_slice(), taps, y });
+                } else {
+                    corners.check(&taps, room.len());
+                    isa.enter(Correlate {
+                        stage: room.as_slice().as_ptr(),
+                        runs: runs.of(0),
+                        taps: &taps,
+                        w,
+                        flip,
+                        y,
+                    });
+                }
                 // SAFETY: each piece has its own planes of y, whose length was checked.
                 unsafe { whole.apply(isa) };
             }

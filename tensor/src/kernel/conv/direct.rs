@@ -5,14 +5,16 @@
 //!
 //! [`Loops`]: crate::kernel::product::loops::Loops
 
+use super::Conv;
 use super::gather::Axis;
-use super::stage::SLACK;
-use crate::Float;
-use crate::kernel::product::loops::{Depth, Panels, cut};
+use super::stage::{SLACK, Stage};
+use crate::kernel::product::loops::{Depth, LEVEL_1, Panels, cut};
+use crate::kernel::product::operand::LINE;
 use crate::kernel::product::target::Disjoint;
 use crate::pointwise::Real;
 use crate::simd::{Kernel, Lanes, MOST_LANES, Vector};
 use crate::storage::Buffer;
+use crate::{Float, Window};
 use core::ops::Range;
 
 /// Some pixels that one register holds: neighbours at one offset or at two.
@@ -25,6 +27,8 @@ pub(super) struct Strip {
     first: usize,
     run: usize,
     second: usize,
+    /// Which taps of a channel lie on the image for any of the pixels, as far as whole rows of the window do not.
+    taps: [usize; 2],
 }
 
 /// All pixels as strips.
@@ -35,12 +39,50 @@ pub(super) struct Strips {
     two: bool,
 }
 
+/// Numbers that describe a strip.
+const FIELDS: usize = 6;
+
+impl Conv {
+    /// Of which tap on, and up to which, whole rows of the window lie on the image for any of the pixels `first` to `last`.
+    fn taps_on_image(&self, first: usize, last: usize) -> [usize; 2] {
+        let Window { input: [high, _], kernel: [kh, kw], stride, pad, dilation } = self.window;
+        let ([stride, down], top, wide) = ([stride[0], dilation[0]], pad[0][0], self.output[1].max(1));
+        let corner = |pixel: usize| pixel / wide * stride;
+        let begin = top.saturating_sub(corner(last)).div_ceil(down).min(kh);
+        let end = (high + top).saturating_sub(corner(first)).div_ceil(down).clamp(begin, kh);
+        [begin * kw, end * kw]
+    }
+}
+
+/// The taps of any of the strips.
+#[inline(always)]
+fn taps_of(strips: &[Strip]) -> [usize; 2] {
+    strips
+        .iter()
+        .fold([usize::MAX, 0], |[begin, end], strip| [begin.min(strip.taps[0]), end.max(strip.taps[1])])
+}
+
 /// Registers are worth using if so many of ten lanes are.
 const FILLED: usize = 7;
 
 impl Strips {
-    /// Strips of at most `lanes` pixels; `None` if rows are too short to fill them well.
-    pub(super) fn new(pixels: &Axis, lanes: usize) -> Option<Self> {
+    /// Strips of at most `lanes` pixels; `None` if rows are too short to fill them well, or what is read for one block of
+    /// taps does not stay in the first-level cache.
+    pub(super) fn new<T: Float, I: Lanes<T>>(
+        _: I,
+        conv: &Conv,
+        stage: &Stage,
+        pixels: &Axis,
+    ) -> Option<Self> {
+        let lanes = I::V::LANES;
+        let depth = conv.depth().max(1);
+        // With few registers packing pays sooner: there are none left to choose lanes by, and more rows to read for.
+        let roomy = I::TILE.0 * I::TILE.1 >= 24;
+        let block = if roomy { Depth::new::<T>(depth).block(0).len() } else { depth };
+        let read = stage.len() * block / depth * size_of::<T>();
+        if lanes == 1 || conv.is_pointwise() || read > LEVEL_1 {
+            return None;
+        }
         let total = pixels.len();
         // A strip holds a run or is full, so there are at most so many.
         let mut most = total.div_ceil(lanes) + 1;
@@ -49,32 +91,43 @@ impl Strips {
             i += pixels.run(i, total - i).1;
             most += 1;
         }
-        let mut places = Buffer::stale(4 * most);
+        let mut places = Buffer::stale(FIELDS * most);
         let (mut count, mut two, mut pixel) = (0, false, 0);
-        let to = places.make_mut().as_chunks_mut::<4>().0;
+        let to = places.make_mut().as_chunks_mut::<FIELDS>().0;
         while pixel < total {
             let (first, run) = pixels.run(pixel, lanes.min(total - pixel));
-            let mut next = pixel + run;
-            to[count] = [pixel as u32, first as u32, lanes as u32, first as u32];
+            let (mut next, mut after, mut second) = (pixel + run, lanes, first);
             if run < lanes && next < total {
-                let (second, rest) = pixels.run(next, (lanes - run).min(total - next));
+                let (offset, rest) = pixels.run(next, (lanes - run).min(total - next));
                 // Offsets ascend at least as fast as pixels.
-                to[count] = [pixel as u32, first as u32, run as u32, second.checked_sub(run)? as u32];
+                (after, second) = (run, offset.checked_sub(run)?);
                 (next, two) = (next + rest, true);
             }
+            let [begin, end] = conv.taps_on_image(pixel, next - 1);
+            to[count] = [pixel, first, after, second, begin, end].map(|number| number as u32);
             (pixel, count) = (next, count + 1);
         }
-        to[count] = [total as u32, 0, 0, 0];
+        to[count] = [total as u32, 0, 0, 0, 0, 0];
         if 10 * total < FILLED * count * lanes {
             return None;
         }
-        let mut kept = Buffer::stale(4 * (count + 1));
-        kept.make_mut().copy_from_slice(&places.as_slice()[..4 * (count + 1)]);
+        let mut kept = Buffer::stale(FIELDS * (count + 1));
+        kept.make_mut().copy_from_slice(&places.as_slice()[..FIELDS * (count + 1)]);
         Some(Self { places: kept, two })
     }
 
-    fn places(&self) -> &[[u32; 4]] {
-        self.places.as_slice().as_chunks::<4>().0
+    fn places(&self) -> &[[u32; FIELDS]] {
+        self.places.as_slice().as_chunks::<FIELDS>().0
+    }
+
+    /// Taps that are multiplied, over all lanes.
+    pub(super) fn work(&self, lanes: usize) -> usize {
+        let pair = |i: usize| {
+            let two = [self.strip(i), self.strip((i + 1).min(self.len() - 1))];
+            let [begin, end] = taps_of(&two);
+            2 * lanes * (end - begin)
+        };
+        (0..self.len()).step_by(2).map(pair).sum()
     }
 
     /// How many.
@@ -85,8 +138,8 @@ impl Strips {
     #[inline(always)]
     pub(super) fn strip(&self, i: usize) -> Strip {
         let places = self.places();
-        let [pixel, first, run, second] = places[i].map(|number| number as usize);
-        Strip { pixel, count: places[i + 1][0] as usize - pixel, first, run, second }
+        let [pixel, first, run, second, begin, end] = places[i].map(|number| number as usize);
+        Strip { pixel, count: places[i + 1][0] as usize - pixel, first, run, second, taps: [begin, end] }
     }
 
     /// The pixels of some strips.
@@ -152,6 +205,10 @@ pub(super) struct Direct<'a, T: crate::Element> {
     taps: &'a Axis,
     /// The weights, packed.
     weights: &'a Panels<T>,
+    /// Taps of one channel.
+    each: usize,
+    /// What will be read after this sample.
+    next: &'a [T],
 }
 
 impl<'a, T: Float> Direct<'a, T> {
@@ -163,9 +220,15 @@ impl<'a, T: Float> Direct<'a, T> {
         strips: &'a Strips,
         taps: &'a Axis,
         weights: &'a Panels<T>,
+        each: usize,
     ) -> Self {
         pixels.check(taps, stage.len());
-        Self { stage, strips, taps, weights }
+        Self { stage, strips, taps, weights, each, next: &[] }
+    }
+
+    /// Asks for `next` meanwhile: an image is too short for the processor to see where it leads.
+    pub(super) fn before(self, next: &'a [T]) -> Self {
+        Self { next, ..self }
     }
 
     /// Computes the rows `0..outputs` of C in some columns, the pixels of `strips`.
@@ -188,13 +251,16 @@ impl<'a, T: Float> Direct<'a, T> {
                 let block = depth.block(index);
                 let tile = Tile {
                     weights: self.weights.panel(rows.start, &block),
-                    taps: &self.taps.offsets()[block],
+                    taps: self.taps.offsets(),
+                    each: self.each,
+                    block,
                     stage: self.stage.as_ptr(),
                     all: self.strips,
                     strips: strips.clone(),
                     c: c.at(rows.start * row_stride).0,
                     row_stride,
                     add: index > 0,
+                    next: if rows.start == 0 && index == 0 { self.next } else { &[] },
                 };
                 // SAFETY: `new` has checked the offsets, and the caller promises the rest.
                 unsafe { kernel::<T, I>(rows.len(), self.strips.two())(isa, &tile) };
@@ -205,15 +271,20 @@ impl<'a, T: Float> Direct<'a, T> {
 
 /// Rows of C in the columns of some strips.
 struct Tile<'a, T> {
-    /// For each tap a weight for each row.
+    /// For each tap of the block a weight for each row.
     weights: *const T,
     taps: &'a [u32],
+    /// Taps of one channel.
+    each: usize,
+    block: Range<usize>,
     stage: *const T,
     all: &'a Strips,
     strips: Range<usize>,
     c: *mut T,
     row_stride: usize,
     add: bool,
+    /// What will be wanted soon.
+    next: &'a [T],
 }
 
 /// `R` rows; `TWO`: a strip may have two runs.
@@ -226,7 +297,11 @@ impl<T: Float, const R: usize, const TWO: bool> Kernel<T> for Rows<'_, T, R, TWO
     fn run<I: Lanes<T>>(self, isa: I) {
         let numbers = lane_numbers(isa);
         let Range { start: mut i, end } = self.0.strips;
+        let mut next = self.0.next.chunks((2 * self.0.next.len()).div_ceil(end - i).max(1));
         while i + 2 <= end {
+            for line in next.next().unwrap_or_default().chunks(LINE / size_of::<T>()) {
+                isa.prefetch(line.as_ptr());
+            }
             self.columns(isa, numbers, [self.0.all.strip(i), self.0.all.strip(i + 1)]);
             i += 2;
         }
@@ -248,22 +323,35 @@ impl<T: Float, const R: usize, const TWO: bool> Rows<'_, T, R, TWO> {
         }
         let firsts = strips.map(|strip| strip.first(isa, numbers));
         let mut sums = [[isa.splat(T::ZERO); V]; R];
-        let mut weights = tile.weights;
-        for &tap in tile.taps {
-            let from = tile.stage.wrapping_add(tap as usize);
-            let mut x = [isa.splat(T::ZERO); V];
-            for v in 0..V {
-                // SAFETY: offsets of pixel and tap, and a register more, lie on the stage.
-                x[v] = unsafe { under_tap::<T, I, TWO>(isa, from, &strips[v], firsts[v]) };
-            }
-            for i in 0..R {
-                // SAFETY: there is a weight for each row and tap.
-                let weight = isa.splat(unsafe { *weights.add(i) });
+        // Rows of the window that lie on the padding for all pixels are left out: zeros. As a rule there are none, and all
+        // channels are one run of taps.
+        let Range { start, end } = tile.block;
+        let [begin, past] = taps_of(&strips);
+        let (each, begin, past) = match past - begin == tile.each {
+            true => (tile.taps.len().max(1), 0, tile.taps.len()),
+            false => (tile.each, begin, past),
+        };
+        let mut channel = start / each * each;
+        while channel < end {
+            let (first, last) = ((channel + begin).max(start), (channel + past).min(end));
+            let mut weights = tile.weights.wrapping_add(first.wrapping_sub(start).wrapping_mul(R));
+            for t in first..last {
+                let from = tile.stage.wrapping_add(tile.taps[t] as usize);
+                let mut x = [isa.splat(T::ZERO); V];
                 for v in 0..V {
-                    sums[i][v] = weight.mul_add(x[v], sums[i][v]);
+                    // SAFETY: offsets of pixel and tap, and a register more, lie on the stage.
+                    x[v] = unsafe { under_tap::<T, I, TWO>(isa, from, &strips[v], firsts[v]) };
                 }
+                for i in 0..R {
+                    // SAFETY: there is a weight for each row and tap of the block.
+                    let weight = isa.splat(unsafe { *weights.add(i) });
+                    for v in 0..V {
+                        sums[i][v] = weight.mul_add(x[v], sums[i][v]);
+                    }
+                }
+                weights = weights.wrapping_add(R);
             }
-            weights = weights.wrapping_add(R);
+            channel += each;
         }
         for i in 0..R {
             for v in 0..V {

@@ -5,7 +5,7 @@ use super::direct::{Direct, Strips};
 use super::gather::{Gather, Runs};
 use super::stage::Stage;
 use crate::kernel::product::finish::Finish;
-use crate::kernel::product::loops::{LEVEL_1, Loops, Panels, Source};
+use crate::kernel::product::loops::{Loops, Panels, Source};
 use crate::kernel::product::operand::{Matrix, Strided};
 use crate::kernel::product::target::{Disjoint, RowMajor};
 use crate::kernel::product::{Activation, Bias, Epilogue};
@@ -46,8 +46,7 @@ impl<T: Float> Forward<'_, T> {
         let width = I::TILE.1 * I::V::LANES;
         let runs = Runs::to_copy(&corners, width, I::V::LANES);
         // A stage that stays in the first-level cache is not packed, but read where it lies.
-        let near = const { I::V::LANES > 1 } && stage.len() * size_of::<T>() <= LEVEL_1;
-        let strips = if near && !conv.is_pointwise() { Strips::new(&corners, I::V::LANES) } else { None };
+        let strips = Strips::new(isa, conv, &stage, &corners);
 
         // A task is a run of pieces; a piece is some pixels of one sample. Samples are cut only where there are too few
         // of them.
@@ -71,6 +70,8 @@ impl<T: Float> Forward<'_, T> {
                     let columns = cut(ours.start)..cut(ours.end);
                     let at = (sample * conv.channels + g * channels) * image;
                     let image = at..at + channels * image;
+                    let next = at + conv.channels * conv.image();
+                    let next = x.get(next..next + channels * conv.image()).unwrap_or_default();
                     let start = (sample * conv.outputs + g * outputs) * pixels;
                     let c = &RowMajor { c: y.at(start), row_stride: pixels, epilogue };
                     let a = Source::Packed::<T, Strided<'_, T>>(&panels);
@@ -84,10 +85,14 @@ impl<T: Float> Forward<'_, T> {
                             }
                             (Some(room), Some(strips)) => {
                                 let there = stage.set(isa, x, image, room);
-                                let part = |part: usize| strips.len() * part / parts;
+                                // In pairs, whatever the number of parts.
+                                let part = |part: usize| {
+                                    (strips.len().div_ceil(2) * part / parts * 2).min(strips.len())
+                                };
                                 let ours = part(ours.start)..part(ours.end);
                                 let (columns, c) = (strips.pixels(&ours), y.at(start));
-                                Direct::new(there, &corners, strips, &taps, &panels)
+                                Direct::new(there, &corners, strips, &taps, &panels, conv.taps())
+                                    .before(next)
                                     .run(isa, outputs, ours, c, pixels);
                                 let (rows, row_stride) = (outputs, pixels as isize);
                                 let (c, column, columns) =

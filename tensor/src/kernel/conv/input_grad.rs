@@ -1,6 +1,7 @@
 //! The gradient by the input: `dx[n] = fold(w^T dy[n])`, one product a sample.
 
 use super::Conv;
+use super::direct::Strips;
 use super::forward::Forward;
 use super::gather::{Fold, Runs};
 use super::stage::{Stage, taps_before_channels};
@@ -36,7 +37,7 @@ impl<T: Float> InputGrad<'_, T> {
             if self.conv.is_depthwise() {
                 return super::depthwise::input_grad(isa, &flipped, self);
             }
-            if self.conv.is_worth_flipping() {
+            if self.conv.is_worth_flipping() || self.conv.is_worth_flipping_directly(isa, &flipped) {
                 let w = flipped_weights(self.conv, self.w);
                 let (w, bias, activation) = (w.as_slice(), None, None);
                 return Forward { conv: &flipped, x: self.dy, w, y: self.dx, bias, activation }.all(isa);
@@ -106,6 +107,18 @@ impl Conv {
         let conv =
             Conv::new(flipped, [self.samples, self.outputs, self.channels], self.groups, "conv2d").ok()?;
         (conv.output == input).then_some(conv)
+    }
+
+    /// Whether the flipped convolution, computed without packing and without the rows of padding, is faster than folding: as
+    /// long as it multiplies no more than half as much again.
+    fn is_worth_flipping_directly<T: Float, I: Lanes<T>>(&self, isa: I, flipped: &Conv) -> bool {
+        // What is nowhere near need not be counted.
+        if self.taps() == 1 || self.image() > 2 * self.pixels() {
+            return false;
+        }
+        let stage = Stage::by_pixels(flipped);
+        let strips = Strips::new(isa, flipped, &stage, &stage.pixels());
+        strips.is_some_and(|strips| 2 * strips.work(I::V::LANES) <= 3 * self.pixels() * self.taps())
     }
 
     /// Whether the flipped convolution is faster than folding. It multiplies the padding too, which grows with what the

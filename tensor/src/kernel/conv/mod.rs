@@ -28,6 +28,7 @@ mod gather;
 mod input_grad;
 mod roles;
 mod stage;
+mod three;
 mod weight_grad;
 
 #[cfg(test)]

@@ -45,7 +45,7 @@ impl Stage {
     }
 
     /// Numbers of one row, all phases.
-    fn row(&self) -> usize {
+    pub(super) fn row(&self) -> usize {
         self.phases * self.wide
     }
 

@@ -115,6 +115,10 @@ mod cases {
         check::<T>(&conv(Window::new([10, 10], [3, 3]).dilation([2, 2]).pad([[2, 2], [2, 2]]), [2, 4, 6], 2));
         check::<T>(&conv(Window::new([1, 200], [1, 9]), [2, 2, 3], 1));
         check::<T>(&conv(Window::new([4, 4], [4, 4]), [17, 2, 5], 1));
+        // An input gradient by the flipped window, without the rows that see nothing but padding.
+        check::<T>(&conv(Window::new([16, 16], [5, 5]), [2, 3, 4], 1));
+        check::<T>(&conv(Window::new([18, 16], [3, 5]).pad([[1, 0], [2, 0]]), [3, 14, 25], 1));
+        check::<T>(&conv(Window::new([8, 18], [7, 3]).pad([[6, 5], [1, 1]]).stride([2, 1]), [1, 2, 13], 1));
         // Enough pixels for registers to lie along them in every role.
         check::<T>(&conv(Window::new([20, 20], [5, 5]), [3, 2, 7], 1));
         check::<T>(&conv(Window::new([19, 21], [3, 3]).pad([[1, 0], [2, 1]]), [2, 3, 8], 1));
@@ -130,6 +134,9 @@ mod cases {
         let image = |high, wide, kh, kw| Window::new([high, wide], [kh, kw]);
         for window in [
             image(11, 10, 3, 3).pad([[1, 1], [1, 1]]),
+            image(14, 32, 3, 3).pad([[1, 1], [1, 1]]),
+            image(3, 18, 3, 3),
+            image(9, 70, 3, 3).pad([[2, 2], [0, 2]]),
             image(40, 37, 3, 3).pad([[2, 0], [0, 1]]),
             image(9, 20, 3, 5).pad([[2, 2], [4, 4]]).dilation([2, 2]),
             image(9, 9, 1, 2).pad([[1, 0], [0, 3]]),
@@ -246,6 +253,7 @@ mod cases {
     pub(super) fn threads_change_no_bit<T: Float>() {
         let pad = [[1, 1], [1, 1]];
         for conv in [
+            conv(Window::new([16, 16], [5, 5]), [1, 10, 200], 1),
             conv(Window::new([28, 28], [5, 5]), [40, 1, 10], 1),
             conv(Window::new([56, 56], [3, 3]).pad(pad), [1, 16, 40], 1),
             conv(Window::new([20, 20], [3, 3]).pad(pad), [6, 32, 32], 32),

@@ -5,6 +5,7 @@ use super::correlate::{Correlations, Shifted, sums_at_once};
 use super::depthwise::WeightSums;
 use super::gather::{Gather, Runs};
 use super::stage::Stage;
+use super::three;
 use crate::kernel::product::Epilogue;
 use crate::kernel::product::loops::{Loops, Panels, Source, cut};
 use crate::kernel::product::operand::{Matrix, Operand};
@@ -67,6 +68,7 @@ impl<T: Float> WeightGrad<'_, T> {
             Runs::to_copy(&taps, I::TILE.1 * I::V::LANES, I::V::LANES)
         };
         let chunks = chunks(conv);
+        let three = if depthwise { three::Plane::new(&stage, &conv.window, conv.output) } else { None };
         // The first chunk's sum is computed where the total goes, the others beside each other.
         let len = dw.len();
         let mut others = Buffer::<T>::stale((chunks - 1) * len);
@@ -108,7 +110,10 @@ impl<T: Float> WeightGrad<'_, T> {
                     }
                     for (dw, dy) in sums.chunks_exact_mut(depth).zip(dy(k).chunks_exact(pixels)) {
                         let (pixels, runs, taps) = (&corners, &runs, &taps);
-                        isa.enter(WeightSums { stage: there, pixels, runs, taps, dy, dw });
+                        match three {
+                            Some(plane) => isa.enter(three::WeightSums { plane, stage: there, dy, dw }),
+                            None => isa.enter(WeightSums { stage: there, pixels, runs, taps, dy, dw }),
+                        }
                     }
                 }
             }

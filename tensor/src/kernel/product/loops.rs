@@ -3,6 +3,7 @@
 //! Ours are mirrored, because vectors lie along the rows of a row-major C: the panel of A (up to 14 rows x one block of
 //! k) is what stays in the first-level cache, and the panels of B stream past it out of the second level.
 
+use super::lying;
 use super::operand::{LINE, Operand, Place, copy_lanes};
 use super::target::{Spot, Target};
 use super::tile::{Rows, Tile, micro};
@@ -123,6 +124,8 @@ pub(crate) enum Source<'a, T: Float, O> {
 /// How the loops get at one operand.
 enum Access<'a, T: Float, O> {
     There(Place<T>),
+    /// Read where it is, though it lies along k: turned by the micro-kernel.
+    Lying(Place<T>),
     /// Brought close together, but not turned: for an A that lies along k. Numbers of A are read one at a time, so all
     /// that packing has to mend is rows that share a cache set.
     Copy(Place<T>),
@@ -177,9 +180,15 @@ impl<T: Float, A: Operand<T>, B: Operand<T>, C: Target<T>> Loops<'_, T, A, B, C>
                 Some(place) if row_tiles == 1 || bytes(longest * columns.len()) <= LEVEL_1 => {
                     Access::There(place)
                 }
-                _ => Access::Pack(*b),
+                _ => match b.place().filter(|place| place.step_stride == 1) {
+                    Some(place) if row_tiles == 1 && const { lying::has_room::<T, I>() } => {
+                        Access::Lying(place)
+                    }
+                    _ => Access::Pack(*b),
+                },
             },
         };
+        let width = if matches!(b, Access::Lying(_)) { lanes } else { width };
         // Columns at a time: as many as fill our share of the second level, or one panel where A itself stays in the
         // first level and so may be walked again for each panel.
         let resident =
@@ -215,7 +224,7 @@ impl<T: Float, A: Operand<T>, B: Operand<T>, C: Target<T>> Loops<'_, T, A, B, C>
                 // that there is no block of them to keep in a cache and loop 3 has nothing left to do.)
                 for tile_rows in cut(rows.clone(), I::TILE.0) {
                     let r = tile_rows.len();
-                    let (a_start, lying, a_step) = match (&a, &mut room_a) {
+                    let (a_start, rows_lie, a_step) = match (&a, &mut room_a) {
                         (Access::There(place), _) if place.step_stride == 1 => {
                             (place.at(tile_rows.start, block.start), Rows::Along, place.lane_stride)
                         }
@@ -236,10 +245,12 @@ impl<T: Float, A: Operand<T>, B: Operand<T>, C: Target<T>> Loops<'_, T, A, B, C>
                         (Access::Packed(panels), _) => {
                             (panels.panel(tile_rows.start, &block), Rows::Across, r as isize)
                         }
-                        (Access::Pack(_) | Access::Copy(_), None) => unreachable!("room was made above"),
+                        (Access::Pack(_) | Access::Copy(_) | Access::Lying(_), _) => {
+                            unreachable!("room was made above")
+                        }
                     };
                     let a_thirds = core::array::from_fn(|i| {
-                        let step = if lying == Rows::Along { a_step } else { 1 };
+                        let step = if rows_lie == Rows::Along { a_step } else { 1 };
                         a_start.wrapping_offset(3 * i as isize * step)
                     });
                     let streamed = match &a {
@@ -248,7 +259,7 @@ impl<T: Float, A: Operand<T>, B: Operand<T>, C: Target<T>> Loops<'_, T, A, B, C>
                         }
                         _ => None,
                     };
-                    let whole = micro::<T, I>(r, I::TILE.1, lying, true);
+                    let whole = micro::<T, I>(r, I::TILE.1, rows_lie, true);
                     // LOOP 1: panels of B, out of the second-level cache past the panel of A in the first.
                     for j in j5.clone().step_by(width) {
                         let count = width.min(j5.end - j);
@@ -275,13 +286,16 @@ impl<T: Float, A: Operand<T>, B: Operand<T>, C: Target<T>> Loops<'_, T, A, B, C>
                             (Access::Packed(panels), _) => {
                                 (panels.panel(j, &block), (vectors * lanes) as isize, true)
                             }
+                            (Access::Lying(place), _) => (place.at(j, block.start), place.lane_stride, false),
                             (Access::Pack(_), None) => unreachable!("room was made above"),
                         };
                         let last = count - (vectors - 1) * lanes;
-                        let micro = if count == width {
+                        let micro = if matches!(b, Access::Lying(_)) {
+                            lying::micro::<T, I>(r, rows_lie)
+                        } else if count == width {
                             whole
                         } else {
-                            micro::<T, I>(r, vectors, lying, b_packed || last == lanes)
+                            micro::<T, I>(r, vectors, rows_lie, b_packed || last == lanes)
                         };
                         let spot = Spot {
                             row: tile_rows.start,

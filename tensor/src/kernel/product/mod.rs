@@ -15,6 +15,7 @@
 mod chain;
 pub(crate) mod finish;
 pub(crate) mod loops;
+mod lying;
 pub(crate) mod operand;
 mod plan;
 #[cfg(any(test, all(not(feature = "std"), target_os = "none", target_pointer_width = "32")))]

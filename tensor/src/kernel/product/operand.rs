@@ -330,7 +330,7 @@ pub(super) unsafe fn copy_lanes<T: Float, I: Lanes<T>>(
 }
 
 /// Bytes of a cache line.
-pub(super) const LINE: usize = 64;
+pub(crate) const LINE: usize = 64;
 
 impl<T: Float> Kernel<T> for Pack<T> {
     type Output = ();

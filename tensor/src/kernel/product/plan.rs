@@ -2,6 +2,7 @@
 
 use super::Epilogue;
 use super::loops::{Depth, Loops, Panels, Source};
+use super::lying;
 use super::operand::{Matrix, Operand, Strided};
 use super::target::{ColumnMajor, Disjoint, RowMajor, Target};
 use crate::simd::{Kernel, Lanes, Vector};
@@ -187,7 +188,14 @@ fn cost<T: Float, I: Lanes<T>>(_: I, a: &Matrix<'_, T>, b: &Matrix<'_, T>) -> us
     let (m, k, n) = (a.rows(), a.cols(), b.cols());
     let (rows, vectors) = (m, n.div_ceil(I::V::LANES));
     // Turning B costs about one multiply-add for each two numbers; panels that lie well are copied a register at a time.
-    let packing = if b.strides()[1] == 1 { k * vectors } else { k * n / 2 };
+    let packing = if b.strides()[1] == 1 {
+        k * vectors
+    } else if b.strides()[0] == 1 && m <= I::TILE.0 && const { lying::has_room::<T, I>() } {
+        // Turned beside the arithmetic.
+        k * n / 8
+    } else {
+        k * n / 2
+    };
     // A tile of few registers waits for its own sums: four steps' latency on two units.
     let waiting = rows.div_ceil(I::TILE.0) * vectors.div_ceil(I::TILE.1) * 6;
     k * (rows * vectors).max(waiting) + packing

@@ -24,7 +24,8 @@ pub(super) struct Tile<T> {
     pub(super) a: [*const T; MOST_ROWS.div_ceil(3)],
     /// How far it is in A to the next row where k lies side by side ([`Rows::Along`]), else to the next k.
     pub(super) a_step: isize,
-    /// `B[0][0]`; the next k is `b_step` numbers on, the next column is the next number.
+    /// `B[0][0]`; the next k is `b_step` numbers on, the next column is the next number. (Or the other way round: see
+    /// [`lying`](super::lying).)
     pub(super) b: *const T,
     pub(super) b_step: isize,
     /// `C[0][0]`; the next row is `c_row` numbers on.
@@ -91,18 +92,35 @@ impl<T: Float, const R: usize, const V: usize, const ALONG: bool, const WHOLE: b
             // SAFETY: as above.
             unsafe { self.steps(isa, 1, &mut a, &mut b, &mut sums) };
         }
+        // SAFETY: C is valid for R rows and the columns that exist.
+        unsafe { tile.put(isa, sums) };
+    }
+}
+
+impl<T: Float> Tile<T> {
+    /// Writes the sums of `V` registers of `R` rows where they belong.
+    ///
+    /// # Safety
+    /// C is valid for so many rows, and the columns that exist.
+    #[inline(always)]
+    pub(super) unsafe fn put<I: Lanes<T>, const R: usize, const V: usize>(
+        &self,
+        isa: I,
+        mut sums: [[I::V; V]; R],
+    ) {
+        let lanes = I::V::LANES;
         // As a rule the sums are C: nothing is fetched or multiplied any more.
-        let bare = !tile.add && tile.scale == T::ONE;
-        let scale = isa.splat(tile.scale);
+        let bare = !self.add && self.scale == T::ONE;
+        let scale = isa.splat(self.scale);
         for i in 0..R {
             for v in 0..V {
-                // SAFETY: C is valid for R rows and the columns that exist.
+                // SAFETY: as the caller promises.
                 unsafe {
-                    let to = tile.c.offset(i as isize * tile.c_row).add(v * lanes);
-                    let count = if v + 1 < V { lanes } else { tile.last };
+                    let to = self.c.offset(i as isize * self.c_row).add(v * lanes);
+                    let count = if v + 1 < V { lanes } else { self.last };
                     if !bare {
                         // Of no lanes at all where nothing is to be added: the zeros that come instead change no sum.
-                        let old = isa.load_first(if tile.add { count } else { 0 }, to);
+                        let old = isa.load_first(if self.add { count } else { 0 }, to);
                         sums[i][v] = sums[i][v].mul_add(scale, old);
                     }
                     if v + 1 < V { sums[i][v].store(to) } else { sums[i][v].store_first(count, to) }

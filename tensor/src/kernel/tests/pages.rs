@@ -174,6 +174,9 @@ fn windows<T: Float>() {
     for (window, sizes, groups) in [
         (Window::new([7, 7], [5, 5]), [2, 1, 3], 1),
         (Window::new([9, 6], [3, 3]).pad(pad), [2, 3, 5], 1),
+        (Window::new([16, 16], [5, 5]), [2, 3, 4], 1),
+        (Window::new([9, 17], [3, 3]), [2, 3, 3], 3),
+        (Window::new([9, 32], [3, 3]).pad(pad), [2, 3, 3], 3),
         // Enough pixels for registers to lie along them in every role: full ones, and the last of a plane not.
         (Window::new([20, 20], [5, 5]), [2, 2, 7], 1),
         (Window::new([19, 21], [3, 3]).pad(pad), [2, 3, 8], 1),

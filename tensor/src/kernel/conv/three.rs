@@ -1,0 +1,182 @@
+//! Depthwise windows of 3x3 at step 1: each register of the image is read once for all rows of the window that it lies under.
+
+// Rows are counted, for the counts are what the compiler unrolls.
+#![allow(clippy::needless_range_loop)]
+
+use super::stage::{SLACK, Stage};
+use crate::pointwise::Real;
+use crate::simd::{Kernel, Lanes, MOST_LANES, Vector};
+use crate::{Float, Window};
+
+/// How many rows ahead of the arithmetic a cotangent is asked for.
+const AHEAD: usize = 16;
+
+/// A plane of the output on the stage of its image.
+#[derive(Clone, Copy)]
+pub(super) struct Plane {
+    high: usize,
+    wide: usize,
+    /// Numbers from row to row of the stage.
+    row: usize,
+}
+
+impl Plane {
+    /// The plane, if the windows are of this kind.
+    pub(super) fn new(stage: &Stage, window: &Window, output: [usize; 2]) -> Option<Self> {
+        let ours = window.kernel == [3, 3] && window.stride == [1, 1] && window.dilation == [1, 1];
+        ours.then_some(Self { high: output[0], wide: output[1], row: stage.row() })
+    }
+
+    /// # Panics
+    /// If what lies under the windows, and a register more, leaves the stage, or the plane is shorter than `plane`.
+    fn check<T>(&self, stage: &[T], plane: usize) {
+        const { assert!(MOST_LANES <= SLACK) };
+        assert!(
+            (self.high + 1) * self.row + self.wide + 2 + SLACK <= stage.len()
+                && self.high * self.wide <= plane
+        );
+    }
+}
+
+/// The forward role, or the gradient by the input with the taps in reverse.
+pub(super) struct Correlate<'a, T> {
+    pub(super) plane: Plane,
+    pub(super) stage: &'a [T],
+    pub(super) taps: [T; 9],
+    pub(super) y: &'a mut [T],
+}
+
+impl<T: Float> Kernel<T> for Correlate<'_, T> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<I: Lanes<T>>(self, isa: I) {
+        let Plane { high, wide, .. } = self.plane;
+        self.plane.check(self.stage, self.y.len());
+        for j in (0..wide).step_by(2 * I::V::LANES) {
+            let mut i = 0;
+            while i + 4 <= high {
+                self.rows::<I, 4>(isa, i, j);
+                i += 4;
+            }
+            while i < high {
+                self.rows::<I, 1>(isa, i, j);
+                i += 1;
+            }
+        }
+    }
+}
+
+impl<T: Float> Correlate<'_, T> {
+    /// `R` rows from row i on, two registers from column j on.
+    #[inline(always)]
+    fn rows<I: Lanes<T>, const R: usize>(&self, isa: I, i: usize, j: usize) {
+        let Plane { wide, row, .. } = self.plane;
+        let lanes = I::V::LANES;
+        let mut sums = [[isa.splat(T::ZERO); 2]; R];
+        for under in 0..R + 2 {
+            for s in 0..3 {
+                let from = self.stage.as_ptr().wrapping_add((i + under) * row + j + s);
+                // SAFETY: `check` has seen that these lie on the stage: the first column exists, and if there is a second
+                // register of columns, so does that.
+                let x = unsafe {
+                    [
+                        isa.load(from),
+                        if j + lanes < wide { isa.load(from.add(lanes)) } else { isa.splat(T::ZERO) },
+                    ]
+                };
+                for r in 0..3 {
+                    if under >= r && under - r < R {
+                        let w = isa.splat(self.taps[3 * r + s]);
+                        for v in 0..2 {
+                            sums[under - r][v] = w.mul_add(x[v], sums[under - r][v]);
+                        }
+                    }
+                }
+            }
+        }
+        let counts = [lanes.min(wide - j), lanes.min((wide - j).saturating_sub(lanes))];
+        for q in 0..R {
+            for v in 0..2 {
+                let to = self.y.as_ptr().cast_mut().wrapping_add((i + q) * wide + j + v * lanes);
+                // SAFETY: the row has so many columns from there, and the plane is ours.
+                unsafe {
+                    if counts[v] == lanes {
+                        sums[q][v].store(to)
+                    } else {
+                        sums[q][v].store_first(counts[v], to)
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// Adds to `dw`, one number a tap, the sums over all pixels of `dy` times what lies under the tap.
+pub(super) struct WeightSums<'a, T> {
+    pub(super) plane: Plane,
+    pub(super) stage: &'a [T],
+    pub(super) dy: &'a [T],
+    pub(super) dw: &'a mut [T],
+}
+
+impl<T: Float> Kernel<T> for WeightSums<'_, T> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<I: Lanes<T>>(self, isa: I) {
+        let (wide, lanes) = (self.plane.wide, I::V::LANES);
+        self.plane.check(self.stage, self.dy.len());
+        assert_eq!(self.dw.len(), 9);
+        let mut sums = [[isa.splat(T::ZERO); 3]; 3];
+        let mut j = 0;
+        while j + lanes <= wide {
+            // SAFETY: a whole register of columns from there.
+            self.columns(isa, &mut sums, |at| unsafe { isa.load(at) }, j);
+            j += lanes;
+        }
+        if j < wide {
+            // Zeros beyond the row in both: zero times what lies there would be NaN for a NaN.
+            // SAFETY: so many columns are left.
+            self.columns(isa, &mut sums, |at| unsafe { isa.load_first(wide - j, at) }, j);
+        }
+        for r in 0..3 {
+            for s in 0..3 {
+                self.dw[3 * r + s] = self.dw[3 * r + s] + sums[r][s].sum();
+            }
+        }
+    }
+}
+
+impl<T: Float> WeightSums<'_, T> {
+    /// The columns from column j on that `load` loads.
+    #[inline(always)]
+    fn columns<I: Lanes<T>>(
+        &self,
+        isa: I,
+        sums: &mut [[I::V; 3]; 3],
+        load: impl Fn(*const T) -> I::V,
+        j: usize,
+    ) {
+        let Plane { high, wide, row } = self.plane;
+        // The rows of dy that a row of the stage lies under the window of: the newest first.
+        let mut dy = [isa.splat(T::ZERO); 3];
+        for under in 0..high + 2 {
+            // `check` has seen that these columns of the stage, and two more, are there.
+            let from = self.stage.as_ptr().wrapping_add(under * row + j);
+            let newest = match under < high {
+                true => load(self.dy.as_ptr().wrapping_add(under * wide + j)),
+                false => isa.splat(T::ZERO),
+            };
+            dy = [newest, dy[0], dy[1]];
+            // Rows are too short for the processor to see where they lead, and the next plane follows.
+            isa.prefetch(self.dy.as_ptr().wrapping_add((under + AHEAD) * wide + j));
+            for s in 0..3 {
+                let x = load(from.wrapping_add(s));
+                for r in 0..3 {
+                    sums[r][s] = dy[r].mul_add(x, sums[r][s]);
+                }
+            }
+        }
+    }
+}
