@@ -7,6 +7,11 @@ use tress_tensor::{Element, Error as Wrong, Tensor};
 
 /// The length of each sequence of a batch that is padded to the same number of steps; checked once when they are made.
 ///
+/// They are numbers of the program and not of the model: in an exported model they are those of one batch. Where they are
+/// to be an input of the model, what counts is a value: [`Recurrent::run_where`](crate::Recurrent::run_where),
+/// [`MultiHeadAttention::attend_where`](crate::MultiHeadAttention::attend_where),
+/// [`EncoderBlock::run_where`](crate::EncoderBlock::run_where).
+///
 /// ```
 /// use tress_autograd::Eager;
 /// use tress_nn::Lengths;

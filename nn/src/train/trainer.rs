@@ -194,13 +194,15 @@ impl<T: Float, O: Optimiser<T>> Trainer<T, O> {
     }
 
     /// Takes running means of the model again, with the parameters as they are: the mean of what they are in the batches of
-    /// one epoch, in training mode. It is for averaged parameters, as the means have followed those before the averaging.
+    /// the last epoch, in training mode. It is for averaged parameters, as the means have followed those before the
+    /// averaging.
     ///
     /// # Errors
     /// What the problem reports, a mistake of the model, or means that are not finite; then nothing is changed.
     pub fn retake_statistics<P: Problem<T>>(&mut self, problem: &P) -> Result<(), Error> {
         let (mut statistics, mut random) = (Statistics::new(), Random::new(mix(self.seed, 2)));
-        let (mut tape, epoch) = (Tape::new(), self.epochs);
+        // One that the problem has seen: it may know of no others.
+        let (mut tape, epoch) = (Tape::new(), self.at.epoch.saturating_sub(1));
         for (i, rows) in problem.order(epoch)?.iter().enumerate() {
             let batch = problem.batch(epoch, rows)?;
             let seed = mix(mix(self.seed, epoch), i as u64);
