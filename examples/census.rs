@@ -1,7 +1,7 @@
 //! Census-Income as the paper of the multi-gate mixture of experts poses it: income above 50 000 dollars, and never married.
 //!
 //! A logistic regression, a network for each task, one shared bottom, MMoE and PLE, all of about the same size. Area under
-//! the ROC curve on the test rows; `TRESS_SEEDS` says how many seeds are run.
+//! the ROC curve on the test rows.
 //!
 //! `cargo run --release --example census`
 
@@ -13,6 +13,7 @@ use tress::nn::loss::{BinaryCrossEntropy, Loss};
 use tress::nn::metric::Ranking;
 use tress::prelude::*;
 use tress_cli::data::{Census, census::Group};
+use tress_cli::systems::{Rows, Run, Size, System, area};
 
 /// A dense layer with a rectifier, which is what experts and bottoms are made of.
 fn dense(scope: &mut Scope<'_>, inputs: usize, outputs: usize) -> Result<Sequential, tress::nn::Error> {
@@ -60,9 +61,26 @@ fn areas(
     Ok(areas)
 }
 
+/// The system, as `tress train --system census` runs it.
+pub const SYSTEM: System = System {
+    name: "census",
+    title: "A large table of people",
+    data: "Census-Income",
+    columns: &[area("income, AUC").headline(), area("never married, AUC").headline()],
+    floor: "logistic",
+    alone: "single tasks",
+    tress: "MMoE",
+    run,
+};
+
 /// The areas of both tasks, by method.
-pub(crate) fn compare(census: &Census, epochs: u64, seed: u64) -> Outcome<Vec<(&'static str, Vec<f64>)>> {
-    let (inputs, run) = (census.train.shape()[1], (epochs, seed));
+fn run(run: &Run<'_>) -> Outcome<Rows> {
+    let mut census = Census::built_in(Group::Income)?;
+    if run.size == Size::Slice {
+        census = census.first(2_000)?;
+    }
+    let (census, seed) = (&census, run.seed);
+    let (inputs, run) = (census.train.shape()[1], (6, seed));
     let bottom = |width: usize, tasks: usize| -> Outcome<_> {
         let mut params = Params::new(seed);
         let bottom = dense(&mut params.scope("bottom"), inputs, width)?;
@@ -75,32 +93,17 @@ pub(crate) fn compare(census: &Census, epochs: u64, seed: u64) -> Outcome<Vec<(&
     let layers = Ple::new(&mut ple.root(), 2, 1, 2, &levels, |scope, level| dense(scope, levels[level], 16))?;
     let mut single = areas(census, &[0], bottom(64, 1)?, run)?;
     single.extend(areas(census, &[1], bottom(64, 1)?, run)?);
+    let logistic = (Params::new(seed), HardSharing::new(Sequential::new(), 2)?, inputs);
     Ok(vec![
-        (
-            "logistic",
-            areas(
-                census,
-                &[0, 1],
-                (Params::new(seed), HardSharing::new(Sequential::new(), 2)?, inputs),
-                run,
-            )?,
-        ),
-        ("single tasks", single),
-        ("shared bottom", areas(census, &[0, 1], bottom(64, 2)?, run)?),
-        ("MMoE", areas(census, &[0, 1], (mmoe, experts, 16), run)?),
-        ("PLE", areas(census, &[0, 1], (ple, layers, 16), run)?),
+        ("logistic".into(), areas(census, &[0, 1], logistic, run)?),
+        ("single tasks".into(), single),
+        ("shared bottom".into(), areas(census, &[0, 1], bottom(64, 2)?, run)?),
+        ("MMoE".into(), areas(census, &[0, 1], (mmoe, experts, 16), run)?),
+        ("PLE".into(), areas(census, &[0, 1], (ple, layers, 16), run)?),
     ])
 }
 
 /// At the size of the table in the documents.
 pub fn main() -> Outcome<()> {
-    let seeds = std::env::var("TRESS_SEEDS").ok().and_then(|seeds| seeds.parse().ok()).unwrap_or(3);
-    let census = Census::built_in(Group::Income)?;
-    println!("seed  method          {}", census.tasks.join("   "));
-    for seed in 1..=seeds {
-        for (name, areas) in compare(&census, 6, seed)? {
-            println!("{seed:>4}  {name:<16}{:18.4}{:16.4}", areas[0], areas[1]);
-        }
-    }
-    Ok(())
+    SYSTEM.main()
 }

@@ -8,14 +8,12 @@
 
 mod common;
 
-use common::table::Table;
+use common::table::{Table, numbers, ridge};
 use common::{Outcome, rows, train};
 use tress::nn::loss::{Loss, Poisson};
 use tress::prelude::*;
 use tress_cli::data::{Flares, Meats};
-
-/// A method and an error for each of the three answers.
-pub(crate) type Row = (&'static str, Vec<f64>);
+use tress_cli::systems::{Rows, Run, System, error};
 
 /// What a network with outputs for the answers `of` says of the test rows.
 fn network(
@@ -48,45 +46,31 @@ fn networks(
     counts: bool,
     seed: u64,
     error: impl Fn(&Eager) -> Outcome<Vec<f64>>,
-) -> Outcome<[Row; 2]> {
+) -> Outcome<Rows> {
     let alone = (0..3).map(|task| network(table, task..task + 1, epochs, counts, seed));
     let alone = alone.collect::<Outcome<Vec<_>>>()?;
     let joint = network(table, 0..3, epochs, counts, seed)?;
-    Ok([("single tasks", error(&alone[0].concat(1, &alone[1..]))?), ("joint", error(&joint)?)])
-}
-
-/// `(x' x + ridge)^-1 x' y` on the test rows, in double precision.
-fn ridge(table: &Table, ridge: f64) -> Outcome<Eager> {
-    let double = |x: &Eager| -> Outcome<Eager<f64>> {
-        let numbers: Vec<f64> = x.tensor()?.to_vec().into_iter().map(f64::from).collect();
-        Ok(Eager::new(Tensor::new(x.shape(), &numbers)?))
-    };
-    let (x, y, width) = (double(&table.inputs[0])?, double(&table.answers[0])?, table.inputs[0].shape()[1]);
-    let diagonal = Tensor::from_fn([width, width], |i| if i[0] == i[1] { ridge } else { 0.0 })?;
-    let (mean, turned) = (y.mean_keep(&[0]), x.transpose(0, 1));
-    let weights = (turned.matmul(&x) + x.lift(diagonal)).solve(turned.matmul(y - mean.clone()));
-    let found = double(&table.inputs[1])?.matmul(weights) + mean;
-    let numbers: Vec<f32> = found.tensor()?.to_vec().into_iter().map(|x| x as f32).collect();
-    Ok(Eager::new(Tensor::new(found.shape(), &numbers)?))
-}
-
-fn numbers(x: &Eager) -> Outcome<Vec<f64>> {
-    Ok(x.tensor()?.to_vec().into_iter().map(f64::from).collect())
+    Ok(vec![
+        ("single tasks".into(), error(&alone[0].concat(1, &alone[1..]))?),
+        ("joint".into(), error(&joint)?),
+    ])
 }
 
 /// Root mean squared errors of water, fat and protein on the last 43 pieces, in percent of the meat.
-pub(crate) fn meats(epochs: u64, seed: u64) -> Outcome<Vec<Row>> {
+fn meats(epochs: u64, seed: u64) -> Outcome<Rows> {
     let meats = Meats::built_in()?;
     let table = Table::new(&meats.spectra, meats.contents, |row| row >= 172)?;
     let error = |said: &Eager| numbers(&(said - &table.answers[1]).square().mean(&[0]).sqrt());
-    let mut found =
-        vec![("mean", error(&table.answers[0].mean_keep(&[0]))?), ("ridge", error(&ridge(&table, 1e-3)?)?)];
+    let mut found = vec![
+        ("mean".into(), error(&table.answers[0].mean_keep(&[0]))?),
+        ("ridge".into(), error(&ridge(&table, 1e-3)?)?),
+    ];
     found.extend(networks(&table, epochs, false, seed, error)?);
     Ok(found)
 }
 
 /// Mean Poisson deviances of flares of three strengths on every fourth region.
-pub(crate) fn flares(epochs: u64, seed: u64) -> Outcome<Vec<Row>> {
+fn flares(epochs: u64, seed: u64) -> Outcome<Rows> {
     let flares = Flares::built_in()?;
     let table = Table::new(&flares.features, flares.counts, |row| row % 4 == 3)?;
     let error = |said: &Eager| {
@@ -95,18 +79,39 @@ pub(crate) fn flares(epochs: u64, seed: u64) -> Outcome<Vec<Row>> {
         let known = count * count.maximum(count.constant(1.0)).ln();
         numbers(&(known - count * rate.ln() - count.clone() + rate).mean(&[0]).scale(2.0))
     };
-    let mut found = vec![("mean", error(&table.answers[0].mean_keep(&[0]))?)];
+    let mean = error(&table.answers[0].mean_keep(&[0]))?;
+    let mut found = vec![("mean".into(), mean), ("ridge".into(), vec![f64::NAN; 3])];
     found.extend(networks(&table, epochs, true, seed, error)?);
     Ok(found)
 }
 
+/// The system, as `tress train --system counts_and_contents` runs it.
+pub const SYSTEM: System = System {
+    name: "counts_and_contents",
+    title: "Contents and counts",
+    data: "meats: root mean squared error; flares: Poisson deviance",
+    columns: &[
+        error("water", 2),
+        error("fat", 2).headline(),
+        error("protein", 2).headline(),
+        error("C flares", 3).headline(),
+        error("M flares", 3),
+        error("X flares", 3),
+    ],
+    floor: "mean",
+    alone: "single tasks",
+    tress: "joint",
+    run,
+};
+
+fn run(run: &Run<'_>) -> Outcome<Rows> {
+    let mut rows = meats(run.pick(400, 100), run.seed)?;
+    let others = flares(run.pick(30, 10), run.seed)?;
+    rows.iter_mut().zip(others).for_each(|((_, row), (_, other))| row.extend(other));
+    Ok(rows)
+}
+
 /// At the size of the table in the documents.
 pub fn main() -> Outcome<()> {
-    for seed in 1..=3 {
-        println!("seed {seed}: water, fat, protein (root mean squared error)");
-        meats(400, seed)?.iter().for_each(|(name, errors)| println!("{name:<14}{errors:8.3?}"));
-        println!("seed {seed}: C, M and X flares (mean deviance)");
-        flares(30, seed)?.iter().for_each(|(name, errors)| println!("{name:<14}{errors:8.3?}"));
-    }
-    Ok(())
+    SYSTEM.main()
 }

@@ -1,23 +1,24 @@
 //! One network that says what the main object of a scene is and finds all of them, beside a network for each.
 //!
-//! Scenes of 64x64 pixels with one to three digits and pieces of clothing. `TRESS_SEEDS` is the number of seeds, or 3;
-//! pictures of what was found are left in `runs/detection`.
+//! Scenes of 64x64 pixels with one to three digits and pieces of clothing. The joint network is trained by the plain sum of its
+//! losses and by methods that balance them; which of these stands for the system was chosen on the validation scenes. Pictures
+//! of what was found are left beside the results.
 //!
 //! `cargo run --release --example detection`
 
 mod common;
 
-use common::{Outcome, answers, labels, share, train};
-use tress::mtl::detect::{Detection, Grid, count, suppress};
-use tress::nn::metric::BoxPrecision;
+use common::{Outcome, detector::judge, labels, train_balanced};
+use tress::mtl::balance::Balance;
+use tress::mtl::detect::Grid;
 use tress::prelude::*;
 use tress_cli::data::{Library, Scenes, Split, scenes::CLASSES};
+use tress_cli::systems::{Rows, Run, System, number, percent};
 
-/// A trunk from 64x64 pixels to 48 channels of 8x8, and the heads that are wanted.
+/// A trunk from 64x64 pixels to 48 channels of 8x8, and the heads that are wanted: main object, boxes.
 struct Network {
     trunk: Sequential,
-    main: Option<Sequential>,
-    boxes: Option<Sequential>,
+    heads: [Option<Sequential>; 2],
 }
 
 impl Network {
@@ -37,81 +38,80 @@ impl Network {
         let main = Dense::new(&mut params.scope("main.2"), 64, CLASSES)?;
         let main = Sequential::new().then(MaxPool2d::new([8, 8])).then(Flatten).then(first).then(main);
         let boxes = Sequential::new().then(detect).then(boxes);
-        Ok(Self { trunk, main: tasks[0].then_some(main), boxes: tasks[1].then_some(boxes) })
+        Ok(Self { trunk, heads: [tasks[0].then_some(main), tasks[1].then_some(boxes)] })
+    }
+
+    fn outputs<V: Value>(&self, bound: &Bound<V>, images: &V) -> [Option<V>; 2] {
+        let features = self.trunk.apply(bound, images);
+        self.heads.each_ref().map(|head| head.as_ref().map(|head| head.apply(bound, &features)))
     }
 }
 
-/// How a network does: accuracy of the main object, mAP at 0.5 and from 0.5 to 0.95, parameters, and what was found.
-pub(crate) type Judged = (Option<f64>, Option<[f64; 2]>, usize, Vec<Vec<Detection>>);
+/// The system, as `tress train --system detection` runs it.
+pub const SYSTEM: System = System {
+    name: "detection",
+    title: "A class and boxes from one network",
+    data: "scenes of digits and clothes",
+    columns: &[
+        percent("main object").headline(),
+        percent("mAP@0.5").headline(),
+        percent("mAP@[.5:.95]"),
+        percent("validation: main"),
+        percent("mAP@0.5"),
+        number("parameters", 0),
+        number("seconds", 0),
+    ],
+    floor: "untrained",
+    alone: "single tasks",
+    tress: "joint, uncertainty",
+    run,
+};
 
-/// Trains on `scenes`, with the tasks that are wanted, and judges on test scenes.
-pub(crate) fn run([scenes, test]: [&Scenes; 2], tasks: [bool; 2], epochs: u64, seed: u64) -> Outcome<Judged> {
-    let (grid, mut params) = (Grid::new([8, 8], 8.0, CLASSES)?, Params::new(seed));
-    let network = Network::new(&mut params, &grid, tasks)?;
+fn run(run: &Run<'_>) -> Outcome<Rows> {
+    let (counts, tests, epochs) = run.pick(([4_000, 500], 1_000, 8), ([800, 50], 150, 10));
+    let [scenes, held] = Scenes::hold_out(&Library::BuiltIn, counts, 1)?;
+    let test = Scenes::draw(&Library::BuiltIn, Split::Test, tests, 2)?;
+    let grid = Grid::new([8, 8], 8.0, CLASSES)?;
     let main: Vec<u32> = scenes.objects.iter().map(|objects| objects[0].class).collect();
-    train(&mut params, (scenes.len(), epochs, 0.003, seed), |tape, bound, batch| {
-        let features = network.trunk.apply(bound, &tape.var(scenes.images(batch)?));
-        let mut sum = tape.var(Tensor::scalar(0.0));
-        if let Some(head) = &network.main {
-            let logits = head.apply(bound, &features);
-            sum = sum + cross_entropy(&logits, &labels(&main, batch, CLASSES)?);
-        }
-        if let Some(head) = &network.boxes {
+    let method = |name: &str| -> Outcome<Balance> { Ok(name.parse::<Method>()?.build(2, run.seed, 0.003)?) };
+    let one = |tasks: [bool; 2], mut method: Balance, epochs: u64, pictures: bool| -> Outcome<[f64; 7]> {
+        let (mut params, start) = (Params::new(run.seed), std::time::Instant::now());
+        let network = Network::new(&mut params, &grid, tasks)?;
+        let plan = (scenes.len(), epochs, 0.003, run.seed);
+        train_balanced(&mut params, plan, &mut method, |tape, bound, batch| {
+            let [of_main, of_boxes] = network.outputs(bound, &tape.var(scenes.images(batch)?));
             let objects: Vec<_> = batch.iter().map(|&scene| scenes.objects[scene].clone()).collect();
-            sum = sum + grid.losses(&head.apply(bound, &features), &grid.assign(&objects)?).sum();
+            let (assigned, classes) = (grid.assign(&objects)?, labels(&main, batch, CLASSES)?);
+            let of_main = of_main.map(|logits| cross_entropy(&logits, &classes));
+            let of_boxes = of_boxes.map(|output| grid.losses(&output, &assigned).sum());
+            Ok(of_main.into_iter().chain(of_boxes).collect())
+        })?;
+        let seconds = start.elapsed().as_secs_f64();
+        let bound = params.eager();
+        let (tested, found) = judge(&test, &grid, |images| network.outputs(&bound, images))?;
+        for (scene, mut found) in found.into_iter().enumerate().take(if pictures { 8 } else { 0 }) {
+            found.retain(|found| found.score > 0.3);
+            run.keep(&format!("seed{}-scene{scene}.png", run.seed), &test.picture(scene, &found)?)?;
         }
-        Ok(sum)
-    })?;
-    let (bound, mut precision) = (params.eager(), BoxPrecision::new(CLASSES));
-    let (mut right, mut all_found) = (Vec::new(), Vec::new());
-    for batch in Batches::new(test.len(), 100)?.iter() {
-        let features = network.trunk.apply(&bound, &Eager::new(test.images(batch)?));
-        if let Some(head) = &network.main {
-            right.extend(answers(head.apply(&bound, &features).tensor()?));
+        let held = judge(&held, &grid, |images| network.outputs(&bound, images))?.0;
+        let mut size = params.range_of("trunk")?.len();
+        for (head, _) in ["main", "boxes"].into_iter().zip(tasks).filter(|(_, used)| *used) {
+            size += params.range_of(head)?.len();
         }
-        if let Some(head) = &network.boxes {
-            let found = grid.detect(head.apply(&bound, &features).tensor()?, 0.02)?;
-            for (&scene, found) in batch.iter().zip(found) {
-                let found = suppress(found, 0.5);
-                count(&mut precision, &found, &test.objects[scene])?;
-                all_found.push(found);
-            }
-        }
+        Ok([tested[0], tested[1], tested[2], held[0], held[1], size as f64, seconds])
+    };
+    let m = one([true, false], method("equal")?, epochs, false)?;
+    let b = one([false, true], method("equal")?, epochs, false)?;
+    let single = [m[0], b[1], b[2], m[3], b[4], m[5] + b[5], m[6] + b[6]];
+    let mut rows = vec![("untrained", one([true; 2], method("equal")?, 0, false)?), ("single tasks", single)];
+    for name in run.pick(&["equal", "uncertainty", "nash", "aligned"][..], &["uncertainty"]) {
+        rows.push((name, one([true; 2], method(name)?, epochs, *name == "uncertainty")?));
     }
-    let accuracy =
-        network.main.is_some().then(|| share(right.len(), |i| right[i] == test.objects[i][0].class));
-    let precision =
-        precision.at_half().zip(precision.value()).filter(|_| network.boxes.is_some()).map(Into::into);
-    let scopes =
-        ["trunk", "main", "boxes"].into_iter().zip([true, tasks[0], tasks[1]]).filter(|(_, used)| *used);
-    let parameters = scopes.map(|(scope, _)| params.range_of(scope).map_or(0, |range| range.len())).sum();
-    Ok((accuracy, precision, parameters, all_found))
+    let title = |(i, name): (usize, &str)| if i < 2 { name.into() } else { format!("joint, {name}") };
+    Ok(rows.into_iter().enumerate().map(|(i, (name, row))| (title((i, name)), row.into())).collect())
 }
 
 /// At the size of the table in the documents.
 pub fn main() -> Outcome<()> {
-    let seeds = std::env::var("TRESS_SEEDS").ok().and_then(|seeds| seeds.parse().ok()).unwrap_or(3);
-    let scenes = Scenes::draw(&Library::BuiltIn, Split::Train, 4_000, 1)?;
-    let test = Scenes::draw(&Library::BuiltIn, Split::Test, 1_000, 2)?;
-    println!("         seed   main object   mAP@0.5   mAP@[.5:.95]   parameters   seconds");
-    for seed in 1..=seeds {
-        for (name, tasks) in [("joint", [true; 2]), ("main", [true, false]), ("boxes", [false, true])] {
-            let start = std::time::Instant::now();
-            let (accuracy, precision, parameters, found) = run([&scenes, &test], tasks, 8, seed)?;
-            let percent = |x: Option<f64>| x.map_or("-".into(), |x| format!("{:.1} %", 100.0 * x));
-            let [half, all] = [0, 1].map(|i| percent(precision.map(|both| both[i])));
-            let (accuracy, seconds) = (percent(accuracy), start.elapsed().as_secs_f64());
-            println!(
-                "{name:<8} {seed:>4} {accuracy:>13} {half:>9} {all:>14} {parameters:>12} {seconds:>9.0}"
-            );
-            if seed == 1 && name == "joint" {
-                std::fs::create_dir_all("runs/detection")?;
-                for (scene, mut found) in found.into_iter().enumerate().take(8) {
-                    found.retain(|found| found.score > 0.3);
-                    std::fs::write(format!("runs/detection/scene{scene}.png"), test.picture(scene, &found)?)?;
-                }
-            }
-        }
-    }
-    Ok(())
+    SYSTEM.main()
 }

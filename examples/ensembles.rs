@@ -7,27 +7,28 @@
 
 mod common;
 
-use common::answers::{Data, digits};
+use common::answers::{Data, calibration_error, digits};
 use common::{Outcome, answers, labels, rows, share, train};
 use tress::mtl::ensemble::{Stacking, disagreement, hard_vote, soft_vote, weights_by_likelihood};
-use tress::nn::metric::Calibration;
 use tress::prelude::*;
-
-const TASKS: [&str; 2] = ["left", "right"];
+use tress_cli::systems::{Rows, Run, System, number, percent};
 
 /// The probabilities that each member gives to the answers of each task, on validation and on test pictures.
 type Said = [[Vec<Tensor>; 2]; 2];
 
-/// `heads` heads a task on one trunk, trained together: each is a member, and all see other batches' noise only through the
-/// trunk. With one head it is a plain network.
+/// The last fifth of the training samples, for validation.
+fn held_out(data: &Data) -> Vec<usize> {
+    let all = data.inputs[0].shape()[0];
+    (all * 4 / 5..all).collect()
+}
+
+/// `heads` heads a task on one trunk, each of them a member; with one head it is a plain network.
 fn members(data: &Data, heads: usize, seed: u64, epochs: u64, said: &mut Said) -> Outcome<usize> {
-    let names: Vec<String> = (0..heads).flat_map(|head| TASKS.map(|task| format!("{task}{head}"))).collect();
+    let names: Vec<String> = (0..2 * heads).map(|head| format!("head{head}")).collect();
     let tasks: Vec<(&str, Objective)> = names.iter().map(|name| (&**name, Objective::Classes(10))).collect();
     let mut params = Params::new(seed);
-    let network = lenet(&mut params, &tasks)?;
-    let all = data.inputs[0].shape()[0];
-    let known = all * 4 / 5;
-    train(&mut params, (known, epochs, 0.003, seed), |tape, bound, batch| {
+    let (network, held) = (lenet(&mut params, &tasks)?, held_out(data));
+    train(&mut params, (held[0], epochs, 0.003, seed), |tape, bound, batch| {
         let features = network.features(bound, &[("input", &tape.var(rows(&data.inputs[0], batch)?))])?;
         let outputs = network.outputs(bound, &features);
         let mut losses = Vec::new();
@@ -36,8 +37,7 @@ fn members(data: &Data, heads: usize, seed: u64, epochs: u64, said: &mut Said) -
         }
         Ok(losses.into_iter().reduce(|a, b| a + b).ok_or("a network has heads")?)
     })?;
-    let validation = rows(&data.inputs[0], &(known..all).collect::<Vec<_>>())?;
-    let bound = params.eager();
+    let (validation, bound) = (rows(&data.inputs[0], &held)?, params.eager());
     for (said, inputs) in said.iter_mut().zip([&validation, &data.inputs[1]]) {
         let features = network.features(&bound, &[("input", &Eager::new(inputs.clone()))])?;
         for (i, output) in network.outputs(&bound, &features).iter().enumerate() {
@@ -47,25 +47,15 @@ fn members(data: &Data, heads: usize, seed: u64, epochs: u64, said: &mut Said) -
     Ok(params.len())
 }
 
-/// A row of the table: accuracy and calibration error of both tasks.
-pub type Row = (String, Vec<f64>);
-
 /// Accuracy and calibration error by combination, for an ensemble that said this.
-fn combine(data: &Data, said: &Said, title: &str) -> Outcome<Vec<Row>> {
-    let mut table: Vec<Row> = Vec::new();
+fn combine(data: &Data, said: &Said, title: &str, parameters: usize) -> Outcome<Rows> {
+    let mut table = Rows::new();
     for task in 0..2 {
         let (validation, test) = (&said[0][task], &said[1][task]);
-        let first = data.answers[0][task].len() - validation[0].shape()[0];
-        let known =
-            labels(&data.answers[0][task][first..], &(0..validation[0].shape()[0]).collect::<Vec<_>>(), 10)?;
+        let known = labels(&data.answers[0][task], &held_out(data), 10)?;
         let truth = &data.answers[1][task];
-        let asked = Labels::new(truth.iter().copied(), 10)?;
         let right = |found: &[u32]| share(truth.len(), |i| found[i] == truth[i]);
-        let error = |p: &Tensor| -> Outcome<f64> {
-            let mut calibration = Calibration::new(15)?;
-            calibration.add(p, &asked)?;
-            Ok(calibration.expected().unwrap_or(f64::NAN))
-        };
+        let error = |p: &Tensor| calibration_error(p, truth, 10);
         let soft = soft_vote(test, None)?;
         let fitted = weights_by_likelihood(validation, &known)?;
         let weighted = soft_vote(test, Some(&fitted.weights))?;
@@ -87,27 +77,43 @@ fn combine(data: &Data, said: &Said, title: &str) -> Outcome<Vec<Row>> {
             numbers.extend([first, second]);
         }
     }
+    table.iter_mut().for_each(|(_, numbers)| numbers.push(parameters as f64));
     Ok(table)
 }
 
-/// Five separate networks, and five heads on one trunk.
-pub fn compare(count: usize, epochs: u64) -> Outcome<Vec<Row>> {
-    let data = digits(count)?;
-    let mut separate = Said::default();
-    let sizes = (1..=5).map(|seed| members(&data, 1, seed, epochs, &mut separate));
-    let parameters = sizes.sum::<Outcome<usize>>()?;
-    let mut shared = Said::default();
-    let fewer = members(&data, 5, 1, epochs, &mut shared)?;
-    let mut table = combine(&data, &separate, &format!("5 networks, {parameters} parameters"))?;
-    table.extend(combine(&data, &shared, &format!("5 heads, {fewer} parameters"))?);
-    Ok(table)
-}
+/// The system, as `tress train --system ensembles` runs it.
+pub const SYSTEM: System = System {
+    name: "ensembles",
+    title: "Ensembles for each task",
+    data: "MultiMNIST",
+    columns: &[
+        percent("left").headline(),
+        percent("calibration").lower(),
+        percent("right").headline(),
+        percent("calibration").lower(),
+        number("parameters", 0),
+    ],
+    floor: "commonest class",
+    alone: "5 networks: a member",
+    tress: "5 networks: fitted weights",
+    run,
+};
 
-/// At the size of the table in the documents.
-pub fn main() -> Outcome<()> {
-    println!("test accuracy and calibration error, left and right");
-    for (name, numbers) in compare(20_000, 8)? {
-        println!("{name:<46}{}", numbers.iter().map(|x| format!("{:8.2} %", 100.0 * x)).collect::<String>());
+fn run(run: &Run<'_>) -> Outcome<Rows> {
+    let (data, epochs) = (digits(run.pick(20_000, 1_500))?, run.pick(8, 4));
+    let (floor, nan) = (data.floors(), f64::NAN);
+    let mut table = vec![("commonest class".into(), vec![floor[0], nan, floor[1], nan, nan])];
+    // Five separate networks, and five heads on one trunk.
+    for (title, networks) in [("5 networks", 5), ("5 heads", 1)] {
+        let (mut said, mut parameters) = (Said::default(), 0);
+        for member in 0..networks {
+            parameters += members(&data, 5 / networks as usize, 5 * run.seed + member, epochs, &mut said)?;
+        }
+        table.extend(combine(&data, &said, title, parameters)?);
     }
-    Ok(())
+    Ok(table)
+}
+
+pub fn main() -> Outcome<()> {
+    SYSTEM.main()
 }

@@ -11,10 +11,11 @@ use common::answers::{Data, digits, leaves, trunk};
 use common::{Outcome, answers, labels, rows, share, train};
 use tress::mtl::merge::{Chain, RandomSets, Rare};
 use tress::prelude::*;
+use tress_cli::systems::{Rows, Run, System, percent};
 
 /// A head for the merged classes of each set of tasks: the answers to each task.
-fn heads(data: &Data, sets: &RandomSets, epochs: u64) -> Outcome<Vec<Vec<u32>>> {
-    let (mut params, inputs) = (Params::new(1), &data.inputs);
+fn heads(data: &Data, sets: &RandomSets, epochs: u64, seed: u64) -> Outcome<Vec<Vec<u32>>> {
+    let (mut params, inputs) = (Params::new(seed), &data.inputs);
     let trunk = trunk(&mut params, &inputs[0])?;
     let (mut tasks, mut truth) = (Vec::new(), Vec::new());
     for (i, (set, merged)) in sets.sets().iter().zip(sets.merged()).enumerate() {
@@ -22,7 +23,7 @@ fn heads(data: &Data, sets: &RandomSets, epochs: u64) -> Outcome<Vec<Vec<u32>>> 
         tasks.push(Task::new("merged", Objective::Classes(merged.classes()), head));
         truth.push(merged.labels(&set.iter().map(|&task| &data.answers[0][task][..]).collect::<Vec<_>>())?);
     }
-    train(&mut params, (inputs[0].shape()[0], epochs, 0.003, 1), |tape, bound, batch| {
+    train(&mut params, (inputs[0].shape()[0], epochs, 0.003, seed), |tape, bound, batch| {
         let features = trunk.apply(bound, &tape.var(rows(&inputs[0], batch)?));
         let mut sum = tape.var(Tensor::scalar(0.0));
         for (task, truth) in tasks.iter().zip(&truth) {
@@ -39,14 +40,14 @@ fn heads(data: &Data, sets: &RandomSets, epochs: u64) -> Outcome<Vec<Vec<u32>>> 
 }
 
 /// A chain in the order of the tasks, and the likeliest combination.
-fn chain(data: &Data, epochs: u64) -> Outcome<Vec<Vec<u32>>> {
-    let (mut params, inputs, tasks) = (Params::new(1), &data.inputs, data.sizes.len());
+fn chain(data: &Data, epochs: u64, seed: u64) -> Outcome<Vec<Vec<u32>>> {
+    let (mut params, inputs, tasks) = (Params::new(seed), &data.inputs, data.sizes.len());
     let trunk = trunk(&mut params, &inputs[0])?;
     let order: Vec<usize> = (0..tasks).collect();
     let chain = Chain::new(&data.sizes, &order, |task, told, classes| {
         Ok(Dense::new(&mut params.scope(&format!("head{task}")), 50 + told, classes)?)
     })?;
-    train(&mut params, (inputs[0].shape()[0], epochs, 0.003, 1), |tape, bound, batch| {
+    train(&mut params, (inputs[0].shape()[0], epochs, 0.003, seed), |tape, bound, batch| {
         let features = trunk.apply(bound, &tape.var(rows(&inputs[0], batch)?));
         let of = |(all, &size): (&Vec<u32>, &usize)| labels(all, batch, size);
         let truth = data.answers[0].iter().zip(&data.sizes).map(of).collect::<Outcome<Vec<_>>>()?;
@@ -59,48 +60,60 @@ fn chain(data: &Data, epochs: u64) -> Outcome<Vec<Vec<u32>>> {
     Ok((0..tasks).map(|task| found.iter().map(|row| row[task]).collect()).collect())
 }
 
+/// The system, as `tress train --system merged_tasks` runs it.
+pub const SYSTEM: System = System {
+    name: "merged_tasks",
+    title: "Tasks merged into one",
+    data: "leaves; MultiMNIST",
+    columns: &[
+        percent("apex"),
+        percent("base"),
+        percent("shape"),
+        percent("all three").headline(),
+        percent("left"),
+        percent("right"),
+        percent("both").headline(),
+    ],
+    floor: "commonest answers",
+    alone: "single tasks",
+    tress: "pairs (RAkEL)",
+    run,
+};
+
 /// The accuracy of each task and of all at once, by method.
-pub fn compare(data: &Data, epochs: u64) -> Outcome<Vec<(&'static str, Vec<f64>)>> {
-    let answers: Vec<&[u32]> = data.answers[0].iter().map(|of| &of[..]).collect();
+fn compare(data: &Data, epochs: u64, seed: u64) -> Outcome<Rows> {
     let (sizes, tasks) = (&data.sizes[..], data.sizes.len());
-    let of = |of: usize| RandomSets::disjoint(&answers, sizes, of, 3, Rare::Drop, 1);
-    let pairs = tasks * (tasks - 1) / 2;
-    let found = [
-        ("a head a task", heads(data, &of(1)?, epochs)?),
-        ("label powerset", heads(data, &of(tasks)?, epochs)?),
-        (
-            "pairs (RAkEL)",
-            heads(data, &RandomSets::overlapping(&answers, sizes, 2, pairs, 3, Rare::Drop, 1)?, epochs)?,
-        ),
-        ("chain", chain(data, epochs)?),
-    ];
-    let judged = |(name, found): (&'static str, Vec<Vec<u32>>)| {
+    let known: Vec<&[u32]> = data.answers[0].iter().map(|of| &of[..]).collect();
+    let sets = |of: usize| RandomSets::disjoint(&known, sizes, of, 3, Rare::Drop, 1);
+    let pairs = RandomSets::overlapping(&known, sizes, 2, tasks * (tasks - 1) / 2, 3, Rare::Drop, 1)?;
+    let mut rows = vec![("commonest answers".into(), data.floors())];
+    let mut alone = Vec::new();
+    for task in 0..tasks {
+        let set = RandomSets::disjoint(&[known[task]], &sizes[task..=task], 1, 3, Rare::Drop, 1)?;
+        alone.extend(heads(&data.only(task), &set, epochs, seed)?);
+    }
+    for (name, found) in [
+        ("single tasks", alone),
+        ("a head a task", heads(data, &sets(1)?, epochs, seed)?),
+        ("label powerset", heads(data, &sets(tasks)?, epochs, seed)?),
+        ("pairs (RAkEL)", heads(data, &pairs, epochs, seed)?),
+        ("chain", chain(data, epochs, seed)?),
+    ] {
         let (samples, truth) = (found[0].len(), &data.answers[1]);
         let one = |task: usize| share(samples, |i| found[task][i] == truth[task][i]);
         let all = share(samples, |i| (0..tasks).all(|task| found[task][i] == truth[task][i]));
-        (name, (0..tasks).map(one).chain([all]).collect())
-    };
-    Ok(found.into_iter().map(judged).collect())
-}
-
-/// Of leaves.
-pub fn of_leaves(epochs: u64) -> Outcome<Vec<(&'static str, Vec<f64>)>> {
-    compare(&leaves()?, epochs)
-}
-
-/// At the size of the table in the documents.
-pub fn main() -> Outcome<()> {
-    for (title, data, epochs) in [
-        ("leaves: apex, base, shape, all", leaves()?, 60),
-        ("MultiMNIST: left, right, both", digits(20_000)?, 10),
-    ] {
-        println!("{title}");
-        for (name, shares) in compare(&data, epochs)? {
-            println!(
-                "{name:<16}{}",
-                shares.iter().map(|share| format!("{:8.2} %", 100.0 * share)).collect::<String>()
-            );
-        }
+        rows.push((name.into(), (0..tasks).map(one).chain([all]).collect()));
     }
-    Ok(())
+    Ok(rows)
+}
+
+fn run(run: &Run<'_>) -> Outcome<Rows> {
+    let mut rows = compare(&leaves()?, run.pick(60, 8), run.seed)?;
+    let others = compare(&digits(run.pick(20_000, 1_000))?, run.pick(8, 2), run.seed)?;
+    rows.iter_mut().zip(others).for_each(|((_, row), (_, other))| row.extend(other));
+    Ok(rows)
+}
+
+pub fn main() -> Outcome<()> {
+    SYSTEM.main()
 }

@@ -4,10 +4,13 @@
 //!
 //! `cargo run --release --example meta_learning`
 
-use tress::mtl::meta::{Episode, InnerLoop, Maml, MetaMethod, MetaSgd, Reptile, Sinusoids};
-use tress::prelude::*;
+mod common;
 
-type Outcome<T> = Result<T, Box<dyn std::error::Error>>;
+use common::Outcome;
+use common::episodes::{curve, learn};
+use tress::mtl::meta::{Maml, MetaSgd, Reptile, Sinusoids};
+use tress::prelude::*;
+use tress_cli::systems::{Rows, Run, System, error};
 
 /// Two hidden layers of 40.
 fn network(params: &mut Params) -> Outcome<Task> {
@@ -18,76 +21,69 @@ fn network(params: &mut Params) -> Outcome<Task> {
     Ok(Task::new("wave", Objective::Numbers(1), model))
 }
 
-/// `steps` outer steps of Adam, each on `batch` episodes.
-fn learn(
-    method: &impl MetaMethod,
-    task: &Task,
-    params: &mut Params,
-    (steps, batch): (u64, u64),
-    episode: impl Fn(u64) -> tress::mtl::Result<Episode>,
-) -> Outcome<()> {
-    let mut adam = Adam::new(0.001);
-    for step in 0..steps {
-        let episodes = (0..batch).map(|i| episode(step * batch + i)).collect::<Result<Vec<_>, _>>()?;
-        let found = method.gradient(task, params, &episodes)?;
-        adam.step(params, &found.gradient)?;
-    }
-    Ok(())
-}
+/// The system, as `tress train --system meta_learning` runs it.
+pub const SYSTEM: System = System {
+    name: "meta_learning",
+    title: "Learning to learn sine waves",
+    data: "ten points of each wave; root mean squared error",
+    columns: &[error("0 steps", 3), error("1 step", 3), error("5 steps", 3), error("10 steps", 3).headline()],
+    floor: "always 0",
+    alone: "random start",
+    tress: "MAML",
+    run,
+};
 
-/// The mean metric on new episodes before the first inner step and after each of `steps`.
-fn curve(
-    inner: &InnerLoop,
-    task: &Task,
-    params: &Params,
-    new: &[Episode],
-    steps: usize,
-) -> Outcome<Vec<f64>> {
-    let mut mean = vec![0.0; steps + 1];
-    for episode in new {
-        let curve = inner.curve(task, params, episode, steps)?;
-        mean.iter_mut().zip(&curve).for_each(|(mean, score)| *mean += score.metric() / new.len() as f64);
-    }
-    Ok(mean)
-}
-
-/// Root mean squared errors of waves of which ten points are known, by method and number of inner steps.
-pub fn sine_waves(outer: (u64, u64), tests: u64) -> Outcome<Vec<(&'static str, Vec<f64>)>> {
-    let (training, new) = (Sinusoids::new(1), Sinusoids::new(2));
+/// Errors on new waves of which ten points are known, by method and number of inner steps.
+fn run(run: &Run<'_>) -> Outcome<Rows> {
+    let (outer, tests) = run.pick(((2_000, 10), 100), ((600, 6), 30));
+    let (training, new) = (Sinusoids::new(run.seed), Sinusoids::new(1_000)); // the same new waves for every seed
     let new = (0..tests).map(|i| new.episode(i, 10, 100)).collect::<Result<Vec<_>, _>>()?;
     let maml = Maml::new(0.01, 1)?;
-    let mut rows = Vec::new();
-    let start = |seed| -> Outcome<(Params, Task)> {
-        let mut params = Params::new(seed);
+    let start = || -> Outcome<(Params, Task)> {
+        let mut params = Params::new(run.seed);
         let task = network(&mut params)?;
         Ok((params, task))
     };
-    let (params, task) = start(1)?;
-    rows.push(("random start", curve(maml.inner(), &task, &params, &new, 10)?));
+    let mut rows = Rows::new();
+    let mut row = |name: &str, curve: Vec<f64>| {
+        let at = |step: usize| curve.get(step).copied().unwrap_or(f64::NAN);
+        rows.push((name.into(), [0, 1, 5, 10].map(at).to_vec()));
+    };
+    let flat = new.iter().map(|wave| size(wave.query.targets())).sum::<f64>() / new.len() as f64;
+    row("always 0", vec![flat; 11]);
+    let (params, task) = start()?;
+    row("random start", curve(maml.inner(), &task, &params, &new, 10)?);
     for (name, method) in
         [("MAML", maml.clone()), ("first order", maml.clone().first_order()), ("ANIL", maml.within("head"))]
     {
-        let (mut params, task) = start(1)?;
+        let (mut params, task) = start()?;
         learn(&method, &task, &mut params, outer, |i| training.episode(i, 10, 10))?;
-        rows.push((name, curve(method.inner(), &task, &params, &new, 10)?));
+        row(name, curve(method.inner(), &task, &params, &new, 10)?);
     }
-    let (mut params, task) = start(1)?;
+    let (mut params, task) = start()?;
     let reptile = Reptile::new(0.02, 8)?;
     learn(&reptile, &task, &mut params, outer, |i| training.episode(i, 10, 10))?;
-    rows.push(("Reptile", curve(reptile.inner(), &task, &params, &new, 10)?));
-    let (mut params, task) = start(1)?;
+    row("Reptile", curve(reptile.inner(), &task, &params, &new, 10)?);
+    // Meta-SGD learns its rates for one step.
+    let (mut params, task) = start()?;
     let meta_sgd = MetaSgd::new(&mut params, 0.01, 1)?;
     learn(&meta_sgd, &task, &mut params, outer, |i| training.episode(i, 10, 10))?;
-    rows.push(("Meta-SGD", curve(meta_sgd.inner(), &task, &params, &new, 1)?));
+    row("Meta-SGD", curve(meta_sgd.inner(), &task, &params, &new, 1)?);
     Ok(rows)
+}
+
+/// The root of the mean square of the answers: the error of one who always says 0.
+fn size(targets: &Targets) -> f64 {
+    match targets {
+        Targets::Numbers(wave) => {
+            let wave = wave.to_vec();
+            (wave.iter().map(|&y| f64::from(y).powi(2)).sum::<f64>() / wave.len() as f64).sqrt()
+        }
+        Targets::Classes(_) => f64::NAN,
+    }
 }
 
 /// At the size of the table in the documents.
 pub fn main() -> Outcome<()> {
-    println!("root mean squared error on 100 new waves after 0, 1, 5 and 10 steps");
-    for (name, curve) in sine_waves((2_000, 10), 100)? {
-        let at = [0, 1, 5, 10].iter().filter_map(|&i| Some(format!("{:7.3}", curve.get(i)?)));
-        println!("{name:<14}{}", at.collect::<String>());
-    }
-    Ok(())
+    SYSTEM.main()
 }

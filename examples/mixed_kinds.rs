@@ -8,34 +8,37 @@
 
 mod common;
 
-use common::{Outcome, answers, labels, rows, share, train};
+use common::{Outcome, agreement, answers, labels, rows, share, train};
 use tress::mtl::cluster::{KMeans, SoftClusters};
-use tress::nn::metric::{Clusters, Regression};
+use tress::nn::Random;
+use tress::nn::metric::Regression;
 use tress::prelude::*;
 use tress_cli::data::{Library, Split, Twenty};
+use tress_cli::systems::{Rows, Run, System, number, percent};
 
 /// The width of the features that all three heads see.
 const WIDTH: usize = 10;
 
-/// What is reported of the test pictures.
-#[derive(Debug)]
-pub(crate) struct Report {
-    /// The share of pictures told right as a digit or not.
-    pub(crate) accuracy: f64,
-    /// The part of the variance of the pixels that is explained.
-    pub(crate) explained: f64,
-    /// NMI and ARI of groups and classes: k-means on pixels, k-means on the features, soft groups after sharpening.
-    pub(crate) agreement: [[f64; 2]; 3],
-}
+/// The system, as `tress train --system mixed_kinds` runs it.
+pub const SYSTEM: System = System {
+    name: "mixed_kinds",
+    title: "A class, pixels and groups",
+    data: "digits and clothes",
+    columns: &[
+        percent("digit or not").headline(),
+        percent("variance of pixels").headline(),
+        number("NMI", 3).higher().headline(),
+        number("ARI", 3).higher(),
+    ],
+    floor: "at random",
+    alone: "single tasks",
+    tress: "joint",
+    run,
+};
 
-fn agreement(classes: &[u32], groups: &[u32]) -> Outcome<[f64; 2]> {
-    let mut metric = Clusters::new();
-    metric.add(classes, groups)?;
-    Ok([metric.nmi().unwrap_or(f64::NAN), metric.ari().unwrap_or(f64::NAN)])
-}
-
-/// Trains on `count` pictures for so many epochs without the groups and then with them.
-pub(crate) fn run(count: usize, [before, with]: [u64; 2]) -> Outcome<Report> {
+/// The three heads that are wanted on one trunk: a column each, and two for groups. These begin as those of k-means.
+fn network(run: &Run<'_>, wanted: [bool; 3]) -> Outcome<[[f64; 4]; 2]> {
+    let (count, [before, with]) = run.pick((10_000, [6, 6]), (1_500, [8, 3]));
     let known = Twenty::read(&Library::BuiltIn, Split::Train)?.take(count);
     let asked = Twenty::read(&Library::BuiltIn, Split::Test)?;
     let (inputs, test) = (known.images()?, asked.images()?);
@@ -44,7 +47,7 @@ pub(crate) fn run(count: usize, [before, with]: [u64; 2]) -> Outcome<Report> {
     let flat = inputs.reshape([inputs.shape()[0], 784])?;
     let flat_test = test.reshape([test.shape()[0], 784])?;
 
-    let mut params = Params::new(1);
+    let mut params = Params::new(run.seed);
     let lenet = lenet(&mut params, &[("unused", Objective::Classes(2))])?;
     let narrow = Dense::new(&mut params.scope("narrow"), 50, WIDTH)?;
     let trunk = lenet.architecture().trunk().clone().then(narrow);
@@ -62,54 +65,55 @@ pub(crate) fn run(count: usize, [before, with]: [u64; 2]) -> Outcome<Report> {
     let train_for = |params: &mut Params, epochs: u64, seed: u64| {
         train(params, (inputs.shape()[0], epochs, 0.003, seed), |tape, bound, batch| {
             let x = trunk.apply(bound, &tape.var(rows(&inputs, batch)?));
-            let of_kind = cross_entropy(&digit.apply(bound, &x), &labels(&kinds, batch, 2)?);
-            let of_pixels = mse(&pixels.apply(bound, &x), &tape.var(rows(&flat, batch)?));
-            let known = of_kind + of_pixels.scale(20.0);
-            Ok(match &*target.borrow() {
-                Some(target) => {
-                    known + SoftClusters::loss(&groups.apply(bound, &x), &rows(target, batch)?).scale(0.1)
-                }
-                None => known,
-            })
+            let mut sum = tape.var(Tensor::scalar(0.0));
+            if wanted[0] {
+                sum = sum + cross_entropy(&digit.apply(bound, &x), &labels(&kinds, batch, 2)?);
+            }
+            if wanted[1] {
+                sum = sum + mse(&pixels.apply(bound, &x), &tape.var(rows(&flat, batch)?)).scale(20.0);
+            }
+            if let Some(target) = &*target.borrow() {
+                sum = sum + SoftClusters::loss(&groups.apply(bound, &x), &rows(target, batch)?).scale(0.1);
+            }
+            Ok(sum)
         })
     };
-    train_for(&mut params, before, 1)?;
-    let plain = KMeans::fit(&features(&params, &test)?, 20, 1, 100)?;
-    let found = features(&params, &inputs)?;
-    groups.start(&mut params, &found, 1)?;
-    for epoch in 0..with {
+    train_for(&mut params, before, run.seed)?;
+    let plain = KMeans::fit(&features(&params, &test)?, 20, run.seed, 100)?;
+    groups.start(&mut params, &features(&params, &inputs)?, run.seed)?;
+    for epoch in 0..if wanted[2] { with } else { 0 } {
         let soft = groups.probabilities(&params.eager(), &features(&params, &inputs)?)?;
         *target.borrow_mut() = Some(SoftClusters::target(&soft)?);
-        train_for(&mut params, 1, 2 + epoch)?;
+        train_for(&mut params, 1, run.seed + 1 + epoch)?;
     }
 
-    let raw = KMeans::fit(&flat_test, 20, 1, 30)?;
     let (bound, x) = (params.eager(), Eager::new(features(&params, &test)?));
-    let told = answers(digit.apply(&bound, &x).tensor()?);
-    let mut explained = Regression::new();
+    let (told, mut explained) = (answers(digit.apply(&bound, &x).tensor()?), Regression::new());
     explained.add(pixels.apply(&bound, &x).tensor()?, &flat_test)?;
-    let soft = answers(groups.apply(&bound, &x).tensor()?);
-    let all = [raw.assignment(), plain.assignment(), &soft].map(|groups| agreement(&asked.labels, groups));
-    let [raw, plain, soft] = all;
-    Ok(Report {
-        accuracy: share(told.len(), |i| told[i] == test_kinds[i]),
-        explained: explained.r2().unwrap_or(f64::NAN),
-        agreement: [raw?, plain?, soft?],
-    })
+    let known = [share(told.len(), |i| told[i] == test_kinds[i]), explained.r2().unwrap_or(f64::NAN)];
+    let soft = agreement(&asked.labels, &answers(groups.apply(&bound, &x).tensor()?))?;
+    let plain = agreement(&asked.labels, plain.assignment())?;
+    Ok([[known[0], known[1], soft[0], soft[1]], [f64::NAN, f64::NAN, plain[0], plain[1]]])
 }
 
-/// At the size of the table in the documents.
+fn run(run: &Run<'_>) -> Outcome<Rows> {
+    let asked = Twenty::read(&Library::BuiltIn, Split::Test)?;
+    let pixels = KMeans::fit(&asked.images()?.reshape([asked.len(), 784])?, 20, run.seed, 30)?;
+    let [raw_nmi, raw_ari] = agreement(&asked.labels, pixels.assignment())?;
+    let mut random = Random::new(run.seed);
+    let chance: Vec<u32> = asked.labels.iter().map(|_| random.below(20) as u32).collect();
+    let [nmi, ari] = agreement(&asked.labels, &chance)?;
+    let class = network(run, [true, false, false])?[0];
+    let pixels = network(run, [false, true, false])?[0];
+    let [joint, before] = network(run, [true; 3])?;
+    Ok(vec![
+        ("at random".into(), vec![0.5, 0.0, nmi, ari]),
+        ("single tasks".into(), vec![class[0], pixels[1], raw_nmi, raw_ari]),
+        ("k-means on joint features".into(), before.into()),
+        ("joint".into(), joint.into()),
+    ])
+}
+
 pub fn main() -> Outcome<()> {
-    let report = run(10_000, [10, 10])?;
-    println!(
-        "digit or not: {:.2} %; pixels: {:.3} of their variance",
-        100.0 * report.accuracy,
-        report.explained
-    );
-    for (name, [nmi, ari]) in
-        ["k-means on pixels", "k-means on features", "soft groups"].iter().zip(report.agreement)
-    {
-        println!("{name:<20} NMI {nmi:.3}  ARI {ari:.3}");
-    }
-    Ok(())
+    SYSTEM.main()
 }

@@ -1,64 +1,117 @@
-//! Three inputs of unlike shapes, each with features of its own, side by side before two heads: a model by names.
+//! Three inputs of one picture, by name: the picture, its 4x4 thumbnail, and a vector of the directions of its edges; fused to
+//! tell twenty classes of digits and clothes apart.
+//!
+//! Each input has feature layers of its own. The two convolutional branches are added, the vector is put beside them, and a
+//! dense layer gives the classes. The table says what each input, each pair and all three are worth.
 //!
 //! `cargo run --release --example three_inputs`
 
+mod common;
+
+use common::{Outcome, answers, commonest, labels, rows, share, train};
 use tress::prelude::*;
+use tress_cli::data::{Library, Split, Twenty, twenty::CLASSES};
+use tress_cli::systems::{Rows, Run, System, number, percent};
 
-const SAMPLES: usize = 256;
+const NAMES: [&str; 3] = ["image", "thumbnail", "directions"];
 
-/// Where a bright spot lies in an image: seen in the image, in a thumbnail of it, and in the sums of its columns.
-fn data() -> Result<([Tensor; 3], Labels, Tensor), Box<dyn std::error::Error>> {
-    let at = |i: usize| [(i * 7 + i / 5) % 12, (i * 5 + i / 3) % 12];
-    let light = |i: usize, row: usize, column: usize| {
-        let [y, x] = at(i);
-        (-0.3 * ((row as f32 - y as f32).powi(2) + (column as f32 - x as f32).powi(2))).exp()
+/// The model of the inputs that are used.
+fn model(params: &mut Params, used: [bool; 3]) -> Outcome<Model> {
+    let wiring = Wiring::new(params);
+    let image = used[0].then(|| wiring.input("image", [1, 28, 28]));
+    let thumbnail = used[1].then(|| wiring.input("thumbnail", [1, 4, 4]));
+    let directions = used[2].then(|| wiring.input("directions", [20]));
+
+    let large = image.map(|image| {
+        let conv = image.layer("image.conv1", |scope| Conv2d::new(scope, 1, 8, [5, 5]));
+        let conv = conv.apply(MaxPool2d::new([2, 2])).apply(Map::Relu);
+        let conv = conv.layer("image.conv2", |scope| Conv2d::new(scope, 8, 16, [5, 5]));
+        let flat = conv.apply(MaxPool2d::new([2, 2])).apply(Map::Relu).apply(Flatten);
+        flat.layer("image.dense", |scope| Dense::new(scope, flat.width(), 48))
+    });
+    let small = thumbnail.map(|thumbnail| {
+        let conv =
+            thumbnail.layer("thumbnail.conv", |scope| Conv2d::builder(1, 16, [3, 3]).same().build(scope));
+        let flat = conv.apply(Map::Relu).apply(Flatten);
+        flat.layer("thumbnail.dense", |scope| Dense::new(scope, flat.width(), 48))
+    });
+    let told = directions.map(|vector| {
+        vector.layer("directions.dense", |scope| Ok(Dense::new(scope, 20, 32)?.activation(Map::Relu)))
+    });
+    let seen = match (large, small) {
+        (Some(large), Some(small)) => Some(wiring.add("seen", &[large, small])),
+        (large, small) => large.or(small),
     };
-    let image = Tensor::from_fn([SAMPLES, 1, 12, 12], |i| light(i[0], i[2], i[3]))?;
-    let thumb =
-        Eager::new(image.clone()).mean_pool(Window::new([12, 12], [3, 3]).stride([3, 3])).tensor()?.clone();
-    let columns = Eager::new(image.clone()).sum(&[1, 2]).tensor()?.clone();
-    let quarters = Labels::new((0..SAMPLES).map(|i| (at(i)[0] / 6 * 2 + at(i)[1] / 6) as u32), 4)?;
-    let height = Tensor::from_fn([SAMPLES, 1], |i| at(i[0])[0] as f32 / 12.0)?;
-    Ok(([image, thumb, columns], quarters, height))
+    let joined = match (seen.map(|seen| seen.apply(Map::Relu)), told) {
+        (Some(seen), Some(told)) => wiring.concat("joined", &[seen, told]),
+        (seen, told) => seen.or(told).ok_or("a model has at least one input")?,
+    };
+    let class = joined.layer("class", |scope| Dense::new(scope, joined.width(), CLASSES));
+    let inputs: Vec<_> = [image, thumbnail, directions].into_iter().flatten().collect();
+    Ok(Model::new(&inputs, &[("class", class)])?)
 }
 
-/// Wires the model and trains it a little.
-pub fn main() -> Result<(), Box<dyn std::error::Error>> {
-    let mut params = Params::<f32>::new(1);
-    let net = Wiring::new(&mut params);
-    let image = net.input("image", [1, 12, 12]);
-    let thumb = net.input("thumb", [1, 4, 4]);
-    let columns = net.input("columns", [12]);
+/// The three views of pictures.
+fn views(all: &Twenty) -> Outcome<[Tensor; 3]> {
+    Ok([all.images()?, all.thumbnails()?, Eager::new(all.directions()?).scale(10.0).tensor()?.clone()])
+}
 
-    let stem = image.layer("stem", |s| Ok(Conv2d::new(s, 1, 6, [3, 3])?.activation(Map::Relu)));
-    let left = stem.layer("left", |s| Conv2d::builder(6, 6, [3, 3]).same().build(s));
-    let right = stem.layer("right", |s| Conv2d::builder(6, 6, [1, 1]).build(s));
-    let seen = (left + right).apply(Map::Relu).apply(MaxPool2d::new([2, 2])).apply(Flatten);
-    let glanced = thumb.apply(Flatten).layer("glance", |s| Dense::new(s, 16, 8)).apply(Map::Relu);
-    let summed = columns.layer("summed", |s| Dense::new(s, 12, 8)).apply(Map::Relu);
-    let all = net.concat("all", &[seen, glanced, summed]);
-    let trunk = all.layer("trunk", |s| Dense::new(s, all.width(), 24)).apply(Map::Relu);
-    let quarter = trunk.layer("quarter", |s| Dense::new(s, trunk.width(), 4));
-    let height = trunk.layer("height", |s| Dense::new(s, trunk.width(), 1));
-    let model = Model::new(&[image, thumb, columns], &[("quarter", quarter), ("height", height)])?;
-    println!("{}", model.summary(&params)?);
-    println!("{}", model.drawing(&params)?.mermaid());
+/// The system, as `tress train --system three_inputs` runs it.
+pub const SYSTEM: System = System {
+    name: "three_inputs",
+    title: "Three inputs fused",
+    data: "digits and clothes, twenty classes",
+    columns: &[percent("accuracy").headline(), number("parameters", 0)],
+    floor: "commonest class",
+    alone: "image",
+    tress: "image + thumbnail + directions",
+    run,
+};
 
-    let (inputs, quarters, heights) = data()?;
-    let (mut tape, mut adam, mut history) = (Tape::new(), Adam::new(0.01), Vec::new());
-    for _ in 0..60 {
-        let bound = params.on(&tape);
-        let [image, thumb, columns] = inputs.clone().map(|x| tape.var(x));
-        let found = model.run(&bound, &[("image", &image), ("thumb", &thumb), ("columns", &columns)])?;
-        let losses =
-            [cross_entropy(&found["quarter"], &quarters), mse(&found["height"], &tape.var(heights.clone()))];
-        history.push([losses[0].item()?, losses[1].item()?]);
-        let step = balanced(&losses, &cut(&losses, &bound)?, &bound, &params, &mut Equal::sum())?;
-        tape.reset();
-        adam.step(&mut params, &step.gradient)?;
+/// Test accuracy and parameters for each choice of inputs.
+fn run(run: &Run<'_>) -> Outcome<Rows> {
+    let (count, epochs) = run.pick((10_000, 6), (1_500, 4));
+    let known = Twenty::read(&Library::BuiltIn, Split::Train)?.take(count);
+    let asked = Twenty::read(&Library::BuiltIn, Split::Test)?;
+    let (inputs, test) = (views(&known)?, views(&asked)?);
+    let floor = commonest(&known.labels, &asked.labels);
+    let mut table = vec![("commonest class".into(), vec![floor, f64::NAN])];
+    for choice in run.pick(vec![1, 2, 4, 3, 5, 6, 7], vec![2, 7]) {
+        let used = [0, 1, 2].map(|input| choice >> input & 1 == 1);
+        let chosen: Vec<usize> = (0..3).filter(|&input| used[input]).collect();
+        let mut params = Params::new(run.seed);
+        let model = model(&mut params, used)?;
+        train(&mut params, (known.len(), epochs, 0.003, run.seed), |tape, bound, batch| {
+            let given =
+                chosen.iter().map(|&input| Ok((NAMES[input], tape.var(rows(&inputs[input], batch)?))));
+            let given = given.collect::<Outcome<Vec<_>>>()?;
+            let given: Vec<_> = given.iter().map(|(name, x)| (*name, x)).collect();
+            Ok(cross_entropy(&model.run(bound, &given)?["class"], &labels(&known.labels, batch, CLASSES)?))
+        })?;
+        let given: Vec<_> = chosen.iter().map(|&i| (NAMES[i], Eager::new(test[i].clone()))).collect();
+        let given: Vec<_> = given.iter().map(|(name, x)| (*name, x)).collect();
+        let found = answers(model.run(&params.eager(), &given)?["class"].tensor()?);
+        let right = share(found.len(), |i| found[i] == asked.labels[i]);
+        let names: Vec<&str> = chosen.iter().map(|&input| NAMES[input]).collect();
+        table.push((names.join(" + "), vec![right, params.len() as f64]));
     }
-    let (first, last) = (history[0], history[history.len() - 1]);
-    println!("losses of quarter and height: {first:.4?} at first, {last:.4?} at last");
-    assert!((0..2).all(|k| last[k] < 0.2 * first[k]), "both are learned");
-    Ok(())
+    Ok(table)
+}
+
+/// What is said of inputs that are put side by side as they are.
+pub fn without_feature_layers() -> String {
+    let mut params = Params::<f32>::new(1);
+    let wiring = Wiring::new(&mut params);
+    let (image, vector) = (wiring.input("image", [1, 28, 28]), wiring.input("directions", [20]));
+    let joined = wiring.concat("joined", &[image, vector]);
+    Model::new(&[image, vector], &[("class", joined)])
+        .map_or_else(|error| error.to_string(), |_| String::new())
+}
+
+/// At the size of the table in the documents.
+pub fn main() -> Outcome<()> {
+    let mut params = Params::new(1);
+    println!("{}", model(&mut params, [true; 3])?.summary(&params)?);
+    println!("Without feature layers:\n{}\n", without_feature_layers());
+    SYSTEM.main()
 }

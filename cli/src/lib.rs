@@ -13,6 +13,9 @@
 
 #![forbid(unsafe_code)]
 
+// The examples, which are compiled in `systems`, name this crate as others do.
+extern crate self as tress_cli;
+
 pub mod bench;
 pub mod compare;
 pub mod data;
@@ -26,6 +29,7 @@ pub mod report;
 pub mod run_folder;
 pub mod settings;
 pub mod study;
+pub mod systems;
 pub mod train;
 pub mod tune;
 
@@ -48,6 +52,8 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> Result<(), Error> {
         Request::Export(args) => device::export(&args)?,
         Request::Compare(settings) => compare::run(&settings)?,
         Request::Tune(settings) => tune::run(&settings)?,
+        Request::System(settings) => systems::run(&settings)?,
+        Request::Systems(args) => systems::list(&args)?,
     }
     Ok(())
 }

@@ -15,6 +15,7 @@ use crate::compare::{CompareArgs, CompareSettings};
 use crate::data::{Library, multimnist::Set};
 use crate::device::{ExportArgs, FitArgs};
 use crate::error::Error;
+use crate::systems::{Preset, SystemSettings, SystemsArgs};
 use crate::tune::{TuneArgs, TuneSettings};
 
 /// One network, several tasks: train it, compare it with single-task networks, and get a report.
@@ -42,6 +43,8 @@ enum Command {
     Compare(CompareArgs),
     /// Draw settings from a declared space, try them on a validation part, and test the best of them once
     Tune(TuneArgs),
+    /// List the systems that `--system` of train and compare runs, or print what was found as one table
+    Systems(SystemsArgs),
 }
 
 /// How the gradients of the tasks are put together: any of the library's methods.
@@ -106,6 +109,15 @@ impl Pairs {
 
 #[derive(Debug, Args)]
 struct TrainArgs {
+    /// Run one of the systems that `tress systems` lists, in place of the two-task network
+    #[arg(
+        long,
+        value_enum,
+        value_name = "NAME",
+        hide_possible_values = true,
+        conflicts_with_all = ["set", "balance", "epochs", "samples", "batch", "lr", "pairs", "data_dir"]
+    )]
+    system: Option<Preset>,
     /// What lies on the left and on the right of each picture
     #[arg(long, value_enum, default_value_t = Set::MultiMnist, value_name = "SET")]
     set: Set,
@@ -240,6 +252,10 @@ pub enum Request {
     Compare(CompareSettings),
     /// Search for settings by these.
     Tune(TuneSettings),
+    /// Run a system.
+    System(SystemSettings),
+    /// List the systems.
+    Systems(SystemsArgs),
     /// Print this text (help or version) and stop.
     Print(String),
 }
@@ -255,16 +271,28 @@ pub fn parse(arguments: impl IntoIterator<Item = impl Into<OsString> + Clone>) -
     let command = ["compare", "tune"].into_iter().find(|known| *known == command).unwrap_or("train");
     match CommandLine::try_parse_from(arguments) {
         Ok(CommandLine { command: Some(Command::Train(args)), .. })
-        | Ok(CommandLine { command: None, train: args }) => Ok(Request::Train(Settings::from(args))),
+        | Ok(CommandLine { command: None, train: args }) => Ok(match args.system {
+            Some(system) => Request::System(SystemSettings {
+                system,
+                seeds: vec![args.seed],
+                threads: args.threads,
+                out: args.out,
+                overwrite: args.overwrite,
+                quiet: args.quiet,
+            }),
+            None => Request::Train(Settings::from(args)),
+        }),
         Ok(CommandLine { command: Some(Command::Bench(options)), .. }) => Ok(Request::Bench(options)),
         Ok(CommandLine { command: Some(Command::Fit(args)), .. }) => Ok(Request::Fit(args)),
         Ok(CommandLine { command: Some(Command::Export(args)), .. }) => Ok(Request::Export(args)),
-        Ok(CommandLine { command: Some(Command::Compare(args)), .. }) => {
-            CompareSettings::from(args).map(Request::Compare)
-        }
+        Ok(CommandLine { command: Some(Command::Compare(args)), .. }) => match args.system() {
+            Some(system) => system.map(Request::System),
+            None => CompareSettings::from(args).map(Request::Compare),
+        },
         Ok(CommandLine { command: Some(Command::Tune(args)), .. }) => {
             TuneSettings::from(args).map(Request::Tune)
         }
+        Ok(CommandLine { command: Some(Command::Systems(args)), .. }) => Ok(Request::Systems(args)),
         Err(e) if matches!(e.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion) => {
             Ok(Request::Print(e.render().to_string()))
         }

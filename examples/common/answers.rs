@@ -1,7 +1,10 @@
 //! Two data sets with several classes to tell of each sample, for several examples.
 
-use super::Outcome;
+use super::{Outcome, answers, commonest, share};
+use tress::nn::data::Dataset;
+use tress::nn::metric::Calibration;
 use tress::prelude::*;
+use tress_cli::data::leaves::CLASSES;
 use tress_cli::data::{Leaves, Library, Source, Split, multimnist::Set};
 
 /// Inputs and answers (one list a task) of training and test samples, and how many classes each task has.
@@ -30,6 +33,57 @@ pub fn digits(count: usize) -> Outcome<Data> {
     let [train, test] = [train, test].map(|source| source.composites(1, 0));
     let answers = [train.answers(), test.answers()];
     Ok(Data { inputs: [train.inputs()?, test.inputs()?], answers, sizes: vec![10, 10] })
+}
+
+impl Data {
+    /// One of the tasks alone.
+    pub fn only(&self, task: usize) -> Self {
+        let answers = [0, 1].map(|part: usize| vec![self.answers[part][task].clone()]);
+        Self { inputs: self.inputs.clone(), answers, sizes: vec![self.sizes[task]] }
+    }
+
+    /// How often the commonest answer of each task is right, and the commonest combination of all.
+    pub fn floors(&self) -> Vec<f64> {
+        let one = |task: usize| commonest(&self.answers[0][task], &self.answers[1][task]);
+        let [known, asked] = [0, 1].map(|part: usize| {
+            let of = |sample: usize| {
+                let digits = self.answers[part].iter().zip(&self.sizes);
+                digits.fold(0, |number, (answers, &size)| number * size as u32 + answers[sample])
+            };
+            (0..self.answers[part][0].len()).map(of).collect::<Vec<u32>>()
+        });
+        (0..self.sizes.len()).map(one).chain([commonest(&known, &asked)]).collect()
+    }
+}
+
+/// The expected calibration error of probabilities, in 15 bins.
+pub fn calibration_error(p: &Tensor, truth: &[u32], classes: usize) -> Outcome<f64> {
+    let mut calibration = Calibration::new(15)?;
+    calibration.add(p, &Labels::new(truth.iter().copied(), classes)?)?;
+    Ok(calibration.expected().unwrap_or(f64::NAN))
+}
+
+/// Leaves as columns of one data set: features, and the labels of the four tasks with classes.
+pub fn leaf_columns() -> Outcome<Dataset> {
+    let all = Leaves::built_in()?;
+    let mut data = Dataset::new().numbers("features", all.features.clone())?;
+    let every: Vec<usize> = (0..all.len()).collect();
+    for ((task, labels), names) in CLASSES.iter().zip(all.answers(&every)).zip(&all.names) {
+        data = data.labels(task, Labels::new(labels, names.len())?)?;
+    }
+    Ok(data)
+}
+
+/// The accuracy of each of the tasks `of` on a part, by a model with a head for each.
+pub fn accuracies(model: &(Params, Vec<Sequential>), part: &Dataset, of: &[&str]) -> Outcome<Vec<f64>> {
+    let ((params, heads), x) = (model, Eager::new(part.tensor("features")?.clone()));
+    let mut found = Vec::new();
+    for (head, task) in heads.iter().zip(of) {
+        let said = answers(head.apply(&params.eager(), &x).tensor()?);
+        let truth = part.labels_of(task)?.as_slice();
+        found.push(share(truth.len(), |i| said[i] == truth[i]));
+    }
+    Ok(found)
 }
 
 /// A trunk to 50 features: dense for rows of numbers, that of LeNet for pictures.

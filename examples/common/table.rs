@@ -27,3 +27,23 @@ impl Table {
         })
     }
 }
+
+/// `(x' x + ridge)^-1 x' y` on the test rows, in double precision.
+pub fn ridge(table: &Table, ridge: f64) -> Outcome<Eager> {
+    let double = |x: &Eager| -> Outcome<Eager<f64>> {
+        let numbers: Vec<f64> = x.tensor()?.to_vec().into_iter().map(f64::from).collect();
+        Ok(Eager::new(Tensor::new(x.shape(), &numbers)?))
+    };
+    let (x, y, width) = (double(&table.inputs[0])?, double(&table.answers[0])?, table.inputs[0].shape()[1]);
+    let diagonal = Tensor::from_fn([width, width], |i| if i[0] == i[1] { ridge } else { 0.0 })?;
+    let (mean, turned) = (y.mean_keep(&[0]), x.transpose(0, 1));
+    let weights = (turned.matmul(&x) + x.lift(diagonal)).solve(turned.matmul(y - mean.clone()));
+    let found = double(&table.inputs[1])?.matmul(weights) + mean;
+    let numbers: Vec<f32> = found.tensor()?.to_vec().into_iter().map(|x| x as f32).collect();
+    Ok(Eager::new(Tensor::new(found.shape(), &numbers)?))
+}
+
+/// The numbers of a tensor.
+pub fn numbers(x: &Eager) -> Outcome<Vec<f64>> {
+    Ok(x.tensor()?.to_vec().into_iter().map(f64::from).collect())
+}

@@ -24,9 +24,6 @@ mod sine;
 #[path = "../../examples/tape.rs"]
 #[allow(unreachable_pub)] // a program's own main
 mod tape;
-#[path = "../../examples/three_inputs.rs"]
-#[allow(unreachable_pub)] // a program's own main
-mod three_inputs;
 #[path = "../../examples/two_tasks.rs"]
 #[allow(unreachable_pub)] // a program's own main
 mod two_tasks;
@@ -69,11 +66,6 @@ fn a_network_is_better_than_a_ridge() {
 #[test]
 fn characters_are_guessed() {
     characters::main().unwrap();
-}
-
-#[test]
-fn three_inputs_are_one_model() {
-    three_inputs::main().unwrap();
 }
 
 #[test]

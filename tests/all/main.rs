@@ -1,6 +1,5 @@
 //! All tests across crates that need no process of their own, in one program: it is built and linked in a fraction of the
 //! time that many take.
-#![allow(clippy::duplicate_mod)] // each example brings what examples share
 
 mod documents;
 mod examples;

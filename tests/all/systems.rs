@@ -1,131 +1,147 @@
-//! Every example of a system learns on a slice of its data: it beats its floor.
+//! Every system learns on a slice of its data: it beats its floor, in each of the columns that stand for it.
 
-#[path = "../../examples/census.rs"]
-#[allow(unreachable_pub, dead_code)] // a program's own main
-mod census;
-#[path = "../../examples/counts_and_contents.rs"]
-#[allow(unreachable_pub, dead_code)] // a program's own main
-mod counts_and_contents;
-#[path = "../../examples/detection.rs"]
-#[allow(unreachable_pub, dead_code)] // a program's own main
-mod detection;
-#[path = "../../examples/ensembles.rs"]
-#[allow(unreachable_pub, dead_code)] // a program's own main
-mod ensembles;
-#[path = "../../examples/few_shot.rs"]
-#[allow(unreachable_pub, dead_code)] // a program's own main
-mod few_shot;
-#[path = "../../examples/merged_tasks.rs"]
-#[allow(unreachable_pub, dead_code)] // a program's own main
-mod merged_tasks;
-#[path = "../../examples/meta_learning.rs"]
-#[allow(unreachable_pub, dead_code)] // a program's own main
-mod meta_learning;
-#[path = "../../examples/mixed_kinds.rs"]
-#[allow(unreachable_pub, dead_code)] // a program's own main
-mod mixed_kinds;
-#[path = "../../examples/text.rs"]
-#[allow(unreachable_pub, dead_code)] // a program's own main
-mod text;
+use tress_cli::systems::{ALL, Better, Rows, Run, Size, named};
 
-/// Few steps from a learnt start do what few steps from a random one cannot.
-#[test]
-fn sine_waves_are_learned_from_ten_points() {
-    let rows = meta_learning::sine_waves((600, 6), 30).unwrap();
-    let random = rows[0].1[10];
-    for (name, curve) in &rows[1..] {
-        let reached = curve.last().unwrap();
-        assert!(*reached < 0.9 * random, "{name}: {reached} beside {random}");
+/// What a system finds on its slice, once it is seen that it beats its floor and that rows fit the columns.
+fn slice(name: &str) -> Rows {
+    let system = named(name).unwrap();
+    let rows = (system.run)(&Run { size: Size::Slice, seed: 1, folder: None }).unwrap();
+    assert!(rows.iter().all(|(_, row)| row.len() == system.columns.len()), "{rows:?}");
+    let floor = row(&rows, system.floor);
+    let (own, _) = (row(&rows, system.tress), row(&rows, system.alone));
+    let mut headlines = 0;
+    for (place, column) in system.columns.iter().enumerate().filter(|(_, column)| column.is_headline) {
+        let beats = match column.better {
+            Better::Higher => own[place] > floor[place],
+            Better::Lower => own[place] < floor[place],
+            Better::Neither => false,
+        };
+        assert!(beats, "{}: {} beside a floor of {}", column.name, own[place], floor[place]);
+        headlines += 1;
     }
+    assert!(headlines > 0, "a system has a headline");
+    rows
+}
+
+fn row(rows: &Rows, name: &str) -> Vec<f64> {
+    rows.iter().find(|(other, _)| other == name).unwrap_or_else(|| panic!("{name}: {rows:?}")).1.clone()
+}
+
+/// Both heads of the joint network are far above chance, 5 % of main objects and next to no box.
+#[test]
+fn detection() {
+    let rows = slice("detection");
+    let joint = row(&rows, "joint, uncertainty");
+    assert!(joint[0] > 0.12 && joint[1] > 0.05 && joint[1] > joint[2], "{rows:?}");
+    let single = row(&rows, "single tasks");
+    assert!(joint[5] < 0.7 * single[5] && single[5] > 80_000.0, "{rows:?}");
 }
 
 #[test]
-fn new_classes_are_told_apart_from_five_samples_each() {
-    let [random, learnt, prototypes] = few_shot::new_classes((40, 4), 20).unwrap();
-    assert!(learnt[3] > random[3] + 0.05 && prototypes[0] > 0.5, "{random:?} {learnt:?} {prototypes:?}");
-}
-
-/// Answers that go together are found together: all at once by a powerset or a chain at least as often as by heads that know
-/// nothing of each other; and every way beats the commonest answers.
-#[test]
-fn answers_that_go_together_are_found_together() {
-    let found = merged_tasks::of_leaves(8).unwrap();
-    let all = |name: &str| found.iter().find(|(other, _)| *other == name).unwrap().1[3];
-    assert!(all("label powerset").max(all("chain")) > all("a head a task") - 0.01, "{found:?}");
-    assert!(
-        found.iter().all(|(_, shares)| shares[3] > 0.5),
-        "the commonest combination is a fifth: {found:?}"
-    );
-}
-
-/// On few scenes: both heads of the joint network are far above chance, 5 % of main objects and next to no box.
-#[test]
-fn objects_are_named_and_found() {
-    use tress_cli::data::{Library, Scenes, Split};
-    let scenes = Scenes::draw(&Library::BuiltIn, Split::Train, 800, 1).unwrap();
-    let test = Scenes::draw(&Library::BuiltIn, Split::Test, 150, 2).unwrap();
-    let (accuracy, precision, parameters, found) =
-        detection::run([&scenes, &test], [true; 2], 10, 1).unwrap();
-    assert!(accuracy.unwrap() > 0.12, "{accuracy:?}");
-    assert!(precision.unwrap()[0] > 0.05 && precision.unwrap()[0] > precision.unwrap()[1], "{precision:?}");
-    assert!(parameters > 50_000 && found.len() == 150);
+fn three_inputs() {
+    let rows = slice("three_inputs");
+    let all = row(&rows, "image + thumbnail + directions");
+    assert!(all[0] > 0.5 && all[0] > row(&rows, "thumbnail")[0], "{rows:?}");
 }
 
 /// Five networks together are better than one of them, whichever way they are combined.
 #[test]
-fn ensembles_are_better_than_their_members() {
-    let table = ensembles::compare(1_500, 4).unwrap();
-    for combined in &table[1..5] {
-        assert!(combined.1[0] + combined.1[2] > table[0].1[0] + table[0].1[2], "{table:?}");
+fn ensembles() {
+    let rows = slice("ensembles");
+    let member = row(&rows, "5 networks: a member");
+    for combined in ["hard vote", "soft vote", "fitted weights", "stacked"] {
+        let combined = row(&rows, &format!("5 networks: {combined}"));
+        assert!(combined[0] + combined[3] > member[0] + member[3], "{rows:?}");
     }
-    assert!(table[0].1[0] > 0.4 && table[5].1[0] > 0.0, "{table:?}");
+    assert!(member[0] > 0.4 && member[2] > row(&rows, "5 heads: a member")[2], "{rows:?}");
 }
 
-/// Groups that nobody has labelled, on features of the other two tasks, agree with the classes; those two beat their floors.
+/// Answers that go together are found together: all at once by a powerset or a chain at least as often as by heads that know
+/// nothing of each other.
 #[test]
-fn tasks_of_three_kinds_are_learned_together() {
-    let report = mixed_kinds::run(1_500, [8, 3]).unwrap();
-    assert!(report.accuracy > 0.9 && report.explained > 0.4, "{report:?}");
-    // Groups at random would agree with the classes by 0.03 and 0.
-    assert!(report.agreement.iter().all(|[nmi, ari]| *nmi > 0.3 && *ari > 0.1), "{report:?}");
+fn merged_tasks() {
+    let rows = slice("merged_tasks");
+    let all = |name: &str| row(&rows, name)[3];
+    assert!(all("label powerset").max(all("chain")) > all("a head a task") - 0.01, "{rows:?}");
+    assert!(rows[1..].iter().all(|(_, shares)| shares[3] > 0.5), "the commonest is a fifth: {rows:?}");
 }
 
-/// Every method is far above a toss on a tenth of the rows, and the joint ones are networks for both tasks.
+/// Few steps from a learnt start do what few steps from a random one cannot.
 #[test]
-fn people_are_asked_two_questions() {
-    use tress::tensor::Tensor;
-    use tress_cli::data::{Census, census::Group};
-    let mut census = Census::built_in(Group::Income).unwrap();
-    let first = |x: &Tensor, rows: usize| x.slice(0, 0, rows, 1).unwrap();
-    (census.train, census.test) = (first(&census.train, 2_000), first(&census.test, 2_000));
-    census.train_truth = census.train_truth.each_ref().map(|truth| first(truth, 2_000));
-    census.test_truth = census.test_truth.each_ref().map(|truth| first(truth, 2_000));
-    for (name, areas) in census::compare(&census, 6, 1).unwrap() {
-        assert!(areas[0] > 0.8 && areas[1] > 0.9, "{name}: {areas:?}");
+fn meta_learning() {
+    let rows = slice("meta_learning");
+    let random = row(&rows, "random start")[3];
+    for (name, curve) in &rows[2..] {
+        let reached = if name == "Meta-SGD" { curve[1] } else { curve[3] };
+        assert!(reached < 0.9 * random, "{name}: {reached} beside {random}");
     }
 }
 
-/// Networks beat the mean of the training rows: of contents by far, of counts by a little.
 #[test]
-fn contents_and_counts_beat_their_means() {
-    let meats = counts_and_contents::meats(100, 1).unwrap();
-    let flares = counts_and_contents::flares(10, 1).unwrap();
-    let errors = |rows: &[counts_and_contents::Row], name: &str| {
-        rows.iter().find(|(other, _)| *other == name).unwrap().1.clone()
-    };
-    for (mean, joint) in errors(&meats, "mean").iter().zip(errors(&meats, "joint")) {
-        assert!(joint < 0.6 * mean, "{meats:?}");
-    }
-    assert!(errors(&flares, "joint")[0] < errors(&flares, "mean")[0], "{flares:?}");
-    let ridge = errors(&meats, "ridge");
-    assert!(ridge.iter().zip(errors(&meats, "mean")).all(|(ridge, mean)| *ridge < 0.6 * mean), "{meats:?}");
+fn few_shot() {
+    let rows = slice("few_shot");
+    let [random, learnt] = ["random start", "MAML"].map(|name| row(&rows, name)[2]);
+    assert!(learnt > random + 0.05 && row(&rows, "prototypical network")[0] > 0.5, "{rows:?}");
+}
+
+/// Groups that nobody has labelled, on features of the other two tasks, agree with the classes.
+#[test]
+fn mixed_kinds() {
+    let rows = slice("mixed_kinds");
+    let joint = row(&rows, "joint");
+    assert!(joint[0] > 0.9 && joint[1] > 0.4 && joint[2] > 0.3 && joint[3] > 0.1, "{rows:?}");
+    let random = row(&rows, "at random");
+    assert!(random[2] < 0.1 && random[3].abs() < 0.02, "{rows:?}");
 }
 
 /// One encoder for both tasks beats the commonest tag of each word where that is hardest: whole entities.
 #[test]
-fn sentences_are_tagged_better_than_by_the_commonest_tag() {
-    let found = text::compare(20, 1).unwrap();
-    let (floor, joint) = (found[0].1, found[2].1);
-    assert!(floor[0] > 0.9 && joint[0] > 0.9, "{found:?}");
-    assert!(joint[1] > floor[1] && joint[2] > floor[2], "{found:?}");
+fn text() {
+    let rows = slice("text");
+    let (floor, joint) = (row(&rows, "commonest tag"), row(&rows, "joint"));
+    assert!(floor[0] > 0.9 && joint[1] > floor[1] && joint[2] > floor[2], "{rows:?}");
+}
+
+/// Every method is far above a toss on a tenth of the rows.
+#[test]
+fn census() {
+    for (name, areas) in slice("census") {
+        assert!(areas[0] > 0.8 && areas[1] > 0.9, "{name}: {areas:?}");
+    }
+}
+
+#[test]
+fn leaves() {
+    let rows = slice("leaves");
+    assert!(rows[1..].iter().all(|(_, shares)| shares.iter().all(|share| *share > 0.6)), "{rows:?}");
+}
+
+/// Networks beat the mean of the training rows: of contents by far, of counts by a little.
+#[test]
+fn counts_and_contents() {
+    let rows = slice("counts_and_contents");
+    let (mean, joint, ridge) = (row(&rows, "mean"), row(&rows, "joint"), row(&rows, "ridge"));
+    assert!((0..3).all(|k| joint[k] < 0.6 * mean[k] && ridge[k] < 0.6 * mean[k]), "{rows:?}");
+}
+
+/// The setting that a search has chosen is better on the validation part than nothing, and holds on the test part.
+#[test]
+fn whole_path() {
+    let rows = slice("whole_path");
+    let chosen = row(&rows, "joint, searched setting");
+    assert!(chosen[5] > 0.6 && (chosen[5] - chosen[4]).abs() < 0.1, "{rows:?}");
+}
+
+#[test]
+fn every_system_has_its_test_its_example_and_its_place_in_the_documents() {
+    let tests = include_str!("systems.rs");
+    let page = include_str!("../../docs/systems.md");
+    for system in ALL {
+        assert!(tests.contains(&format!("slice(\"{}\")", system.name)), "{}", system.name);
+        assert!(page.contains(&format!("`{}`", system.name)), "{}", system.name);
+        let example = concat!(env!("CARGO_MANIFEST_DIR"), "/examples").to_owned();
+        let text = std::fs::read_to_string(format!("{example}/{}.rs", system.name)).unwrap();
+        assert!(text.lines().count() < 120, "{}: {} lines", system.name, text.lines().count());
+    }
+    assert!((1..ALL.len()).all(|i| ALL[..i].iter().all(|other| other.name != ALL[i].name)));
 }

@@ -10,6 +10,7 @@ use crate::data::Library;
 use crate::error::Error;
 use crate::settings::{Balance, between, rate};
 use crate::study::{Family, Subject};
+use crate::systems::{Preset, SystemSettings};
 
 /// For which rows learning rates are searched on the validation part.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum, Serialize)]
@@ -32,6 +33,15 @@ pub enum Tune {
 )]
 #[allow(rustdoc::invalid_html_tags)] // what stands here is the help of the command line
 pub struct CompareArgs {
+    /// Run one of the systems that `tress systems` lists over several seeds, in place of methods
+    #[arg(
+        long,
+        value_enum,
+        value_name = "NAME",
+        hide_possible_values = true,
+        conflicts_with_all = ["set", "methods", "epochs", "samples", "batch", "lr", "tune", "rates", "rays", "sweep", "data_dir"]
+    )]
+    system: Option<Preset>,
     /// The tasks to compare on
     #[arg(long, value_enum, default_value_t = Subject::MultiMnist, value_name = "SET")]
     set: Subject,
@@ -97,6 +107,29 @@ pub struct CompareArgs {
     /// Print the final table and the place of the report only
     #[arg(long, short)]
     quiet: bool,
+}
+
+impl CompareArgs {
+    /// The run of a system, where one is asked for.
+    pub(crate) fn system(&self) -> Option<Result<SystemSettings, Error>> {
+        let system = self.system?;
+        Some(seeds(self.seed, self.seeds).map(|seeds| SystemSettings {
+            system,
+            seeds,
+            threads: self.jobs,
+            out: self.out.clone(),
+            overwrite: self.overwrite,
+            quiet: self.quiet,
+        }))
+    }
+}
+
+/// So many seeds from the first on.
+fn seeds(first: u64, count: usize) -> Result<Vec<u64>, Error> {
+    match first.checked_add(count as u64 - 1) {
+        Some(last) => Ok((first..=last).collect()),
+        None => Err(Error::Usage("the last seed is too large; lower --seed".to_owned())),
+    }
 }
 
 /// What all networks of a study have in common; two studies with the same can share a folder.
@@ -176,8 +209,6 @@ impl CompareSettings {
                 true
             }
         });
-        let last = args.seed.checked_add(args.seeds as u64 - 1);
-        let last = last.ok_or_else(|| Error::Usage("the last seed is too large; lower --seed".to_owned()))?;
         Ok(Self {
             common: Common {
                 version: env!("CARGO_PKG_VERSION"),
@@ -188,7 +219,7 @@ impl CompareSettings {
                 data_dir: args.data_dir,
             },
             methods,
-            seeds: (args.seed..=last).collect(),
+            seeds: seeds(args.seed, args.seeds)?,
             lr,
             tune: args.tune,
             rates,

@@ -89,6 +89,24 @@ impl Census {
         Ok((Self::new(group, &book, &train, &test)?, of_held.test, of_held.test_truth))
     }
 
+    /// The first `count` rows of both parts.
+    ///
+    /// # Errors
+    /// [`Error::Data`] where there are fewer.
+    pub fn first(&self, count: usize) -> Result<Self, Error> {
+        let first = |x: &Tensor| {
+            x.slice(0, 0, count, 1).map_err(|e| Error::data("census", format!("{count} rows are too many: {e}")))
+        };
+        let both = |truth: &[Tensor; 2]| Ok::<_, Error>([first(&truth[0])?, first(&truth[1])?]);
+        Ok(Self {
+            tasks: self.tasks,
+            train: first(&self.train)?,
+            train_truth: both(&self.train_truth)?,
+            test: first(&self.test)?,
+            test_truth: both(&self.test_truth)?,
+        })
+    }
+
     /// From a code book and tables of codes.
     ///
     /// # Errors

@@ -48,12 +48,31 @@ impl Scenes {
     /// [`Error::Data`] as of [`Library::digits`].
     pub fn draw(library: &Library, split: Split, count: usize, seed: u64) -> Result<Self, Error> {
         let sets = [library.digits(Origin::Mnist, split)?, library.digits(Origin::Fashion, split)?];
+        Ok(Self::of(&sets, count, seed))
+    }
+
+    /// Scenes of training pictures in two parts: of the first four fifths of the pictures, to learn from, and of the last
+    /// fifth, to choose settings on. No picture is in both.
+    ///
+    /// # Errors
+    /// [`Error::Data`] as of [`Library::digits`].
+    pub fn hold_out(library: &Library, [count, held]: [usize; 2], seed: u64) -> Result<[Self; 2], Error> {
+        let part = |origin| {
+            let all = library.digits(origin, Split::Train)?;
+            let fifth = all.len() / 5;
+            Ok(all.hold_out(fifth))
+        };
+        let ((digits, held_digits), (clothes, held_clothes)) = (part(Origin::Mnist)?, part(Origin::Fashion)?);
+        Ok([Self::of(&[digits, clothes], count, seed), Self::of(&[held_digits, held_clothes], held, seed)])
+    }
+
+    fn of(sets: &[Digits; 2], count: usize, seed: u64) -> Self {
         let mut stream = SplitMix64::new(seed);
         let mut scenes = Self { pixels: vec![0; count * SCENE * SCENE], objects: Vec::with_capacity(count) };
         for canvas in scenes.pixels.chunks_exact_mut(SCENE * SCENE) {
-            scenes.objects.push(compose(&sets, canvas, &mut stream));
+            scenes.objects.push(compose(sets, canvas, &mut stream));
         }
-        Ok(scenes)
+        scenes
     }
 
     /// The number of scenes.

@@ -35,6 +35,11 @@ impl Figure {
             Metric::Accuracy => (100.0, 2),
             Metric::Area => (1.0, 4),
         };
+        self.spread(scale, digits)
+    }
+
+    /// The mean with its deviation, both times `scale`.
+    pub(crate) fn spread(&self, scale: f64, digits: usize) -> String {
         match self.deviation {
             Some(deviation) => format!("{:.digits$} ± {:.digits$}", scale * self.mean, scale * deviation),
             None => format!("{:.digits$}", scale * self.mean),

@@ -5,6 +5,7 @@ use std::fs::{self, File, TryLockError};
 use std::path::{Path, PathBuf};
 
 use serde::Serialize;
+use serde::de::DeserializeOwned;
 
 use super::cell::Cell;
 use super::record::Record;
@@ -83,8 +84,35 @@ impl StudyFolder {
         &self.path
     }
 
+    fn named(&self, name: &str, end: &str) -> PathBuf {
+        self.path.join(CELLS).join(format!("{name}.{end}"))
+    }
+
     fn place(&self, cell: &Cell, end: &str) -> PathBuf {
-        self.path.join(CELLS).join(format!("{}.{end}", cell.name()))
+        self.named(&cell.name(), end)
+    }
+
+    /// What an earlier run, or this one, has written down by that name.
+    ///
+    /// # Errors
+    /// [`Error::Data`] where the file holds something else.
+    pub(crate) fn read<T: DeserializeOwned>(&self, name: &str) -> Result<Option<T>, Error> {
+        let place = self.named(name, "json");
+        let Ok(text) = fs::read(&place) else { return Ok(None) };
+        let wrong = |_| Error::data(place.display().to_string(), "is no record of this study; delete it");
+        serde_json::from_slice(&text).map(Some).map_err(wrong)
+    }
+
+    /// Writes something down by a name.
+    ///
+    /// # Errors
+    /// [`Error::Write`] where it cannot be written.
+    pub(crate) fn put(&self, name: &str, what: &impl Serialize) -> Result<(), Error> {
+        let place = self.named(name, "json");
+        let mut text = serde_json::to_vec(what)
+            .map_err(|e| Error::write(&place, format!("cannot be written as JSON: {e}")))?;
+        text.push(b'\n');
+        write_whole(&place, &text)
     }
 
     /// A cell that an earlier run, or this one, has finished.
@@ -92,15 +120,17 @@ impl StudyFolder {
     /// # Errors
     /// [`Error::Data`] where its file is no record of it.
     pub(crate) fn finished(&self, cell: &Cell) -> Result<Option<Record>, Error> {
-        let place = self.place(cell, "json");
-        let Ok(text) = fs::read(&place) else { return Ok(None) };
-        match serde_json::from_slice::<Record>(&text) {
-            Ok(record) if record.cell == cell.name() => {
+        match self.read::<Record>(&cell.name())? {
+            Some(record) if record.cell == cell.name() => {
                 // Left behind where a run was killed between the two files.
                 let _ = fs::remove_file(self.place(cell, "halfway"));
                 Ok(Some(record))
             }
-            _ => Err(Error::data(place.display().to_string(), "is no record of this cell; delete it")),
+            Some(_) => {
+                let place = self.place(cell, "json").display().to_string();
+                Err(Error::data(place, "is no record of this cell; delete it"))
+            }
+            None => Ok(None),
         }
     }
 
@@ -109,11 +139,7 @@ impl StudyFolder {
     /// # Errors
     /// [`Error::Write`] where it cannot be written.
     pub(crate) fn finish(&self, cell: &Cell, record: &Record) -> Result<(), Error> {
-        let place = self.place(cell, "json");
-        let mut text = serde_json::to_vec(record)
-            .map_err(|e| Error::write(&place, format!("cannot be written as JSON: {e}")))?;
-        text.push(b'\n');
-        write_whole(&place, &text)?;
+        self.put(&cell.name(), record)?;
         // One that stays is overwritten or left alone, and harms nobody.
         let _ = fs::remove_file(self.place(cell, "halfway"));
         Ok(())

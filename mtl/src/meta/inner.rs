@@ -4,8 +4,8 @@ use alloc::string::String;
 use alloc::vec::Vec;
 
 use tress_autograd::{Eager, Pointwise, Tape, Value, Var};
-use tress_nn::{Bound, Entry, Layer, Params};
-use tress_tensor::Float;
+use tress_nn::{Bound, Entry, Gradient, Layer, Params};
+use tress_tensor::{Float, Tensor};
 
 use super::{Episode, Examples};
 use crate::error::{Error, Result, check_length};
@@ -101,6 +101,36 @@ impl InnerLoop {
         support: &Examples<V::Elem>,
     ) -> Result<(Bound<V>, V)> {
         descended(task, bound, &self.moves(params)?, support)
+    }
+
+    /// The loss of the query after the steps, and its gradient `[P]` with respect to the parameters before them: of second
+    /// order.
+    pub(super) fn second_order<T: Float, M: Layer>(
+        &self,
+        task: &Task<M>,
+        params: &Params<T>,
+        episode: &Episode<T>,
+    ) -> Result<(f64, Tensor<T>)> {
+        let tape = Tape::new();
+        let bound = params.on(&tape);
+        let adapted = self.adapt(task, params, &bound, &episode.support)?;
+        let (loss, gradient) = episode.query.loss(task, &adapted)?.value_and_gradient(&bound)?;
+        Ok((loss.to_f64(), gradient))
+    }
+
+    /// The outputs for new inputs after the steps.
+    ///
+    /// # Errors
+    /// As [`adapt`](InnerLoop::adapt).
+    pub fn predict<T: Float, M: Layer>(
+        &self,
+        task: &Task<M>,
+        params: &Params<T>,
+        support: &Examples<T>,
+        inputs: &Tensor<T>,
+    ) -> Result<Tensor<T>> {
+        let adapted = self.adapt(task, params, &params.eager(), support)?;
+        Ok(task.head().apply(&adapted, &Eager::new(inputs.clone())).tensor()?.clone())
     }
 
     /// The adaptation curve: how well the model does on the query before the first step, and after each of `steps`.

@@ -71,7 +71,7 @@ impl<T: Float> MetaMethod<T> for Maml {
                 let (loss, gradient) = episode.query.loss(task, &bound)?.value_and_gradient(&bound)?;
                 Ok((loss.to_f64(), gradient))
             }
-            false => second_order(&self.inner, task, params, episode),
+            false => self.inner.second_order(task, params, episode),
         })
     }
 
@@ -82,32 +82,6 @@ impl<T: Float> MetaMethod<T> for Maml {
         support: &Examples<T>,
         inputs: &Tensor<T>,
     ) -> Result<Tensor<T>> {
-        predicted(&self.inner, task, params, support, inputs)
+        self.inner.predict(task, params, support, inputs)
     }
-}
-
-/// The loss of the query after the inner steps, and its gradient with respect to the parameters before them.
-pub(super) fn second_order<T: Float, M: Layer>(
-    inner: &InnerLoop,
-    task: &Task<M>,
-    params: &Params<T>,
-    episode: &Episode<T>,
-) -> Result<(f64, Tensor<T>)> {
-    let tape = Tape::new();
-    let bound = params.on(&tape);
-    let adapted = inner.adapt(task, params, &bound, &episode.support)?;
-    let (loss, gradient) = episode.query.loss(task, &adapted)?.value_and_gradient(&bound)?;
-    Ok((loss.to_f64(), gradient))
-}
-
-/// The outputs after the inner steps.
-pub(super) fn predicted<T: Float, M: Layer>(
-    inner: &InnerLoop,
-    task: &Task<M>,
-    params: &Params<T>,
-    support: &Examples<T>,
-    inputs: &Tensor<T>,
-) -> Result<Tensor<T>> {
-    let adapted = inner.adapt(task, params, &params.eager(), support)?;
-    Ok(task.head().apply(&adapted, &Eager::new(inputs.clone())).tensor()?.clone())
 }

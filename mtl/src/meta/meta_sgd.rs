@@ -6,7 +6,6 @@ use alloc::vec::Vec;
 use tress_nn::{Init, Layer, Params};
 use tress_tensor::{Float, Shape, Tensor};
 
-use super::maml::{predicted, second_order};
 use super::{Episode, Examples, InnerLoop, MetaGradient, MetaMethod, mean_over};
 use crate::error::{Error, Result};
 use crate::network::Task;
@@ -62,7 +61,7 @@ impl<T: Float> MetaMethod<T> for MetaSgd {
         params: &Params<T>,
         episodes: &[Episode<T>],
     ) -> Result<MetaGradient<T>> {
-        mean_over(params, episodes, |episode| second_order(&self.inner, task, params, episode))
+        mean_over(params, episodes, |episode| self.inner.second_order(task, params, episode))
     }
 
     fn predict<M: Layer>(
@@ -72,6 +71,6 @@ impl<T: Float> MetaMethod<T> for MetaSgd {
         support: &Examples<T>,
         inputs: &Tensor<T>,
     ) -> Result<Tensor<T>> {
-        predicted(&self.inner, task, params, support, inputs)
+        self.inner.predict(task, params, support, inputs)
     }
 }

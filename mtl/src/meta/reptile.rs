@@ -4,7 +4,6 @@ use tress_autograd::Eager;
 use tress_nn::{Bound, Layer, Params};
 use tress_tensor::{Float, Tensor};
 
-use super::maml::predicted;
 use super::{Episode, Examples, InnerLoop, MetaGradient, MetaMethod, mean_over};
 use crate::error::{Error, Result};
 use crate::network::Task;
@@ -70,7 +69,7 @@ impl<T: Float> MetaMethod<T> for Reptile {
         support: &Examples<T>,
         inputs: &Tensor<T>,
     ) -> Result<Tensor<T>> {
-        predicted(&self.inner, task, params, support, inputs)
+        self.inner.predict(task, params, support, inputs)
     }
 }
 
