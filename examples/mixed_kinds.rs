@@ -16,9 +16,6 @@ use tress::prelude::*;
 use tress_cli::data::{Library, Split, Twenty};
 use tress_cli::systems::{Rows, Run, System, number, percent};
 
-/// The width of the features that all three heads see.
-const WIDTH: usize = 10;
-
 /// The system, as `tress train --system mixed_kinds` runs it.
 pub const SYSTEM: System = System {
     name: "mixed_kinds",
@@ -43,19 +40,19 @@ fn network(run: &Run<'_>, wanted: [bool; 3]) -> Outcome<[[f64; 4]; 2]> {
     let asked = Twenty::read(&Library::BuiltIn, Split::Test)?;
     let (inputs, test) = (known.images()?, asked.images()?);
     let kind = |all: &Twenty| all.labels.iter().map(|label| label / 10).collect::<Vec<u32>>();
-    let (kinds, test_kinds) = (kind(&known), kind(&asked));
+    let (kinds, test_kinds, width) = (kind(&known), kind(&asked), 10); // the width of what all heads see
     let flat = inputs.reshape([inputs.shape()[0], 784])?;
     let flat_test = test.reshape([test.shape()[0], 784])?;
 
     let mut params = Params::new(run.seed);
     let lenet = lenet(&mut params, &[("unused", Objective::Classes(2))])?;
-    let narrow = Dense::new(&mut params.scope("narrow"), 50, WIDTH)?;
+    let narrow = Dense::new(&mut params.scope("narrow"), 50, width)?;
     let trunk = lenet.architecture().trunk().clone().then(narrow);
-    let digit = Dense::new(&mut params.scope("digit"), WIDTH, 2)?;
+    let digit = Dense::new(&mut params.scope("digit"), width, 2)?;
     let pixels = Sequential::new()
-        .then(Dense::new(&mut params.scope("pixels1"), WIDTH, 128)?.activation(Map::Relu))
+        .then(Dense::new(&mut params.scope("pixels1"), width, 128)?.activation(Map::Relu))
         .then(Dense::new(&mut params.scope("pixels2"), 128, 784)?);
-    let groups = SoftClusters::new(&mut params.scope("groups"), 20, WIDTH)?;
+    let groups = SoftClusters::new(&mut params.scope("groups"), 20, width)?;
 
     let features = |params: &Params, inputs: &Tensor| -> Outcome<Tensor> {
         Ok(trunk.apply(&params.eager(), &Eager::new(inputs.clone())).tensor()?.clone())
@@ -80,10 +77,13 @@ fn network(run: &Run<'_>, wanted: [bool; 3]) -> Outcome<[[f64; 4]; 2]> {
     };
     train_for(&mut params, before, run.seed)?;
     let plain = KMeans::fit(&features(&params, &test)?, 20, run.seed, 100)?;
-    groups.start(&mut params, &features(&params, &inputs)?, run.seed)?;
-    for epoch in 0..if wanted[2] { with } else { 0 } {
-        let soft = groups.probabilities(&params.eager(), &features(&params, &inputs)?)?;
-        *target.borrow_mut() = Some(SoftClusters::target(&soft)?);
+    let found = features(&params, &inputs)?;
+    groups.start(&mut params, &found, run.seed)?;
+    for epoch in 0..with {
+        if wanted[2] {
+            let soft = groups.probabilities(&params.eager(), &features(&params, &inputs)?)?;
+            *target.borrow_mut() = Some(SoftClusters::target(&soft)?);
+        }
         train_for(&mut params, 1, run.seed + 1 + epoch)?;
     }
 

@@ -95,7 +95,8 @@ impl Census {
     /// [`Error::Data`] where there are fewer.
     pub fn first(&self, count: usize) -> Result<Self, Error> {
         let first = |x: &Tensor| {
-            x.slice(0, 0, count, 1).map_err(|e| Error::data("census", format!("{count} rows are too many: {e}")))
+            x.slice(0, 0, count, 1)
+                .map_err(|e| Error::data("census", format!("{count} rows are too many: {e}")))
         };
         let both = |truth: &[Tensor; 2]| Ok::<_, Error>([first(&truth[0])?, first(&truth[1])?]);
         Ok(Self {

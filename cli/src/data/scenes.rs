@@ -57,7 +57,7 @@ impl Scenes {
     /// # Errors
     /// [`Error::Data`] as of [`Library::digits`].
     pub fn hold_out(library: &Library, [count, held]: [usize; 2], seed: u64) -> Result<[Self; 2], Error> {
-        let part = |origin| {
+        let part = |origin| -> Result<(Digits, Digits), Error> {
             let all = library.digits(origin, Split::Train)?;
             let fifth = all.len() / 5;
             Ok(all.hold_out(fifth))

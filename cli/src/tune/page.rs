@@ -74,7 +74,7 @@ fn tested(html: &mut String, results: &Results) {
 fn curves(html: &mut String, results: &Results) {
     html.push_str(
         "<h2>Trials</h2>\n<p class=\"lead\">Mean metric over the tasks on the validation part after each epoch. A line ends where its \
-         trial was left behind; the dark one was chosen.</p>\n<div class=\"wide charts\"><figure class=\"chart\">\n",
+         trial was left behind; the one on top was chosen.</p>\n<div class=\"charts\"><figure class=\"chart\">\n",
     );
     let chosen = &results.trials[results.chosen];
     let others = results.trials.iter().filter(|trial| trial.trial != chosen.trial);
@@ -102,7 +102,7 @@ fn names(html: &mut String, results: &Results, space: &Space) {
     html.push_str(
         "<h2>Names</h2>\n<p class=\"lead\">The last validation metric of each trial by what it was set to: filled where it ran to the \
          end, hollow where it was left behind and so was compared earlier. Numbers are in the tooltips.</p>\n\
-         <div class=\"small charts\">\n",
+         <div class=\"charts\">\n",
     );
     for dimension in space.dimensions() {
         let is_log = matches!(dimension.range(), Range::Log(..));
