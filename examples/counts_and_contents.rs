@@ -111,7 +111,6 @@ fn run(run: &Run<'_>) -> Outcome<Rows> {
     Ok(rows)
 }
 
-/// At the size of the table in the documents.
-pub fn main() -> Outcome<()> {
+fn main() -> Outcome<()> {
     SYSTEM.main()
 }

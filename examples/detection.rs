@@ -111,7 +111,6 @@ fn run(run: &Run<'_>) -> Outcome<Rows> {
     Ok(rows.into_iter().enumerate().map(|(i, (name, row))| (title((i, name)), row.into())).collect())
 }
 
-/// At the size of the table in the documents.
-pub fn main() -> Outcome<()> {
+fn main() -> Outcome<()> {
     SYSTEM.main()
 }

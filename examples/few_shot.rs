@@ -73,7 +73,6 @@ fn run(run: &Run<'_>) -> Outcome<Rows> {
     ])
 }
 
-/// At the size of the table in the documents.
-pub fn main() -> Outcome<()> {
+fn main() -> Outcome<()> {
     SYSTEM.main()
 }

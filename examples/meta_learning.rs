@@ -83,7 +83,6 @@ fn size(targets: &Targets) -> f64 {
     }
 }
 
-/// At the size of the table in the documents.
-pub fn main() -> Outcome<()> {
+fn main() -> Outcome<()> {
     SYSTEM.main()
 }

@@ -112,6 +112,6 @@ fn run(run: &Run<'_>) -> Outcome<Rows> {
     ])
 }
 
-pub fn main() -> Outcome<()> {
+fn main() -> Outcome<()> {
     SYSTEM.main()
 }

@@ -108,8 +108,7 @@ pub fn without_feature_layers() -> String {
         .map_or_else(|error| error.to_string(), |_| String::new())
 }
 
-/// At the size of the table in the documents.
-pub fn main() -> Outcome<()> {
+fn main() -> Outcome<()> {
     let mut params = Params::new(1);
     println!("{}", model(&mut params, [true; 3])?.summary(&params)?);
     println!("Without feature layers:\n{}\n", without_feature_layers());

@@ -114,6 +114,6 @@ fn run(run: &Run<'_>) -> Outcome<Rows> {
     Ok(rows)
 }
 
-pub fn main() -> Outcome<()> {
+fn main() -> Outcome<()> {
     SYSTEM.main()
 }

@@ -4,6 +4,7 @@ mod compare;
 mod devices;
 mod folders;
 mod place;
+mod systems;
 mod tables;
 mod training;
 mod tune;

@@ -1,0 +1,80 @@
+//! `--system` and `tress systems`: what they list, leave and refuse, and that the documents have the tables of the results.
+
+use std::fs;
+use std::path::Path;
+
+use super::place::{Place, finished, only_line, tress};
+use tress_cli::systems::ALL;
+
+#[test]
+fn a_system_is_run_from_one_command_each_seed_a_file() {
+    let place = Place::new("system");
+    let text =
+        finished(tress(&place.0, "compare --system counts_and_contents --seeds 2 --jobs 1 --out found"));
+    for word in ["Contents and counts", "mean", "ridge", "single tasks", "joint", "±", "fat: "] {
+        assert!(text.contains(word), "{word}: {text}");
+    }
+    let result = place.json("found/system.json");
+    assert_eq!((&result["seeds"], result["rows"].as_array().unwrap().len()), (&serde_json::json!([1, 2]), 4));
+    let joint = &result["rows"][3]["figures"][1];
+    let by_seed: Vec<f64> =
+        joint["by_seed"].as_array().unwrap().iter().map(|x| x.as_f64().unwrap()).collect();
+    assert!((joint["mean"].as_f64().unwrap() - 0.5 * (by_seed[0] + by_seed[1])).abs() < 1e-12);
+    // What has no number has none, rather than NaN, which JSON does not know.
+    assert!(result["rows"][1]["figures"][3].is_null());
+
+    // Again, with a seed more: what is there stays, to the byte; one seed alone gives the same numbers.
+    let first = fs::read(place.0.join("found/cells/seed-1.json")).unwrap();
+    let again =
+        finished(tress(&place.0, "compare --system counts_and_contents --seeds 3 --jobs 1 --out found"));
+    assert!(again.contains("seed-3") && !again.contains("seed-1"), "{again}");
+    assert!(fs::read(place.0.join("found/cells/seed-1.json")).unwrap() == first);
+    finished(tress(&place.0, "train --system counts_and_contents --seed 2 --out one --quiet"));
+    let rows =
+        |study: &str| place.cells(study).iter().find(|cell| cell["seed"] == 2).unwrap()["rows"].clone();
+    assert_eq!(rows("found"), rows("one"));
+
+    // The table of what lies in a folder.
+    fs::create_dir(place.0.join("all")).unwrap();
+    fs::copy(place.0.join("found/system.json"), place.0.join("all/counts_and_contents.json")).unwrap();
+    let table = finished(tress(&place.0, "systems --table all"));
+    assert!(table.starts_with("| system | data | metric | floor | alone | Tress |"), "{table}");
+    assert!(table.contains("| fat |") && table.contains("`counts_and_contents`"), "{table}");
+    let list = finished(tress(&place.0, "systems"));
+    assert!(ALL.iter().all(|system| list.contains(system.name) && list.contains(system.title)), "{list}");
+}
+
+#[test]
+fn what_cannot_be_run_is_said_in_one_line() {
+    let place = Place::new("system-wrong");
+    fs::create_dir(place.0.join("full")).unwrap();
+    fs::write(place.0.join("full/census.json"), "{}").unwrap();
+    for (line, code, part) in [
+        ("train --system detecton", 2, "did you mean 'detection'?"),
+        ("train --system text --balance mgda", 2, "cannot be used with"),
+        ("compare --system text --methods mgda", 2, "cannot be used with"),
+        ("compare --system text --seed 18446744073709551615", 2, "the last seed is too large"),
+        ("compare --system text --out full", 1, "full: is not empty and holds no study"),
+        ("systems --table none", 1, "run `tress compare --system NAME`"),
+        ("systems --table full", 1, "census.json: holds no results of a system"),
+    ] {
+        let output = tress(&place.0, line).output().unwrap();
+        let said = only_line(&output);
+        assert_eq!(output.status.code(), Some(code), "{line}: {said}");
+        assert!(said.contains(part), "{line}: {said}");
+    }
+}
+
+/// The page of systems has the tables that the program makes of the stored results.
+#[test]
+fn the_documents_have_the_tables_of_the_stored_results() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+    let text = finished(tress(&root, "systems --table docs/studies/systems"));
+    let page = fs::read_to_string(root.join("docs/systems.md")).unwrap();
+    let mut tables = 0;
+    for table in text.split("\n\n").filter(|part| part.starts_with('|')) {
+        assert!(page.contains(table.trim_end()), "docs/systems.md is to have:\n{table}");
+        tables += 1;
+    }
+    assert_eq!(tables, 1 + ALL.len(), "one for all, and one for each");
+}
