@@ -68,7 +68,7 @@ pub const SYSTEM: System = System {
 };
 
 fn run(run: &Run<'_>) -> Outcome<Rows> {
-    let (counts, tests, epochs) = run.pick(([4_000, 500], 1_000, 8), ([800, 50], 150, 10));
+    let (counts, tests, epochs) = run.pick(([2_500, 500], 1_000, 7), ([800, 50], 150, 10));
     let [scenes, held] = Scenes::hold_out(&Library::BuiltIn, counts, 1)?;
     let test = Scenes::draw(&Library::BuiltIn, Split::Test, tests, 2)?;
     let grid = Grid::new([8, 8], 8.0, CLASSES)?;
@@ -104,7 +104,7 @@ fn run(run: &Run<'_>) -> Outcome<Rows> {
     let b = one([false, true], method("equal")?, epochs, false)?;
     let single = [m[0], b[1], b[2], m[3], b[4], m[5] + b[5], m[6] + b[6]];
     let mut rows = vec![("untrained", one([true; 2], method("equal")?, 0, false)?), ("single tasks", single)];
-    for name in run.pick(&["equal", "uncertainty", "nash", "aligned"][..], &["uncertainty"]) {
+    for name in run.pick(&["equal", "uncertainty", "nash"][..], &["uncertainty"]) {
         rows.push((name, one([true; 2], method(name)?, epochs, *name == "uncertainty")?));
     }
     let title = |(i, name): (usize, &str)| if i < 2 { name.into() } else { format!("joint, {name}") };

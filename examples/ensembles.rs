@@ -100,7 +100,7 @@ pub const SYSTEM: System = System {
 };
 
 fn run(run: &Run<'_>) -> Outcome<Rows> {
-    let (data, epochs) = (digits(run.pick(20_000, 1_500))?, run.pick(8, 4));
+    let (data, epochs) = (digits(run.pick(20_000, 1_500))?, run.pick(6, 4));
     let (floor, nan) = (data.floors(), f64::NAN);
     let mut table = vec![("commonest class".into(), vec![floor[0], nan, floor[1], nan, nan])];
     // Five separate networks, and five heads on one trunk.

@@ -39,7 +39,7 @@ pub const SYSTEM: System = System {
 /// Accuracies on five of six kinds of pictures that training never met, of which five each are known: from a random start
 /// after 0 to 10 steps, from a learnt start after as many, and by prototypes.
 fn run(run: &Run<'_>) -> Outcome<Rows> {
-    let (outer, tests) = run.pick(((600, 4), 100), ((40, 4), 20));
+    let (outer, tests) = run.pick(((400, 4), 100), ((40, 4), 20));
     let (train, test) =
         (Twenty::read(&Library::BuiltIn, Split::Train)?, Twenty::read(&Library::BuiltIn, Split::Test)?);
     let held_out = [7, 8, 9, 17, 18, 19];

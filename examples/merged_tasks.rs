@@ -109,7 +109,7 @@ fn compare(data: &Data, epochs: u64, seed: u64) -> Outcome<Rows> {
 
 fn run(run: &Run<'_>) -> Outcome<Rows> {
     let mut rows = compare(&leaves()?, run.pick(60, 8), run.seed)?;
-    let others = compare(&digits(run.pick(20_000, 1_000))?, run.pick(8, 2), run.seed)?;
+    let others = compare(&digits(run.pick(10_000, 1_000))?, run.pick(8, 2), run.seed)?;
     rows.iter_mut().zip(others).for_each(|((_, row), (_, other))| row.extend(other));
     Ok(rows)
 }

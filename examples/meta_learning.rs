@@ -35,7 +35,7 @@ pub const SYSTEM: System = System {
 
 /// Errors on new waves of which ten points are known, by method and number of inner steps.
 fn run(run: &Run<'_>) -> Outcome<Rows> {
-    let (outer, tests) = run.pick(((2_000, 10), 100), ((600, 6), 30));
+    let (outer, tests) = run.pick(((1_500, 10), 100), ((600, 6), 30));
     let (training, new) = (Sinusoids::new(run.seed), Sinusoids::new(1_000)); // the same new waves for every seed
     let new = (0..tests).map(|i| new.episode(i, 10, 100)).collect::<Result<Vec<_>, _>>()?;
     let maml = Maml::new(0.01, 1)?;

@@ -95,7 +95,7 @@ fn run(run: &Run<'_>) -> Outcome<Rows> {
     let all = Sentences::built_in()?;
     let part = |of: &[usize]| (0..all.len()).filter(|i| of.contains(&(i % 5))).collect::<Vec<usize>>();
     let (known, held, asked) = (part(&[0, 1, 2]), part(&[3]), part(&[4]));
-    let settings = run.pick(&[(8, 0.3), (16, 0.3), (8, 0.5), (16, 0.5)][..], &[(20, 0.3)]);
+    let settings = run.pick(&[(12, 0.3), (12, 0.5), (20, 0.5)][..], &[(20, 0.3)]);
     let best = |tasks: [bool; 2]| -> Outcome<[f64; 3]> {
         let (epochs, drop) = best_of(settings, |(epochs, drop)| {
             let found = network(&all, &known, &held, tasks, (epochs, drop, run.seed))?;

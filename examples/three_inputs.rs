@@ -70,7 +70,7 @@ pub const SYSTEM: System = System {
 
 /// Test accuracy and parameters for each choice of inputs.
 fn run(run: &Run<'_>) -> Outcome<Rows> {
-    let (count, epochs) = run.pick((10_000, 6), (1_500, 4));
+    let (count, epochs) = run.pick((10_000, 5), (1_500, 4));
     let known = Twenty::read(&Library::BuiltIn, Split::Train)?.take(count);
     let asked = Twenty::read(&Library::BuiltIn, Split::Test)?;
     let (inputs, test) = (views(&known)?, views(&asked)?);
