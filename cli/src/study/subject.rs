@@ -143,7 +143,8 @@ impl Subject {
                 let set = self.pictures().unwrap_or(multimnist::Set::MultiMnist);
                 Material::of_pictures(library, set, samples)
             }
-        }
+        }?
+        .checked()
     }
 }
 
@@ -224,6 +225,51 @@ impl Material {
             validation: part(&held)?,
             test: part(&test)?,
         })
+    }
+
+    /// As it is, once it is seen that every part has one answer to every question for each of its samples, of the kind that
+    /// the question asks for: what is out of step is found before any training.
+    ///
+    /// # Errors
+    /// [`Error::Data`] with the part and the question.
+    fn checked(self) -> Result<Self, Error> {
+        let training = match &self.training {
+            Training::Rows(rows) => Some(("training", rows)),
+            Training::Composed(_) => None, // composed of pictures that carry their labels
+        };
+        for (part, examples) in
+            training.into_iter().chain([("validation", &self.validation), ("test", &self.test)])
+        {
+            let Examples::Rows { inputs, targets } = examples else { continue };
+            let (rows, wrong) =
+                (inputs.shape()[0], |trouble: String| Error::data(format!("the {part} part"), trouble));
+            if targets.len() != self.questions.len() {
+                let (found, wanted) = (targets.len(), self.questions.len());
+                return Err(wrong(format!("has answers to {found} questions, not to {wanted}")));
+            }
+            for (question, target) in self.questions.iter().zip(targets) {
+                let (found, fits) = match (target, question.objective) {
+                    (Targets::Classes(labels), Objective::Classes(classes)) => {
+                        (labels.len(), labels.classes() == classes)
+                    }
+                    (Targets::Numbers(truth), Objective::Bits(width) | Objective::Numbers(width)) => {
+                        (truth.shape()[0], truth.shape()[1..] == [width])
+                    }
+                    _ => (rows, false),
+                };
+                if found != rows || !fits {
+                    let name = question.name;
+                    let trouble = match fits {
+                        true => format!(
+                            "has {rows} samples and {found} answers to `{name}`; are the rows of one file missing?"
+                        ),
+                        false => format!("answers `{name}` by something else than {:?}", question.objective),
+                    };
+                    return Err(wrong(trouble));
+                }
+            }
+        }
+        Ok(self)
     }
 
     /// The tasks.
@@ -319,5 +365,38 @@ fn no_samples(samples: Option<usize>) -> Result<(), Error> {
         Some(_) => Err(Error::Usage(
             "--samples is for sets that are composed of pictures; this one has the rows it has".to_owned(),
         )),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Examples, Material, Subject, Training};
+    use crate::data::Library;
+
+    #[test]
+    fn answers_that_are_out_of_step_are_found_before_any_training() {
+        let read = || Subject::Leaves.read(&Library::BuiltIn, None).unwrap();
+        let damaged = |damage: &dyn Fn(&mut Material)| {
+            let mut material = read();
+            damage(&mut material);
+            material.checked().unwrap_err().to_string()
+        };
+        let fewer = damaged(&|material| {
+            let Examples::Rows { inputs, targets } = &mut material.test else { panic!("rows") };
+            targets[1] = targets[1].of(&(0..inputs.shape()[0] - 1).collect::<Vec<_>>()).unwrap();
+        });
+        assert!(fewer.contains("the test part: has 507 samples and 506 answers to `apex`"), "{fewer}");
+        let swapped = damaged(&|material| {
+            let Training::Rows(Examples::Rows { targets, .. }) = &mut material.training else {
+                panic!("rows")
+            };
+            targets.swap(0, 3);
+        });
+        assert!(swapped.contains("the training part: answers `species` by something else"), "{swapped}");
+        let one_less = damaged(&|material| {
+            let Examples::Rows { targets, .. } = &mut material.validation else { panic!("rows") };
+            targets.pop();
+        });
+        assert!(one_less.contains("the validation part: has answers to 4 questions, not to 5"), "{one_less}");
     }
 }
