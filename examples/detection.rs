@@ -63,7 +63,7 @@ pub const SYSTEM: System = System {
     ],
     floor: "untrained",
     alone: "single tasks",
-    tress: "joint, uncertainty",
+    tress: "joint, nash",
     run,
 };
 
@@ -104,8 +104,8 @@ fn run(run: &Run<'_>) -> Outcome<Rows> {
     let b = one([false, true], method("equal")?, epochs, false)?;
     let single = [m[0], b[1], b[2], m[3], b[4], m[5] + b[5], m[6] + b[6]];
     let mut rows = vec![("untrained", one([true; 2], method("equal")?, 0, false)?), ("single tasks", single)];
-    for name in run.pick(&["equal", "uncertainty", "nash"][..], &["uncertainty"]) {
-        rows.push((name, one([true; 2], method(name)?, epochs, *name == "uncertainty")?));
+    for name in run.pick(&["equal", "uncertainty", "nash"][..], &["nash"]) {
+        rows.push((name, one([true; 2], method(name)?, epochs, *name == "nash")?));
     }
     let title = |(i, name): (usize, &str)| if i < 2 { name.into() } else { format!("joint, {name}") };
     Ok(rows.into_iter().enumerate().map(|(i, (name, row))| (title((i, name)), row.into())).collect())

@@ -38,9 +38,9 @@ impl Figure {
         self.spread(scale, digits)
     }
 
-    /// The mean with its deviation, both times `scale`.
+    /// The mean with its deviation, both times `scale`; what is the same for all seeds has none.
     pub(crate) fn spread(&self, scale: f64, digits: usize) -> String {
-        match self.deviation {
+        match self.deviation.filter(|&deviation| deviation > 0.0) {
             Some(deviation) => format!("{:.digits$} ± {:.digits$}", scale * self.mean, scale * deviation),
             None => format!("{:.digits$}", scale * self.mean),
         }

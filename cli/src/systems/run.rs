@@ -247,8 +247,10 @@ impl Findings {
             Better::Lower => alone.mean - own.mean,
             Better::Neither => return None,
         };
-        // What has no deviation, such as a ridge regression, is as it is; one seed of something random says nothing.
+        // One seed says nothing; what the table does not show, below half a unit of its last digit, is no difference either.
         let deviation = own.deviation.zip(alone.deviation).map(|(a, b)| a.max(b))?;
+        let shown = 0.5 * 0.1_f64.powi(system.columns[column].digits as i32) / system.columns[column].scale;
+        let deviation = deviation.max(shown);
         Some(match better {
             better if better.abs() <= deviation => "no difference",
             better if better > 0.0 => "better",
