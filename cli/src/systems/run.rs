@@ -247,12 +247,14 @@ impl Findings {
             Better::Lower => alone.mean - own.mean,
             Better::Neither => return None,
         };
-        // One seed says nothing; what the table does not show, below half a unit of its last digit, is no difference either.
+        // One seed says nothing; what is printed alike is no difference either.
         let deviation = own.deviation.zip(alone.deviation).map(|(a, b)| a.max(b))?;
-        let shown = 0.5 * 0.1_f64.powi(system.columns[column].digits as i32) / system.columns[column].scale;
-        let deviation = deviation.max(shown);
+        let Column { scale, digits, .. } = system.columns[column];
+        let printed = |mean: f64| format!("{:.digits$}", scale * mean);
         Some(match better {
-            better if better.abs() <= deviation => "no difference",
+            better if better.abs() <= deviation || printed(own.mean) == printed(alone.mean) => {
+                "no difference"
+            }
             better if better > 0.0 => "better",
             _ => "worse",
         })

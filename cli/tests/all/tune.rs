@@ -130,3 +130,24 @@ fn what_cannot_be_tuned_is_said_in_one_line() {
         assert!(said.contains(part), "{line}: {said}");
     }
 }
+
+/// The page of systems has the figures of the search that is stored beside it.
+#[test]
+fn the_documents_have_the_figures_of_the_stored_search() {
+    let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs");
+    let page = fs::read_to_string(root.join("systems.md")).unwrap();
+    let text = fs::read_to_string(root.join("studies/tune-leaves.json")).unwrap();
+    let results: Value = serde_json::from_str(&text).unwrap();
+    assert!(page.contains(&format!("{} epochs together in place of 1,080", results["epochs"])));
+    for row in results["tested"].as_array().unwrap() {
+        let percent = |figure: &Value, part: &str| 100.0 * figure[part].as_f64().unwrap();
+        let each = row["metrics"].as_array().unwrap().iter();
+        let each = each.map(|f| format!("{:.2} ± {:.2}", percent(f, "mean"), percent(f, "deviation")));
+        let line = format!(
+            "| {} setting | {} |",
+            row["name"].as_str().unwrap(),
+            each.collect::<Vec<_>>().join(" | ")
+        );
+        assert!(page.contains(&line), "docs/systems.md is to have: {line}");
+    }
+}
