@@ -2,7 +2,7 @@
 
 use std::io::Write;
 
-use tress_autograd::{Arrange, Fused, Pointwise, Reduce, Value};
+use tress_autograd::{Arrange, Fused, Pointwise, Reduce};
 use tress_nn::device::Program;
 use tress_nn::file::{Checkpoint, save, save_npz, save_with, write_npy};
 use tress_nn::optim::{Average, Lbfgs, Plateau};

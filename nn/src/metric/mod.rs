@@ -10,13 +10,13 @@
 //! | [`Confusion`] | accuracy; precision, recall and F1 by class, macro, micro and weighted |
 //! | [`TopK`], [`LogLoss`] | rankings and probabilities of classes |
 //! | [`Calibration`] | whether probabilities mean what they say |
-//! | [`Ranking`] | area under the ROC curve and average precision of yes-or-no scores |
+//! | [`Ranking`], [`OneVsRest`] | area under the ROC curve and average precision, of yes or no and of classes |
 //! | [`Regression`] | MAE, RMSE, R2 |
 //! | [`BoxPrecision`] | mean average precision of boxes |
 //! | [`Clusters`] | NMI and ARI of clusters |
 //!
-//! Sums and counts need the same memory however many samples there are; [`Ranking`] and [`BoxPrecision`] keep a few bytes
-//! of each.
+//! Sums and counts need the same memory however many samples there are; [`Ranking`], [`OneVsRest`] and [`BoxPrecision`] keep
+//! a few bytes of each.
 
 mod boxes;
 mod calibration;
@@ -29,7 +29,7 @@ pub use boxes::{BoxPrecision, Detected};
 pub use calibration::{Bin, Calibration};
 pub use classes::{Confusion, LogLoss, Scores, TopK};
 pub use clusters::Clusters;
-pub use ranking::Ranking;
+pub use ranking::{OneVsRest, Ranking};
 pub use regression::Regression;
 
 use crate::{Error, Labels};

@@ -1,6 +1,7 @@
 //! Metrics of scores for yes or no, over all thresholds.
 
-use crate::Error;
+use super::expect_rows;
+use crate::{Error, Labels};
 use alloc::vec::Vec;
 use tress_tensor::{Float, Tensor};
 
@@ -79,4 +80,93 @@ impl Ranking {
         }
         (yes > 0).then(|| sum / yes as f64)
     }
+}
+
+/// For each class how well its scores tell it from all other classes: a [`Ranking`] of one against the rest.
+///
+/// ```
+/// use tress_nn::Labels;
+/// use tress_nn::metric::OneVsRest;
+/// use tress_tensor::Tensor;
+///
+/// let mut rankings = OneVsRest::new();
+/// let scores = Tensor::new([4, 2], &[0.9f32, 0.1, 0.6, 0.4, 0.7, 0.3, 0.2, 0.8])?;
+/// rankings.add(&scores, &Labels::new([0, 0, 1, 1], 2)?)?;
+/// assert_eq!(rankings.area(), Some(0.75));
+/// # Ok::<(), tress_nn::Error>(())
+/// ```
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct OneVsRest {
+    classes: Vec<Ranking>,
+}
+
+impl OneVsRest {
+    /// Of nothing so far.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Takes in scores `[.., classes]`, logits or probabilities, with one label a row. Within a class only the order of its
+    /// scores matters, so logits of rows that differ by a constant are not the same as their probabilities.
+    ///
+    /// # Errors
+    /// Another shape, labels of another number of classes than here or before, or a score that is NaN where the label
+    /// counts; then nothing is changed.
+    pub fn add<T: Float>(&mut self, scores: &Tensor<T>, labels: &Labels) -> Result<(), Error> {
+        expect_rows("one against the rest", scores, labels)?;
+        let classes = labels.classes();
+        if !self.classes.is_empty() && self.classes.len() != classes {
+            let why = "the labels have another number of classes than those before";
+            return Err(Error::Setting { of: "one against the rest", why });
+        }
+        let dense = scores.contiguous();
+        let rows = dense.as_slice().unwrap_or_default().chunks_exact(classes.max(1));
+        let known = || rows.clone().zip(labels.iter()).filter_map(|(row, label)| Some((row, label?)));
+        if known().any(|(row, _)| row.iter().any(|score| score.to_f64().is_nan())) {
+            return Err(Error::NotFinite { what: "a score" });
+        }
+        self.classes.resize_with(classes, Ranking::new);
+        for (row, label) in known() {
+            for (class, (ranking, score)) in self.classes.iter_mut().zip(row).enumerate() {
+                ranking.scores.push((score.to_f64(), class == label));
+            }
+        }
+        Ok(())
+    }
+
+    /// Takes in all that another has.
+    ///
+    /// # Errors
+    /// It is of another number of classes; then nothing is changed.
+    pub fn merge(&mut self, other: &Self) -> Result<(), Error> {
+        if self.classes.is_empty() {
+            self.classes.resize_with(other.classes.len(), Ranking::new);
+        }
+        if !other.classes.is_empty() && self.classes.len() != other.classes.len() {
+            let why = "both must be of as many classes";
+            return Err(Error::Setting { of: "one against the rest", why });
+        }
+        self.classes.iter_mut().zip(&other.classes).for_each(|(own, other)| own.merge(other));
+        Ok(())
+    }
+
+    /// The ranking of each class.
+    pub fn classes(&self) -> &[Ranking] {
+        &self.classes
+    }
+
+    /// The mean area under the ROC curve of the classes that have one. `None` if none has.
+    pub fn area(&self) -> Option<f64> {
+        mean(self.classes.iter().filter_map(Ranking::area))
+    }
+
+    /// The mean average precision of the classes that were met. `None` if none was.
+    pub fn average_precision(&self) -> Option<f64> {
+        mean(self.classes.iter().filter_map(Ranking::average_precision))
+    }
+}
+
+fn mean(numbers: impl Iterator<Item = f64>) -> Option<f64> {
+    let (sum, count) = numbers.fold((0.0, 0u32), |(sum, count), number| (sum + number, count + 1));
+    (count > 0).then(|| sum / f64::from(count))
 }

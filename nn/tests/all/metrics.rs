@@ -3,7 +3,7 @@
 use crate::fixture::{Fixture, assert_near};
 use tress_nn::Labels;
 use tress_nn::metric::{
-    BoxPrecision, Clusters, Confusion, Detected, LogLoss, Ranking, Regression, Scores, TopK,
+    BoxPrecision, Clusters, Confusion, Detected, LogLoss, OneVsRest, Ranking, Regression, Scores, TopK,
 };
 use tress_tensor::Tensor;
 
@@ -31,11 +31,15 @@ fn classes_are_those_of_scikit_learn() {
     for cut in cuts(40) {
         let mut confusion = Confusion::new(5).unwrap();
         let mut tops = [1, 2, 3].map(|k| TopK::new(k).unwrap());
+        let mut rankings = OneVsRest::new();
         for range in &cut {
             let truth = Labels::new(labels[range.clone()].iter().copied(), 5).unwrap();
             let mut part = Confusion::new(5).unwrap();
             part.add(&rows(&logits, range), &truth).unwrap();
             confusion.merge(&part).unwrap();
+            let mut part = OneVsRest::new();
+            part.add(&rows(&logits, range), &truth).unwrap();
+            rankings.merge(&part).unwrap();
             for (k, top) in tops.iter_mut().enumerate() {
                 let mut part = TopK::new(k + 1).unwrap();
                 part.add(&rows(&logits, range), &truth).unwrap();
@@ -45,6 +49,13 @@ fn classes_are_those_of_scikit_learn() {
         let counts: Vec<f64> = (0..25).map(|i| confusion.count(i / 5, i % 5) as f64).collect();
         assert_eq!(counts, all.tensor::<f64>("classes.confusion").to_vec());
         near(confusion.accuracy(), all.number("classes.accuracy"));
+        // Class 4 never is a label, so it has neither.
+        let areas: Vec<f64> = rankings.classes().iter().filter_map(Ranking::area).collect();
+        let averages: Vec<f64> = rankings.classes().iter().filter_map(Ranking::average_precision).collect();
+        assert_near("areas", &Tensor::vector(&areas), &all.tensor("classes.areas"), 1e-14);
+        assert_near("averages", &Tensor::vector(&averages), &all.tensor("classes.averages"), 1e-14);
+        near(rankings.area(), all.tensor::<f64>("classes.areas").to_vec().iter().sum::<f64>() / 4.0);
+        near(rankings.average_precision(), averages.iter().sum::<f64>() / 4.0);
         let each: Vec<Scores> = (0..5).map(|class| confusion.scores(class)).collect();
         let column = |name: &str, of: fn(&Scores) -> f64| {
             let found = Tensor::vector(&each.iter().map(of).collect::<Vec<_>>());
@@ -192,6 +203,20 @@ fn special_cases_are_those_of_the_definitions() {
     assert_eq!(regression.r2(), Some(1.0));
     regression.add(&Tensor::vector(&[2.0]), &Tensor::vector(&[3.0])).unwrap();
     assert_eq!(regression.r2(), Some(0.0));
+
+    let mut rankings = OneVsRest::new();
+    assert_eq!((rankings.area(), rankings.average_precision()), (None, None));
+    let two = Labels::with_ignored([0, 9, 1], 2, 9).unwrap();
+    let scores = Tensor::new([3, 2], &[0.2f32, 0.8, f32::NAN, 1.0, 0.4, 0.6]).unwrap();
+    rankings.add(&scores, &two).unwrap();
+    assert_eq!(rankings.area(), Some(0.0), "what is ignored does not count, whatever stands there");
+    let before = rankings.clone();
+    assert!(rankings.add(&scores, &Labels::new([0, 0, 1], 2).unwrap()).is_err(), "a NaN that counts");
+    let three = Labels::new([0], 3).unwrap();
+    assert!(rankings.add(&Tensor::<f32>::zeros([1, 3]).unwrap(), &three).is_err());
+    let mut other = OneVsRest::new();
+    other.add(&Tensor::<f32>::zeros([1, 3]).unwrap(), &three).unwrap();
+    assert!(rankings.merge(&other).is_err() && rankings == before);
 
     let mut ranking = Ranking::new();
     ranking.add(&Tensor::vector(&[0.0f32, -0.0, 0.0]), &[true, false, false]).unwrap();
