@@ -102,6 +102,8 @@ pub(crate) fn reductions() -> Vec<Case> {
             table.add(Op::RowNorm(norm), &[x, &[width]]);
             table.add(Op::RowNorm(norm), &[x, &[width], &[width]]);
             table.add(Op::RowNormGrad(norm), &[x, x]);
+            table.add(Op::RowNormGrad(norm), &[x, x, &[width]]);
+            table.add(Op::RowNormWeight(norm), &[x, x]);
         }
         for (descending, keep) in [(false, width), (true, width), (true, width.div_ceil(3)), (false, 0)] {
             let sort = Sort { descending, keep };

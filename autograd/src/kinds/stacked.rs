@@ -150,7 +150,6 @@ fn together<V: Value>(op: &Op, xs: &[&Stacked<V>], k: usize) -> Option<V> {
         | Op::SoftmaxGrad
         | Op::LogSoftmaxGrad
         | Op::LogSumExpGrad(None)
-        | Op::RowNormGrad(_)
         | Op::Sort(..)
         | Op::Solve(_) => {
             let all: Vec<V> = xs.iter().map(|x| x.each(k)).collect();
@@ -185,6 +184,13 @@ fn together<V: Value>(op: &Op, xs: &[&Stacked<V>], k: usize) -> Option<V> {
             Some(V::apply(op, &[&x.each(k), &xs[1].each(k)]))
         }
         // Weight and bias are for all rows alike, so they cannot be K different ones.
+        Op::RowNormGrad(_) if xs.get(2).is_some_and(|x| matches!(x, Each(_))) => None,
+        Op::RowNormGrad(_) => {
+            let mut all = alloc::vec![x.each(k), xs[1].each(k)];
+            all.extend(xs.get(2).map(|weight| weight.row(0)));
+            Some(V::apply(op.clone(), &all.iter().collect::<Vec<_>>()))
+        }
+        Op::RowNormWeight(_) => None, // a sum over rows, which are those of one
         Op::RowNorm(_) if xs[1..].iter().any(|x| matches!(x, Each(_))) => None,
         Op::RowNorm(_) => {
             let all: Vec<V> = core::iter::once(x.each(k)).chain(xs[1..].iter().map(|x| x.row(0))).collect();

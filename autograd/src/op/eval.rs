@@ -84,7 +84,8 @@ impl Op {
             Op::LogSumExp(labels) => x.log_sum_exp(labels.as_ref().map(Index::places)),
             Op::LogSumExpGrad(labels) => x.log_sum_exp_grad(xs[1], labels.as_ref().map(Index::places)),
             Op::RowNorm(norm) => x.row_norm(*norm, xs.get(1).copied(), xs.get(2).copied()),
-            Op::RowNormGrad(norm) => x.row_norm_grad(*norm, xs[1]),
+            Op::RowNormGrad(norm) => x.row_norm_grad(*norm, xs[1], xs.get(2).copied()),
+            Op::RowNormWeight(norm) => x.row_norm_weight(*norm, xs[1]),
 
             Op::Custom(custom) => custom.eval(xs, shape),
             Op::Dropout(dropout) => x.dropout(dropout.rate, dropout.seed),

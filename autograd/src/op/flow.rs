@@ -85,7 +85,11 @@ impl Op {
             Op::Permute(_) | Op::Reshape(_) | Op::Expand(_) | Op::Slice(_) | Op::Unslice(..) => Linear,
             Op::Flip(_) | Op::Sum(_) | Op::MeanPool(..) | Op::Gather(..) | Op::Scatter(..) => Linear,
             Op::Dropout(_) | Op::RunningSum(..) => Linear,
-            Op::SoftmaxGrad | Op::LogSoftmaxGrad | Op::LogSumExpGrad(_) | Op::RowNormGrad(_) => linear_in(1),
+            Op::SoftmaxGrad | Op::LogSoftmaxGrad | Op::LogSumExpGrad(_) | Op::RowNormWeight(_) => {
+                linear_in(1)
+            }
+            Op::RowNormGrad(_) if i == 2 => Linear,
+            Op::RowNormGrad(_) => linear_in(1),
             Op::Solve(_) => linear_in(1),
             Op::Select | Op::Concat(_) | Op::Max(_) | Op::Min(_) => Rule,
             Op::MaxPool(_, Pick::Output) | Op::Sort(_, Pick::Output) => Rule,

@@ -25,7 +25,8 @@ impl Op {
             Op::Concat(_) | Op::Custom(_) => xs.len().max(1),
             Op::Product(_) | Op::Conv(_) => 2 + self.epilogue().bias as usize,
             Op::MaxPool(_, Pick::Scatter | Pick::Gather) | Op::Sort(_, Pick::Scatter | Pick::Gather) => 2,
-            Op::Solve(_) | Op::LogSumExpGrad(_) | Op::RowNormGrad(_) => 2,
+            Op::Solve(_) | Op::LogSumExpGrad(_) | Op::RowNormWeight(_) => 2,
+            Op::RowNormGrad(_) => xs.len().clamp(2, 3),
             Op::RowNorm(_) => xs.len().clamp(1, 3),
             _ => 1,
         };
@@ -148,9 +149,11 @@ impl Op {
                 xs[1..].iter().try_for_each(|other| same(op, &own, other))?;
                 Ok(*x)
             }
-            Op::RowNormGrad(_) => {
+            Op::RowNormGrad(_) | Op::RowNormWeight(_) => {
                 same(op, x, &xs[1])?;
-                row(op, x).map(|_| *x)
+                let own = Shape::named(op, &[x[row(op, x)?]])?;
+                xs.get(2).map_or(Ok(()), |weight| same(op, &own, weight))?;
+                Ok(if matches!(self, Op::RowNormGrad(_)) { *x } else { own })
             }
             Op::Custom(custom) => custom.op().infer(xs),
             Op::Dropout(dropout) => {

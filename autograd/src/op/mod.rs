@@ -112,8 +112,10 @@ pub enum Op {
     LogSumExpGrad(Option<Index>),
     /// `(x, weight?, bias?)`: layer norm or RMS norm.
     RowNorm(RowNorm),
-    /// `(x, g)`: the reverse rule of `RowNorm` without weight and bias; linear and symmetric in `g`.
+    /// `(x, g, weight?)`: the reverse rule of `RowNorm` for `x`; linear in `g` and `weight`, without which it is symmetric.
     RowNormGrad(RowNorm),
+    /// `(x, g)`: the reverse rule of `RowNorm` for its weight; linear in `g`.
+    RowNormWeight(RowNorm),
     /// An operation that is defined outside of this crate.
     Custom(Custom),
 
@@ -363,6 +365,8 @@ impl Op {
             Op::RowNorm(RowNorm { centred: false, .. }) => "rms_norm",
             Op::RowNormGrad(RowNorm { centred: true, .. }) => "layer_norm_grad",
             Op::RowNormGrad(RowNorm { centred: false, .. }) => "rms_norm_grad",
+            Op::RowNormWeight(RowNorm { centred: true, .. }) => "layer_norm_weight",
+            Op::RowNormWeight(RowNorm { centred: false, .. }) => "rms_norm_weight",
             Op::Custom(custom) => custom.op().name(),
             Op::Dropout(_) => "dropout",
         }

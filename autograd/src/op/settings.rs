@@ -68,9 +68,9 @@ fn text(op: &Op) -> String {
         Op::Sort(Sort { descending, keep }, Pick::Output | Pick::Scatter | Pick::Gather) => {
             format!("{}, the first {keep}", if *descending { "falling" } else { "rising" })
         }
-        Op::RowNorm(RowNorm { epsilon, .. }) | Op::RowNormGrad(RowNorm { epsilon, .. }) => {
-            format!("epsilon {epsilon}")
-        }
+        Op::RowNorm(RowNorm { epsilon, .. })
+        | Op::RowNormGrad(RowNorm { epsilon, .. })
+        | Op::RowNormWeight(RowNorm { epsilon, .. }) => format!("epsilon {epsilon}"),
         Op::Dropout(dropout) => format!("{}, seed {}", dropout.rate, dropout.seed),
         Op::Zip(_) | Op::Select | Op::Stop | Op::Reshape(_) | Op::Expand(_) => String::new(),
         Op::Cholesky | Op::LogDet | Op::SignDet | Op::Custom(_) => String::new(),

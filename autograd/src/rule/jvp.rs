@@ -1,6 +1,6 @@
 //! Forward rules: from the tangents of the operands to the tangent of the result.
 
-use super::vjp::{along_last, spread_bias, through_activation};
+use super::vjp::{along_last, columns, spread_bias, through_activation};
 use super::{kept, matrix, normal, second};
 use crate::op::{Op, Pick};
 use crate::value::{Pointwise, Value};
@@ -88,7 +88,17 @@ pub fn jvp<V: Value>(op: &Op, xs: &[&V], y: &V, tangents: &[Option<&V>]) -> Opti
             add(add(along_x, along_weight), tangents.get(2).copied().flatten().map(all))
         }
         Op::RowNormGrad(norm) => {
-            let along_x = t(0).map(|t| normal::turned(*norm, xs[0], xs[1], t)); // symmetric as well
+            let weight = xs.get(2).map(|w| V::apply(Op::Expand(y.shape()), &[w]));
+            let weighted = weight.map_or_else(|| xs[1].clone(), |w| xs[1].clone() * w);
+            let along_x = t(0).map(|t| normal::turned(*norm, xs[0], &weighted, t)); // symmetric as well
+            let of = |g: &V, weight: &[&V]| V::apply(op.clone(), &[&[xs[0], g], weight].concat());
+            let along_g = t(1).map(|t| of(t, &xs[2..]));
+            let weight = tangents.get(2).copied().flatten();
+            add(add(along_x, along_g), weight.map(|t| of(xs[1], &[t])))
+        }
+        Op::RowNormWeight(norm) => {
+            let along_x =
+                t(0).map(|t| columns(&(V::apply(Op::RowNormGrad(*norm), &[xs[0], t]) * xs[1].clone())));
             add(along_x, t(1).map(|t| V::apply(op.clone(), &[xs[0], t])))
         }
         Op::Product(_) | Op::Conv(_) => {

@@ -88,15 +88,29 @@ pub fn vjp<V: Value>(op: &Op, xs: &[&V], y: &V, g: &V, i: usize) -> Option<V> {
         Op::LogSumExpGrad(labels) if i == 1 => Some(normal::along_slope(labels, x, g)),
         Op::LogSumExpGrad(_) => Some(normal::bent(x, xs[1], g)),
         Op::RowNorm(norm) => match i {
-            0 => {
-                let weighted = xs.get(1).map(|w| g.clone() * V::apply(Op::Expand(x.shape()), &[w]));
-                cotangent(Op::RowNormGrad(*norm), &[x, weighted.as_ref().unwrap_or(g)])
-            }
-            1 => Some(columns(&(g.clone() * V::apply(op.clone(), &[x])))),
+            0 => match xs.get(1) {
+                Some(weight) => cotangent(Op::RowNormGrad(*norm), &[x, g, weight]),
+                None => cotangent(Op::RowNormGrad(*norm), &[x, g]),
+            },
+            1 => cotangent(Op::RowNormWeight(*norm), &[x, g]),
             _ => Some(columns(g)),
         },
-        Op::RowNormGrad(_) if i == 1 => cotangent(op.clone(), &[x, g]),
-        Op::RowNormGrad(norm) => Some(normal::turned(*norm, x, xs[1], g)),
+        Op::RowNormGrad(norm) => {
+            let spread = |weight: &V| V::apply(Op::Expand(x.shape()), &[weight]);
+            // The Jacobian is symmetric, so that of the weighted cotangent is it, and then the weight.
+            let along = || V::apply(Op::RowNormGrad(*norm), &[x, g]);
+            match (i, xs.get(2)) {
+                (0, Some(weight)) => Some(normal::turned(*norm, x, &(xs[1].clone() * spread(weight)), g)),
+                (0, None) => Some(normal::turned(*norm, x, xs[1], g)),
+                (1, Some(weight)) => Some(along() * spread(weight)),
+                (1, None) => Some(along()),
+                _ => Some(columns(&(along() * xs[1].clone()))),
+            }
+        }
+        Op::RowNormWeight(norm) => match i {
+            0 => cotangent(Op::RowNormGrad(*norm), &[x, xs[1], g]),
+            _ => cotangent(Op::RowNorm(*norm), &[x, g]),
+        },
 
         Op::Custom(custom) => super::custom::pull(custom.op(), xs, y, g, |j| j == i).swap_remove(i),
         Op::Dropout(_) => cotangent(op.clone(), &[g]),

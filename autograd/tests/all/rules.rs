@@ -149,6 +149,9 @@ fn cases() -> Vec<(Op, Vec<Vec<usize>>)> {
         case(Op::RowNorm(norm), &[&[4, 5], &[5]]);
         case(Op::RowNorm(norm), &[&[2, 3, 5], &[5], &[5]]);
         case(Op::RowNormGrad(norm), &[&[2, 3, 5], &[2, 3, 5]]);
+        case(Op::RowNormGrad(norm), &[&[2, 3, 5], &[2, 3, 5], &[5]]);
+        case(Op::RowNormWeight(norm), &[&[2, 3, 5], &[2, 3, 5]]);
+        case(Op::RowNormWeight(norm), &[&[5], &[5]]);
     }
     case(Op::Dropout(Dropout { rate: 0.4, seed: 7 }), &[&[4, 5]]);
     cases

@@ -155,6 +155,7 @@ impl<'a, T: Float> Writing<'a, T> {
             | Op::LogSoftmaxGrad
             | Op::LogSumExpGrad(_)
             | Op::RowNormGrad(_)
+            | Op::RowNormWeight(_)
             | Op::Scatter(..)
             | Op::MaxPool(_, Pick::Scatter | Pick::Gather)
             | Op::MeanPool(_, Role::Transpose)

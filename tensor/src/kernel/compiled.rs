@@ -58,7 +58,15 @@ kernels! {
         width: usize,
         out: &mut [Self]
     );
-    row_norm::row_norm_grad(norm: RowNorm, x: View<'_, Self>, g: View<'_, Self>, width: usize, out: &mut [Self]);
+    row_norm::row_norm_grad(
+        norm: RowNorm,
+        x: View<'_, Self>,
+        g: View<'_, Self>,
+        weight: Option<&[Self]>,
+        width: usize,
+        out: &mut [Self]
+    );
+    row_norm::row_norm_weight(norm: RowNorm, x: View<'_, Self>, g: View<'_, Self>, width: usize, out: &mut [Self]);
     cumulative::running_sum(x: View<'_, Self>, reversed: bool, len: usize, inner: usize, out: &mut [Self]);
     sort::sort_gather(order: Sort, x: &[Self], of: &[Self], width: usize, out: &mut [Self]);
     sort::sort_scatter(order: Sort, x: &[Self], g: &[Self], width: usize, out: &mut [Self]);

@@ -1,6 +1,6 @@
 //! Functions of one number, and their fused gradients `g f'(kept)`.
 
-use super::{BLOCK, FEW, PIECE, Room, dense};
+use super::{BLOCK, FEW, PIECE, Room, STREAM, aligned, dense};
 use crate::parallel;
 use crate::pointwise::{Function, Map, Visit};
 use crate::simd::{Kernel, Lanes, Vector};
@@ -16,8 +16,9 @@ pub(crate) fn map<T: Float>(map: Map, x: View<'_, T>, out: &mut [T]) {
         return map.visit(InPlace(out));
     }
     let plan = Plan::new([x.layout()]);
+    let stream = size_of_val(out) >= STREAM;
     parallel::for_each_piece(out, PIECE, |i, out| {
-        map.visit(Forward { plan: &plan, x: x.data(), start: i * PIECE, out });
+        map.visit(Forward { plan: &plan, x: x.data(), start: i * PIECE, out, stream });
     });
 }
 
@@ -43,6 +44,7 @@ struct Forward<'a, T> {
     x: &'a [T],
     start: usize,
     out: &'a mut [T],
+    stream: bool,
 }
 
 impl<T: Float> Visit for Forward<'_, T> {
@@ -57,7 +59,7 @@ impl<T: Float, F: Function> Kernel<T> for With<F, Forward<'_, T>> {
 
     #[inline(always)]
     fn run<I: Lanes<T>>(self, isa: I) {
-        let With(f, Forward { plan, x, start, out }) = self;
+        let With(f, Forward { plan, x, start, out, stream }) = self;
         let [stride] = plan.inner();
         let mut buffer = Room::new();
         for run in plan.runs(start, out.len()) {
@@ -66,7 +68,7 @@ impl<T: Float, F: Function> Kernel<T> for With<F, Forward<'_, T>> {
             if stride == 0 {
                 let (value, rest) = (&x[place..place + 1], out);
                 // SAFETY: one number is read and one written.
-                unsafe { apply(isa, f, value.as_ptr(), rest.as_mut_ptr(), 1) };
+                unsafe { apply(isa, f, value.as_ptr(), rest.as_mut_ptr(), 1, false) };
                 let y = rest[0];
                 rest.fill(y);
                 continue;
@@ -76,8 +78,11 @@ impl<T: Float, F: Function> Kernel<T> for With<F, Forward<'_, T>> {
                 let place = (place as isize + (i * block) as isize * stride) as usize;
                 let x = dense(x, place, stride, out.len(), &mut buffer);
                 // SAFETY: both slices have `out.len()` numbers.
-                unsafe { apply(isa, f, x.as_ptr(), out.as_mut_ptr(), out.len()) };
+                unsafe { apply(isa, f, x.as_ptr(), out.as_mut_ptr(), out.len(), stream) };
             }
+        }
+        if stream {
+            isa.fence();
         }
     }
 }
@@ -99,26 +104,39 @@ impl<T: Float, F: Function> Kernel<T> for With<F, InPlace<'_, T>> {
         let With(f, InPlace(x)) = self;
         let at = x.as_mut_ptr();
         // SAFETY: the slice is read and written as a whole.
-        unsafe { apply(isa, f, at, at, x.len()) };
+        unsafe { apply(isa, f, at, at, x.len(), false) };
     }
 }
 
 /// `to[i] = f(from[i])` for `i < len`.
 ///
 /// The last, partial register goes through the same instructions as the others: one copy of a long function instead of
-/// two, and the same bits wherever a number lies.
+/// two, and the same bits wherever a number lies. What is to `stream` is written past the caches; the caller fences.
 ///
 /// # Safety
 /// `from` is valid for reading and `to` for writing `len` numbers; they are the same or do not overlap.
 #[inline(always)]
-unsafe fn apply<T: Element, I: Lanes<T>, F: Function>(isa: I, f: F, from: *const T, to: *mut T, len: usize) {
+unsafe fn apply<T: Element, I: Lanes<T>, F: Function>(
+    isa: I,
+    f: F,
+    from: *const T,
+    to: *mut T,
+    len: usize,
+    stream: bool,
+) {
+    let stream = stream && aligned::<I::V>(to);
     let mut i = 0;
     while i < len {
         let count = len - i;
-        // SAFETY: `i + min(count, LANES) <= len`.
+        // SAFETY: `i + min(count, LANES) <= len`; a whole number of registers behind an aligned place is aligned.
         unsafe {
             if count >= I::V::LANES {
-                f.f(isa.load(from.add(i))).store(to.add(i));
+                let y = f.f(isa.load(from.add(i)));
+                if stream {
+                    y.stream(to.add(i));
+                } else {
+                    y.store(to.add(i));
+                }
             } else {
                 f.f(isa.load_first(count, from.add(i))).store_first(count, to.add(i));
             }

@@ -179,6 +179,11 @@ const RUN: usize = 1 << 14;
 /// Numbers that one task reads.
 const TASK: usize = 1 << 16;
 
+/// Bytes beyond which numbers come from memory and not from a cache, and how many bytes ahead they are then asked for: the
+/// processor's own guesses end with each page (4096 x 4096: 35 GB/s without, 40 with).
+const FAR: usize = 1 << 24;
+const AHEAD: usize = 2048;
+
 /// One block of a run.
 struct Block<'a, T, F> {
     f: F,
@@ -200,12 +205,17 @@ impl<T: Float, F: Folding> Kernel<T> for Block<'_, T, F> {
         let mut sums = [start; 4];
         if stride == 1 {
             let x = &data[place..place + len];
+            let far = size_of_val(data) > FAR;
             let mut i = 0;
-            // SAFETY: all loads stay below `len`.
+            // SAFETY: all loads stay below `len`; what is asked for need not be there.
             unsafe {
                 while i + 4 * lanes <= len {
                     for (n, sum) in sums.iter_mut().enumerate() {
-                        *sum = f.two(*sum, isa.load(x.as_ptr().add(i + n * lanes)));
+                        let x = x.as_ptr().add(i + n * lanes);
+                        if far {
+                            isa.prefetch(x.wrapping_add(AHEAD / size_of::<T>()));
+                        }
+                        *sum = f.two(*sum, isa.load(x));
                     }
                     i += 4 * lanes;
                 }
@@ -363,6 +373,10 @@ const STRIP: usize = 512;
 const GROUP: usize = 64;
 /// Rows that are folded into one another before their result is folded into the strip's.
 const ROWS: usize = 64;
+/// Rows that are read side by side: their sums are in registers meanwhile, and the next ones are asked for. One row at a time
+/// reads and writes the sums as often as the numbers; all rows at a time, a register's columns each, ask for another page
+/// with each number (4096 x 4096: 21 GB/s instead of 30).
+const ABREAST: usize = 4;
 /// Rows of one strip that one task takes.
 const SUPER: usize = 4096;
 
@@ -391,52 +405,89 @@ impl<T: Float, F: Folding> Kernel<T> for Strip<'_, T, F> {
         let Self { f, data, start, stride, steps, rows, out } = self;
         let lanes = I::V::LANES;
         let mut buffer = [T::ZERO; 16];
+        let mut sums = [T::ZERO; STRIP];
         out.fill(f.start());
+        let whole = if stride == 1 { out.len() - out.len() % (2 * lanes) } else { 0 };
         for first in rows.clone().step_by(ROWS) {
             let rows = first..(first + ROWS).min(rows.end);
-            // One register of columns at a time, or four where there are so many: each keeps its sums in registers.
-            let mut column = 0;
+            if whole > 0 {
+                sums[..whole].fill(f.start());
+                let place = |row: usize| (start + steps.offset(row)) as usize;
+                let mut row = rows.start;
+                while row < rows.end {
+                    if row + ABREAST <= rows.end {
+                        let lines: [&[T]; ABREAST] =
+                            core::array::from_fn(|n| &data[place(row + n)..][..whole]);
+                        let next = if row + ABREAST < rows.end { place(row + ABREAST) } else { place(row) };
+                        abreast(isa, f, lines, next as isize - place(row) as isize, &mut sums[..whole]);
+                        row += ABREAST;
+                    } else {
+                        abreast(isa, f, [&data[place(row)..][..whole]], 0, &mut sums[..whole]);
+                        row += 1;
+                    }
+                }
+                fold_onto(f, false, &mut out[..whole], &sums[..whole]);
+            }
+            // The rest by one register of columns at a time, its sums in a register.
+            let mut column = whole;
             while column < out.len() {
-                let wide = stride == 1 && column + 4 * lanes <= out.len();
                 let count = (out.len() - column).min(lanes);
-                let mut sums = [isa.splat(f.start()); 4];
+                let mut sum = isa.splat(f.start());
                 for row in rows.clone() {
                     let place = start + steps.offset(row) + column as isize * stride;
-                    if wide {
-                        let x = &data[place as usize..place as usize + 4 * lanes];
-                        for (n, sum) in sums.iter_mut().enumerate() {
-                            let x = x.as_ptr().wrapping_add(n * lanes);
-                            isa.prefetch(x.wrapping_add(4 * lanes));
-                            // SAFETY: the slice has four registers of numbers.
-                            *sum = f.two(*sum, unsafe { isa.load(x) });
-                        }
-                    } else if stride == 1 {
+                    if stride == 1 {
                         let x = &data[place as usize..place as usize + count];
                         // SAFETY: the slice has `count` numbers. The lanes beyond hold no result.
-                        sums[0] = f.two(sums[0], unsafe { isa.load_first(count, x.as_ptr()) });
+                        sum = f.two(sum, unsafe { isa.load_first(count, x.as_ptr()) });
                     } else {
                         for (j, slot) in buffer[..count].iter_mut().enumerate() {
                             *slot = data[(place + j as isize * stride) as usize];
                         }
                         // SAFETY: the buffer holds a register.
-                        sums[0] = f.two(sums[0], unsafe { isa.load(buffer.as_ptr()) });
+                        sum = f.two(sum, unsafe { isa.load(buffer.as_ptr()) });
                     }
                 }
-                // SAFETY: `column + count <= out.len()`, and four registers more if `wide`.
+                // SAFETY: `column + count <= out.len()`.
                 unsafe {
                     let at = out.as_mut_ptr().add(column);
-                    if wide {
-                        for (n, sum) in sums.into_iter().enumerate() {
-                            let at = at.add(n * lanes);
-                            f.two(isa.load(at), sum).store(at);
-                        }
-                        column += 4 * lanes;
-                    } else {
-                        f.two(isa.load_first(count, at), sums[0]).store_first(count, at);
-                        column += lanes;
-                    }
+                    f.two(isa.load_first(count, at), sum).store_first(count, at);
                 }
+                column += lanes;
             }
         }
+    }
+}
+
+/// Folds some lines onto `sums`, one after the other, two registers of columns at a time. Lines and sums have one length, a
+/// multiple of two registers. What lies `ahead` of the first line and the others is asked for.
+#[inline(always)]
+fn abreast<T: Float, I: Lanes<T>, F: Folding, const N: usize>(
+    isa: I,
+    f: F,
+    lines: [&[T]; N],
+    ahead: isize,
+    sums: &mut [T],
+) {
+    let lanes = I::V::LANES;
+    assert!(lines.iter().all(|line| line.len() == sums.len()));
+    let mut column = 0;
+    while column + 2 * lanes <= sums.len() {
+        // SAFETY: two registers from `column` on lie inside of the lines and of the sums; what is asked for need not be there.
+        unsafe {
+            let at = sums.as_mut_ptr().add(column);
+            let (mut a, mut b) = (isa.load(at), isa.load(at.add(lanes)));
+            for line in &lines {
+                let x = line.as_ptr().add(column);
+                if N > 1 {
+                    isa.prefetch(x.wrapping_offset(ahead));
+                    isa.prefetch(x.wrapping_offset(ahead).wrapping_add(lanes));
+                }
+                a = f.two(a, isa.load(x));
+                b = f.two(b, isa.load(x.add(lanes)));
+            }
+            a.store(at);
+            b.store(at.add(lanes));
+        }
+        column += 2 * lanes;
     }
 }

@@ -47,12 +47,13 @@ pub(crate) fn row_norm<T: Float>(
     });
 }
 
-/// The gradient of [`row_norm`] without weight and bias, from its operand `x` and the cotangent `g`:
+/// The gradient of [`row_norm`] by its operand `x`, from that and the cotangent `g` (times `weight`, where there is one):
 /// `(g - mean(g) - y mean(g y)) / s` for `y = (x - mean) / s`; without `mean(g)` where the mean was not taken off.
 pub(crate) fn row_norm_grad<T: Float>(
     norm: RowNorm,
     x: View<'_, T>,
     g: View<'_, T>,
+    weight: Option<&[T]>,
     width: usize,
     out: &mut [T],
 ) {
@@ -61,13 +62,7 @@ pub(crate) fn row_norm_grad<T: Float>(
         return;
     }
     let mut copied = Buffer::stale(if x.as_slice().is_some() { 0 } else { out.len() });
-    let x = match x.as_slice() {
-        Some(x) => x,
-        None => {
-            copy(x, copied.make_mut());
-            copied.as_slice()
-        }
-    };
+    let x = dense(x, &mut copied);
     let dense = g.as_slice();
     if dense.is_none() {
         copy(g, out);
@@ -76,8 +71,44 @@ pub(crate) fn row_norm_grad<T: Float>(
     parallel::for_each_piece(out, rows, |i, out| {
         let part = i * rows..i * rows + out.len();
         let g = dense.map(|g| &g[part.clone()]);
-        T::dispatch(Back { norm, x: &x[part], g, width, out });
+        T::dispatch(Back { norm, x: &x[part], g, weight, width, out });
     });
+}
+
+/// The gradient of [`row_norm`] by its weight: the sum over all rows of `g y`, with `y` the normalised rows of `x`.
+pub(crate) fn row_norm_weight<T: Float>(
+    norm: RowNorm,
+    x: View<'_, T>,
+    g: View<'_, T>,
+    width: usize,
+    out: &mut [T],
+) {
+    debug_assert!(x.layout().len() == g.layout().len() && out.len() == width);
+    let len = x.layout().len();
+    let [mut x_copy, mut g_copy] =
+        [&x, &g].map(|view| Buffer::stale(if view.as_slice().is_some() { 0 } else { len }));
+    let (x, g) = (dense(x, &mut x_copy), dense(g, &mut g_copy));
+    // Each task adds up rows of its own; what they found is added in their order.
+    let rows = (4 * TASK / width.max(1)).max(1) * width;
+    let tasks = len.div_ceil(rows.max(1));
+    let mut parts = Buffer::stale(tasks * width);
+    parallel::for_each_piece(parts.make_mut(), width, |i, out| {
+        let part = i * rows..((i + 1) * rows).min(len);
+        T::dispatch(Weight { norm, x: &x[part.clone()], g: &g[part], width, out });
+    });
+    out.fill(T::ZERO);
+    for part in parts.as_slice().chunks_exact(width.max(1)) {
+        out.iter_mut().zip(part).for_each(|(sum, &part)| *sum = *sum + part);
+    }
+}
+
+/// The numbers of a view in their order, as they lie or copied to `room`.
+fn dense<'a, T: Float>(view: View<'a, T>, room: &'a mut Buffer<T>) -> &'a [T] {
+    if let Some(all) = view.as_slice() {
+        return all;
+    }
+    copy(view, room.make_mut());
+    room.as_slice()
 }
 
 /// The sum over a row of a term in what is loaded; four registers take turns, and the row's end joins the first.
@@ -183,6 +214,7 @@ struct Back<'a, T> {
     x: &'a [T],
     /// The cotangent; `None` if it is in `out` already.
     g: Option<&'a [T]>,
+    weight: Option<&'a [T]>,
     width: usize,
     out: &'a mut [T],
 }
@@ -192,20 +224,57 @@ impl<T: Float> Kernel<T> for Back<'_, T> {
 
     #[inline(always)]
     fn run<I: Lanes<T>>(self, isa: I) {
-        let Self { norm, x, g, width, out } = self;
+        let Self { norm, x, g, weight, width, out } = self;
         let count = T::from_f64(width as f64);
+        let weight = weight.map(|weight| weight[..width].as_ptr());
         for (row, out) in out.chunks_exact_mut(width).enumerate() {
             let to = out.as_mut_ptr();
             let x = x[row * width..][..width].as_ptr();
             let g = g.map_or(to.cast_const(), |g| g[row * width..][..width].as_ptr());
             let (mean, scale) = moments(isa, norm, x, width);
-            let g_mean = if norm.centred { sum!(isa, width, |load| load(g)) / count } else { T::ZERO };
-            let (mean, scale, g_mean) = (isa.splat(mean), isa.splat(scale), isa.splat(g_mean));
-            let along = sum!(isa, width, |load| (load(x) - mean) * scale * load(g)) / count;
-            let along = isa.splat(along);
+            let (mean, scale) = (isa.splat(mean), isa.splat(scale));
+            macro_rules! pull {
+                (|$load:ident| $g:expr) => {{
+                    let g_mean = if norm.centred { sum!(isa, width, |$load| $g) / count } else { T::ZERO };
+                    let g_mean = isa.splat(g_mean);
+                    let along = sum!(isa, width, |$load| ($load(x) - mean) * scale * $g) / count;
+                    let along = isa.splat(along);
+                    each!(isa, width, to, |$load| {
+                        let y = ($load(x) - mean) * scale;
+                        (($g - g_mean) - y * along) * scale
+                    });
+                }};
+            }
+            match weight {
+                None => pull!(|load| load(g)),
+                Some(weight) => pull!(|load| (load(g) * load(weight))),
+            }
+        }
+    }
+}
+
+struct Weight<'a, T> {
+    norm: RowNorm,
+    x: &'a [T],
+    g: &'a [T],
+    width: usize,
+    out: &'a mut [T],
+}
+
+impl<T: Float> Kernel<T> for Weight<'_, T> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<I: Lanes<T>>(self, isa: I) {
+        let Self { norm, x, g, width, out } = self;
+        out.fill(T::ZERO);
+        let to = out.as_mut_ptr();
+        for (x, g) in x.chunks_exact(width).zip(g.chunks_exact(width)) {
+            let (x, g) = (x.as_ptr(), g.as_ptr());
+            let (mean, scale) = moments(isa, norm, x, width);
+            let (mean, scale) = (isa.splat(mean), isa.splat(scale));
             each!(isa, width, to, |load| {
-                let y = (load(x) - mean) * scale;
-                ((load(g) - g_mean) - y * along) * scale
+                ((load(x) - mean) * scale).mul_add(load(g), load(to.cast_const()))
             });
         }
     }

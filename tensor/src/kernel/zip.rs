@@ -1,6 +1,6 @@
 //! Functions of two numbers.
 
-use super::{BLOCK, FEW, PIECE, Room, dense};
+use super::{BLOCK, FEW, PIECE, Room, STREAM, aligned, dense};
 use crate::pointwise::{Real, Zip};
 use crate::simd::{Kernel, Lanes, Vector};
 use crate::view::View;
@@ -31,8 +31,9 @@ pub(crate) fn zip<T: Float>(zip: Zip, a: View<'_, T>, b: View<'_, T>, out: &mut 
         return known!(zip, f => out.iter_mut().zip(a).zip(b).for_each(|((out, a), b)| *out = f.f(*a, *b)));
     }
     let plan = Plan::new([a.layout(), b.layout()]);
+    let stream = size_of_val(out) >= STREAM;
     parallel::for_each_piece(out, PIECE, |i, out| {
-        let pair = Pair { plan: &plan, a: a.data(), b: b.data(), start: i * PIECE, out };
+        let pair = Pair { plan: &plan, a: a.data(), b: b.data(), start: i * PIECE, out, stream };
         known!(zip, f => T::dispatch(With(f, pair)))
     });
 }
@@ -71,6 +72,7 @@ struct Pair<'a, T> {
     b: &'a [T],
     start: usize,
     out: &'a mut [T],
+    stream: bool,
 }
 
 impl<T: Float, F: Binary> Kernel<T> for With<F, Pair<'_, T>> {
@@ -78,7 +80,7 @@ impl<T: Float, F: Binary> Kernel<T> for With<F, Pair<'_, T>> {
 
     #[inline(always)]
     fn run<I: Lanes<T>>(self, isa: I) {
-        let With(f, Pair { plan, a, b, start, out }) = self;
+        let With(f, Pair { plan, a, b, start, out, stream }) = self;
         let strides = plan.inner();
         let mut buffers = [Room::new(), Room::new()];
         let [a_buffer, b_buffer] = &mut buffers;
@@ -89,8 +91,11 @@ impl<T: Float, F: Binary> Kernel<T> for With<F, Pair<'_, T>> {
                 let a = dense(a, at(0), strides[0], out.len(), a_buffer);
                 let b = dense(b, at(1), strides[1], out.len(), b_buffer);
                 // SAFETY: the three slices have `out.len()` numbers.
-                unsafe { apply(isa, f, a.as_ptr(), b.as_ptr(), out.as_mut_ptr(), out.len()) };
+                unsafe { apply(isa, f, a.as_ptr(), b.as_ptr(), out.as_mut_ptr(), out.len(), stream) };
             }
+        }
+        if stream {
+            isa.fence();
         }
     }
 }
@@ -117,13 +122,13 @@ impl<T: Float, F: Binary> Kernel<T> for With<F, Onto<'_, T>> {
                 let b = dense(b, place, stride, a.len(), &mut buffer);
                 let (at, len) = (a.as_mut_ptr(), a.len());
                 // SAFETY: both slices have `len` numbers; the result goes where the first operand lies.
-                unsafe { apply(isa, f, at, b.as_ptr(), at, len) };
+                unsafe { apply(isa, f, at, b.as_ptr(), at, len, false) };
             }
         }
     }
 }
 
-/// `to[i] = f(a[i], b[i])` for `i < len`.
+/// `to[i] = f(a[i], b[i])` for `i < len`. What is to `stream` is written past the caches; the caller fences.
 ///
 /// # Safety
 /// `a` and `b` are valid for reading and `to` for writing `len` numbers; `to` is `a` or overlaps neither.
@@ -135,12 +140,19 @@ unsafe fn apply<T: Float, I: Lanes<T>, F: Binary>(
     b: *const T,
     to: *mut T,
     len: usize,
+    stream: bool,
 ) {
     let lanes = I::V::LANES;
     let whole = len - len % lanes;
+    let stream = stream && aligned::<I::V>(to);
     let mut i = 0;
-    // SAFETY: `i + LANES <= len` in the loop, `i + (len - whole) = len` after it.
+    // SAFETY: `i + LANES <= len` in the loops, `i + (len - whole) = len` after them; a whole number of registers behind an
+    // aligned place is aligned.
     unsafe {
+        while stream && i < whole {
+            f.f(isa.load(a.add(i)), isa.load(b.add(i))).stream(to.add(i));
+            i += lanes;
+        }
         while i < whole {
             f.f(isa.load(a.add(i)), isa.load(b.add(i))).store(to.add(i));
             i += lanes;

@@ -76,7 +76,6 @@ mod sample {
 }
 
 const SQRT_2_PI: f64 = 0.797_884_560_802_865_4; // sqrt(2 / pi)
-const SQRT_HALF: f64 = core::f64::consts::FRAC_1_SQRT_2;
 const NORMAL_DENSITY_0: f64 = 0.398_942_280_401_432_7; // 1 / sqrt(2 pi)
 
 functions! {
@@ -146,8 +145,8 @@ functions! {
     /// The error function.
     Erf, "erf", Input, x => x.erf(), x => x.of(core::f64::consts::FRAC_2_SQRT_PI) * (-(x.clone() * x)).exp();
     /// `x Phi(x)` with the normal distribution function `Phi` (Hendrycks & Gimpel 2016), exact.
-    Gelu, "gelu", Input, x => x.clone() * normal_cdf(x),
-        x => normal_cdf(x.clone()) + x.clone() * x.of(NORMAL_DENSITY_0) * (x.of(-0.5) * x.clone() * x).exp();
+    Gelu, "gelu", Input, x => x.clone() * x.normal_cdf(),
+        x => x.clone().normal_cdf() + x.clone() * x.of(NORMAL_DENSITY_0) * (x.of(-0.5) * x.clone() * x).exp();
     /// The approximation of `gelu` by a hyperbolic tangent (ibid., section 2).
     GeluTanh, "gelu_tanh", Input,
         x => x.of(0.5) * x.clone() * (x.of(1.0) + gelu_argument(x).tanh()),
@@ -231,11 +230,6 @@ pub(crate) fn relu<R: Real>(x: R) -> R {
 #[inline(always)]
 pub(crate) fn sigmoid<R: Real>(x: R) -> R {
     x.sigmoid()
-}
-
-#[inline(always)]
-fn normal_cdf<R: Real>(x: R) -> R {
-    x.of(0.5) * (x.of(1.0) + (x.clone() * x.of(SQRT_HALF)).erf())
 }
 
 #[inline(always)]

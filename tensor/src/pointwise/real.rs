@@ -37,6 +37,12 @@ pub trait Real:
     fn cos(self) -> Self;
     /// The Gauss error function.
     fn erf(self) -> Self;
+    /// The distribution function of the standard normal distribution, `(1 + erf(self / sqrt 2)) / 2`.
+    #[inline(always)]
+    fn normal_cdf(self) -> Self {
+        let half = self.of(0.5);
+        half.clone() * (half.of(1.0) + (self * half.of(core::f64::consts::FRAC_1_SQRT_2)).erf())
+    }
     /// `1 / (1 + exp(-self))`. A kind of number that carries derivatives has a form of its own: where the exponential
     /// overflows, the quotient is the right 0, but its derivative by the rules of quotients is not a number.
     #[inline(always)]

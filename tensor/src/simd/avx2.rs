@@ -18,8 +18,8 @@ impl Avx2 {
     }
 }
 
-lanes!(Avx2, "avx2,fma", F32x8 of f32, tile (6, 2), prefetch _mm_prefetch::<_MM_HINT_T0>);
-lanes!(Avx2, "avx2,fma", F64x4 of f64, tile (6, 2), prefetch _mm_prefetch::<_MM_HINT_T0>);
+lanes!(Avx2, "avx2,fma", F32x8 of f32, tile (6, 2), prefetch _mm_prefetch::<_MM_HINT_T0>, fence _mm_sfence);
+lanes!(Avx2, "avx2,fma", F64x4 of f64, tile (6, 2), prefetch _mm_prefetch::<_MM_HINT_T0>, fence _mm_sfence);
 
 vector! {
     /// 8 numbers of single precision.
@@ -132,6 +132,11 @@ impl Vector for F32x8 {
         unsafe { _mm256_storeu_ps(to, self.0) }
     }
     #[inline(always)]
+    unsafe fn stream(self, to: *mut f32) {
+        // SAFETY: as the caller promises.
+        unsafe { _mm256_stream_ps(to, self.0) }
+    }
+    #[inline(always)]
     unsafe fn store_first(self, count: usize, to: *mut f32) {
         debug_assert!(count <= Self::LANES);
         // Masked stores take tens of cycles on many processors; halves, quarters and single lanes take one each.
@@ -229,6 +234,11 @@ impl Vector for F64x4 {
     unsafe fn store(self, to: *mut f64) {
         // SAFETY: as the caller promises.
         unsafe { _mm256_storeu_pd(to, self.0) }
+    }
+    #[inline(always)]
+    unsafe fn stream(self, to: *mut f64) {
+        // SAFETY: as the caller promises.
+        unsafe { _mm256_stream_pd(to, self.0) }
     }
     #[inline(always)]
     unsafe fn store_first(self, count: usize, to: *mut f64) {

@@ -18,8 +18,8 @@ impl Avx512 {
     }
 }
 
-lanes!(Avx512, "avx512f,avx512vl,avx512bw,avx512dq", F32x16 of f32, tile (12, 2), prefetch _mm_prefetch::<_MM_HINT_T0>);
-lanes!(Avx512, "avx512f,avx512vl,avx512bw,avx512dq", F64x8 of f64, tile (12, 2), prefetch _mm_prefetch::<_MM_HINT_T0>);
+lanes!(Avx512, "avx512f,avx512vl,avx512bw,avx512dq", F32x16 of f32, tile (12, 2), prefetch _mm_prefetch::<_MM_HINT_T0>, fence _mm_sfence);
+lanes!(Avx512, "avx512f,avx512vl,avx512bw,avx512dq", F64x8 of f64, tile (12, 2), prefetch _mm_prefetch::<_MM_HINT_T0>, fence _mm_sfence);
 
 vector! {
     /// 16 numbers of single precision.
@@ -125,6 +125,11 @@ impl Vector for F32x16 {
         unsafe { self.write(to) }
     }
     #[inline(always)]
+    unsafe fn stream(self, to: *mut f32) {
+        // SAFETY: as the caller promises.
+        unsafe { _mm512_stream_ps(to, self.0) }
+    }
+    #[inline(always)]
     unsafe fn store_first(self, count: usize, to: *mut f32) {
         // SAFETY: as the caller promises.
         unsafe { self.write_first(count, to) }
@@ -217,6 +222,11 @@ impl Vector for F64x8 {
     unsafe fn store(self, to: *mut f64) {
         // SAFETY: as the caller promises.
         unsafe { self.write(to) }
+    }
+    #[inline(always)]
+    unsafe fn stream(self, to: *mut f64) {
+        // SAFETY: as the caller promises.
+        unsafe { _mm512_stream_pd(to, self.0) }
     }
     #[inline(always)]
     unsafe fn store_first(self, count: usize, to: *mut f64) {

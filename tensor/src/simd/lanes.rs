@@ -126,7 +126,7 @@ macro_rules! vector {
 /// The mathematics of single precision, on all lanes at once.
 macro_rules! single {
     () => {
-        $crate::simd::lanes::single!(exp, exp2, ln, ln_1p, exp_m1, tanh, sigmoid, sin, cos, erf, floor, round);
+        $crate::simd::lanes::single!(exp, exp2, ln, ln_1p, exp_m1, tanh, sigmoid, sin, cos, erf, normal_cdf, floor, round);
         #[inline(always)]
         fn powf(self, p: f64) -> Self {
             $crate::simd::math::powf(self, p as f32)
@@ -159,7 +159,7 @@ macro_rules! double {
 
 /// The token of an instruction set as a [`Lanes`](super::Lanes) of `$elem`.
 macro_rules! lanes {
-    ($token:ident, $features:literal, $vector:ident of $elem:ty, tile $tile:expr $(, prefetch $prefetch:expr)?) => {
+    ($token:ident, $features:literal, $vector:ident of $elem:ty, tile $tile:expr $(, prefetch $prefetch:expr, fence $fence:path)?) => {
         // SAFETY: the token's constructor is unsafe and asks for the instruction set.
         unsafe impl $crate::simd::Lanes<$elem> for $token {
             type V = $vector;
@@ -193,6 +193,11 @@ macro_rules! lanes {
                 fn prefetch(self, at: *const $elem) {
                     // SAFETY: a hint reads nothing, whatever the address; the token is the proof of the instruction.
                     unsafe { $prefetch(at.cast()) }
+                }
+                #[inline(always)]
+                fn fence(self) {
+                    // SAFETY: the token is the proof of the instruction.
+                    unsafe { $fence() }
                 }
             )?
         }

@@ -69,6 +69,16 @@ pub trait Vector: Copy + Real<Mask = <Self as Vector>::Bits> {
     /// `to` is valid for writing `LANES` numbers; no alignment is asked for.
     unsafe fn store(self, to: *mut Self::Elem);
 
+    /// As [`store`](Vector::store), past the caches where the instruction set can; see [`Lanes::fence`].
+    ///
+    /// # Safety
+    /// As of `store`, and `to` is aligned to the size of the register.
+    #[inline(always)]
+    unsafe fn stream(self, to: *mut Self::Elem) {
+        // SAFETY: as the caller promises.
+        unsafe { self.store(to) }
+    }
+
     /// Writes the first `count` lanes to `to`; `count <= LANES`.
     ///
     /// # Safety
@@ -132,6 +142,10 @@ pub unsafe trait Lanes<T: Copy>: Copy + Send + Sync + 'static {
     /// # Safety
     /// `from` is valid for reading `count` numbers.
     unsafe fn load_first(self, count: usize, from: *const T) -> Self::V;
+
+    /// Waits until what was [streamed](Vector::stream) is where others see it: before the work that streamed ends.
+    #[inline(always)]
+    fn fence(self) {}
 
     /// Asks for the cache line at `at`, which need not be there: a hint, where the instruction set has one.
     #[inline(always)]

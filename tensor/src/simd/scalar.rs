@@ -124,6 +124,10 @@ macro_rules! scalar {
             math::sigmoid(self)
         }
         #[inline]
+        fn normal_cdf(self) -> Self {
+            math::normal_cdf(self)
+        }
+        #[inline]
         fn powf(self, p: f64) -> Self {
             math::powf(self, p as f32)
         }

@@ -136,6 +136,17 @@ fn rows<T: Float>() {
                 softmax::normalise_grad(normal, view(x[0], layout), view(x[1], layout), width, out);
             });
         }
+        let norm = row_norm::RowNorm { epsilon: 1e-3, centred: true };
+        let w = numbers::<T>(width, 3);
+        fenced(&[&x, &w, &w], x.len(), "row_norm", |x, out| {
+            row_norm::row_norm(norm, view(x[0], layout), Some(x[1]), Some(x[2]), width, out);
+        });
+        fenced(&[&x, &g, &w], x.len(), "row_norm_grad", |x, out| {
+            row_norm::row_norm_grad(norm, view(x[0], layout), view(x[1], layout), Some(x[2]), width, out);
+        });
+        fenced(&[&x, &g], width, "row_norm_weight", |x, out| {
+            row_norm::row_norm_weight(norm, view(x[0], layout), view(x[1], layout), width, out);
+        });
         fenced(&[&x], count, "log_sum_exp", |x, out| {
             softmax::log_sum_exp(view(x[0], layout), None, width, out)
         });

@@ -222,7 +222,8 @@ fn normalised_rows_are_their_definition() {
                     let x = Case { name: "x", data: data.clone(), layout };
                     let g = Case { name: "g", data: g.clone(), layout };
                     let mut expected = [Vec::new(), Vec::new(), Vec::new(), Vec::new()];
-                    let mut back = Vec::new();
+                    let (mut back, mut back_weighted) = (Vec::new(), Vec::new());
+                    let mut by_weight = alloc::vec![0.0f64; width];
                     for (x, g) in x.elements().chunks(width).zip(g.elements().chunks(width)) {
                         let n = width as f64;
                         let (x, g): (Vec<f64>, Vec<f64>) =
@@ -231,11 +232,14 @@ fn normalised_rows_are_their_definition() {
                         let square = x.iter().map(|x| (x - mean) * (x - mean)).sum::<f64>() / n;
                         let scale = 1.0 / (square + 1e-2).sqrt();
                         let y: Vec<f64> = x.iter().map(|x| (x - mean) * scale).collect();
-                        let g_mean = if centred { g.iter().sum::<f64>() / n } else { 0.0 };
-                        let along = g.iter().zip(&y).map(|(g, y)| g * y).sum::<f64>() / n;
-                        back.extend(
-                            g.iter().zip(&y).map(|(g, y)| T::from_f64(scale * (g - g_mean - y * along))),
-                        );
+                        by_weight.iter_mut().zip(g.iter().zip(&y)).for_each(|(sum, (g, y))| *sum += g * y);
+                        let weighted: Vec<f64> = g.iter().zip(&weight).map(|(g, w)| g * w.to_f64()).collect();
+                        for (g, back) in [(g, &mut back), (weighted, &mut back_weighted)] {
+                            let g_mean = if centred { g.iter().sum::<f64>() / n } else { 0.0 };
+                            let along = g.iter().zip(&y).map(|(g, y)| g * y).sum::<f64>() / n;
+                            let of = |(g, y): (&f64, &f64)| T::from_f64(scale * (g - g_mean - y * along));
+                            back.extend(g.iter().zip(&y).map(of));
+                        }
                         for (i, &y) in y.iter().enumerate() {
                             let (w, b) = (weight[i].to_f64(), bias[i].to_f64());
                             for (all, y) in expected.iter_mut().zip([y, y * w, y + b, y * w + b]) {
@@ -255,8 +259,15 @@ fn normalised_rows_are_their_definition() {
                         row_norm::row_norm(norm, x.view(), weight, bias, width, &mut out);
                         close(&out, expected, tolerance, &what);
                     }
-                    row_norm::row_norm_grad(norm, x.view(), g.view(), width, &mut out);
-                    close(&out, &back, 10.0 * tolerance, &alloc::format!("gradient, {what}"));
+                    for (weight, back) in [(None, &back), (Some(&weight[..]), &back_weighted)] {
+                        row_norm::row_norm_grad(norm, x.view(), g.view(), weight, width, &mut out);
+                        close(&out, back, 10.0 * tolerance, &alloc::format!("gradient, {what}"));
+                    }
+                    let mut out = unwritten(width);
+                    row_norm::row_norm_weight(norm, x.view(), g.view(), width, &mut out);
+                    let by_weight: Vec<T> = by_weight.iter().map(|&x| T::from_f64(x)).collect();
+                    let many = 10.0 * (rows as f64).sqrt(); // so many terms are added
+                    close(&out, &by_weight, many * tolerance, &alloc::format!("weight, {what}"));
                 }
             }
         });
@@ -275,14 +286,14 @@ fn rows_are_normalised_the_same_whatever_is_around_them() {
         let (all, one) = (Layout::contiguous(shape(&[rows, width])), Layout::contiguous(shape(&[width])));
         let (mut together, mut back) = (unwritten(x.len()), unwritten(x.len()));
         row_norm::row_norm(norm, View::new(&x, &all), None, None, width, &mut together);
-        row_norm::row_norm_grad(norm, View::new(&x, &all), View::new(&g, &all), width, &mut back);
+        row_norm::row_norm_grad(norm, View::new(&x, &all), View::new(&g, &all), None, width, &mut back);
         for row in [0, 1, 150, rows - 1] {
             let part = row * width..(row + 1) * width;
             let (x, g) = (View::new(&x[part.clone()], &one), View::new(&g[part.clone()], &one));
             let mut alone = unwritten(width);
             row_norm::row_norm(norm, x, None, None, width, &mut alone);
             assert_eq!(bits(&alone), bits(&together[part.clone()]));
-            row_norm::row_norm_grad(norm, x, g, width, &mut alone);
+            row_norm::row_norm_grad(norm, x, g, None, width, &mut alone);
             assert_eq!(bits(&alone), bits(&back[part]));
         }
     });

@@ -1,4 +1,4 @@
-//! The Gauss error function.
+//! The Gauss error function, and the normal distribution function.
 
 use super::{SIGN, exp, polynomial};
 use crate::simd::single::Single;
@@ -38,4 +38,31 @@ pub(crate) fn erf<V: Single>(x: V) -> V {
     );
     let far = a.c(1.0) - exp(far);
     V::select(a.gt(&a.c(1.0)), far, near).or(x.and(x.bits(SIGN)))
+}
+
+/// The distribution function of the standard normal distribution: within 1.6 ULP for `x >= 0` and 3.5 for `x >= -1`. Below,
+/// the error is less than 1e-7 and, down to -6.5, a part of less than 2e-4; from -12 on the result is 0.
+///
+/// With `t = exp(p(|x|))` for the tail it is `1 - t` or `t`: one polynomial and no choice between two, unlike `erf`, whose
+/// digits near zero are not needed here. Beyond 6.5 the polynomial goes on falling.
+#[inline(always)]
+pub(crate) fn normal_cdf<V: Single>(x: V) -> V {
+    let tail = polynomial(
+        x.abs().at_most(12.0),
+        [
+            -0.693_147_2,
+            -0.797_884_64,
+            -0.318_308_26,
+            -0.036_343_947,
+            0.004_800_514,
+            1.784_327_1e-5,
+            -0.000_205_239_67,
+            5.701_040_2e-5,
+            -8.377_702e-6,
+            6.714_769e-7,
+            -2.292_812e-8,
+        ],
+    );
+    let tail = exp(tail);
+    V::select(x.ge(&x.c(0.0)), x.c(1.0) - tail, tail)
 }

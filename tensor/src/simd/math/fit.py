@@ -109,6 +109,9 @@ for degree in (7, 8, 9):
     # The error of 1 - erfc counts relative to erf: a relative error of erfc weighs erfc / erf.
     fit(f"erf far out: ln erfc x + x in x, on [1, 3.92], degree {degree}", lambda x: log(erfc(x)),
         lambda x: erfc(x) / erf(x), range(degree + 1), mpf("0.999"), mpf("3.95"))
+# The error of the tail itself counts, so its logarithm's weighs as much as the tail; a floor keeps the far end in shape.
+fit("normal_cdf: ln(erfc(x / sqrt 2) / 2), on [0, 6.5]", lambda x: log(erfc(x / sqrt(2)) / 2),
+    lambda x: max(erfc(x / sqrt(2)) / 2, mpf(10) ** -5), range(11), mpf(0), mpf("6.5"))
 z_max = (half_ln2 * mpf("1.001")) ** 2
 fit("tanh: tanh(r / 2) / r in r^2", lambda u: tanh(sqrt(u) / 2) / sqrt(u) if u > mpf(10)**-20 else mpf(1) / 2 - u / 24,
     lambda u: sqrt(u) / tanh(sqrt(u) / 2) if u > mpf(10)**-20 else mpf(2), range(4), mpf(0), z_max)

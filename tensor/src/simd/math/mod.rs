@@ -13,7 +13,7 @@ mod rounding;
 mod tanh;
 mod trigonometry;
 
-pub(crate) use erf::erf;
+pub(crate) use erf::{erf, normal_cdf};
 pub(crate) use exp::{exp, exp_m1, exp2};
 pub(crate) use ln::{ln, ln_1p};
 pub(crate) use power::powf;

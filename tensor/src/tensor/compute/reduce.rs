@@ -149,16 +149,35 @@ impl<T: Float> Tensor<T> {
         Ok(Self::written(*self.shape(), |out| T::row_norm(norm, self.view(), weight, bias, width, out)))
     }
 
-    /// The reverse rule of [`row_norm`](Tensor::row_norm) without weight and bias in one pass, from its operand and the
-    /// cotangent of its result.
+    /// The cotangent of the operand of [`row_norm`](Tensor::row_norm) in one pass, from that operand, the cotangent of the
+    /// result, and the weight if there was one.
     ///
     /// # Errors
-    /// There is no axis, or the shapes differ.
-    pub fn row_norm_grad(&self, norm: RowNorm, g: &Self) -> Result<Self, Error> {
+    /// There is no axis, the shapes differ, or the weight has not that of the axis.
+    pub fn row_norm_grad(&self, norm: RowNorm, g: &Self, weight: Option<&Self>) -> Result<Self, Error> {
         let op = "row_norm_grad";
         same(op, self.shape(), g.shape())?;
         let width = self.width(op)?;
-        Ok(Self::written(*self.shape(), |out| T::row_norm_grad(norm, self.view(), g.view(), width, out)))
+        let own = Shape::named(op, &[width])?;
+        weight.into_iter().try_for_each(|weight| same(op, weight.shape(), &own))?;
+        let weight = weight.map(Self::contiguous);
+        let weight = weight.as_ref().and_then(Tensor::as_slice);
+        Ok(Self::written(*self.shape(), |out| {
+            T::row_norm_grad(norm, self.view(), g.view(), weight, width, out)
+        }))
+    }
+
+    /// The cotangent of the weight of [`row_norm`](Tensor::row_norm), of the shape of the axis, in one pass, from its operand
+    /// and the cotangent of its result.
+    ///
+    /// # Errors
+    /// There is no axis, or the shapes differ.
+    pub fn row_norm_weight(&self, norm: RowNorm, g: &Self) -> Result<Self, Error> {
+        let op = "row_norm_weight";
+        same(op, self.shape(), g.shape())?;
+        let width = self.width(op)?;
+        let own = Shape::named(op, &[width])?;
+        Ok(Self::written(own, |out| T::row_norm_weight(norm, self.view(), g.view(), width, out)))
     }
 
     /// Running sums along an axis: each element is the sum of those up to it, or from it on if `reversed`.
