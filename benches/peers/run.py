@@ -49,6 +49,7 @@ GROUPS = {
     "conv": "tress torch jax onnxruntime rten candle candle@v4 burn-flex burn-flex@v4 burn-ndarray",
     "elem": "tress torch torch-out jax numpy onnxruntime rten candle burn-flex burn-ndarray dfdx",
     "train": "tress torch torch-compile jax candle candle@v4 burn-flex burn-flex@v4 burn-ndarray dfdx",
+    "layer": "tress torch",
     "mtl": "tress torch",
     "overhead": "tress torch jax jax-eager candle burn-flex burn-ndarray dfdx tinygrad numpy",
 }
@@ -154,7 +155,7 @@ class Live:
 
 def main():
     a = argparse.ArgumentParser()
-    a.add_argument("--group", required=True)
+    a.add_argument("--group", required=True, nargs="+", choices=sorted(GROUPS))
     a.add_argument("--threads", type=int, nargs="+", default=[1, 2])
     a.add_argument("--peers", nargs="+")
     a.add_argument("--add", action="append", default=[], help="NAME=COMMAND of another peer")
@@ -170,13 +171,13 @@ def main():
     a.add_argument("--out", default="-")
     a = a.parse_args()
     cmds = dict(PEERS)
-    names = a.peers or GROUPS[a.group].split()
+    names = a.peers or list(dict.fromkeys(" ".join(GROUPS[g] for g in a.group).split()))
     for x in a.add:
         n, c = x.split("=", 1)
         cmds[n] = c.split()
         names.append(n)
     out = sys.stdout if a.out == "-" else open(a.out, "a")
-    work = [w for w in json.load(open(os.path.join(HERE, "workloads.json"))) if w["group"] == a.group and a.only in w["id"]]
+    work = [w for w in json.load(open(os.path.join(HERE, "workloads.json"))) if w["group"] in a.group and a.only in w["id"]]
     for T in a.threads:
         live = [Live(n, cmds[n], T, a.core, a.priority, a.spread) for n in names if os.path.exists(cmds[n][0])]
         for n in names:
@@ -229,4 +230,5 @@ def main():
             l.quit()
 
 
-main()
+if __name__ == "__main__":
+    main()

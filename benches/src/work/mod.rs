@@ -3,6 +3,7 @@
 mod conv;
 mod elem;
 mod gemm;
+mod layer;
 mod multi;
 mod overhead;
 mod train;
@@ -43,6 +44,7 @@ impl Workload {
             "conv" => conv::make(self),
             "elem" => elem::make(self),
             "gemm" => gemm::make(self),
+            "layer" => layer::make(self),
             "mtl" => multi::make(self),
             "overhead" => overhead::make(self),
             "train" => train::make(self),

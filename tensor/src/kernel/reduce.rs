@@ -306,10 +306,17 @@ impl Groups {
 
     /// The last group is kept: results side by side, rows added to each other.
     fn columns<T: Float, F: Folding>(&self, f: F, data: &[T], out: &mut [T]) {
-        let (_, width, _) = self.last;
+        let (_, width, stride) = self.last;
         let rows = self.reduced.count;
         if rows == 0 {
             return out.fill(f.start());
+        }
+        if stride == 0 && width > 1 {
+            // One number repeated, as in the gradient of a sum: one column stands for all.
+            let one = Self { last: (false, 1, 1), ..*self };
+            let mut first = Buffer::<T>::stale(self.kept.count);
+            one.columns(f, data, first.make_mut());
+            return out.chunks_exact_mut(width).zip(first.as_slice()).for_each(|(out, &x)| out.fill(x));
         }
         let across = width.div_ceil(8).next_multiple_of(GROUP).min(STRIP);
         let strips = width.div_ceil(across);

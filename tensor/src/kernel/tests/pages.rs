@@ -115,9 +115,20 @@ fn pointwise<T: Float>() {
     }
 }
 
+/// Results that are written past the caches, at the end of their page and at its start.
+fn large() {
+    let len = STREAM / size_of::<f32>() + 5;
+    let layout = &Layout::contiguous(shape(&[len]));
+    let x = numbers::<f32>(len, 1);
+    fenced(&[&x], len, "a large map", |x, out| map::map(Map::Relu, view(x[0], layout), out));
+    fenced(&[&x], len, "a large zip", |x, out| {
+        zip::zip(Zip::Add, view(x[0], layout), view(x[0], layout), out);
+    });
+}
+
 fn rows<T: Float>() {
     for width in LENGTHS {
-        let count = 3;
+        let count = 6;
         let layout = &Layout::contiguous(shape(&[count, width]));
         let turned = &layout.transpose(0, 1).unwrap();
         let (x, g) = (numbers::<T>(count * width, 1), numbers::<T>(count * width, 2));
@@ -238,5 +249,6 @@ fn nothing_beyond_the_slices_is_touched() {
         products::<f64>();
         windows::<f32>();
         windows::<f64>();
+        large();
     });
 }

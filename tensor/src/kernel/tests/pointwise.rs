@@ -97,6 +97,32 @@ fn nan_and_infinities_pass_through_maps() {
     });
 }
 
+/// Large results are written past the caches: with the bits of small ones, wherever they begin.
+#[test]
+fn large_results_have_the_bits_of_small_ones() {
+    let len = STREAM / size_of::<f32>() + 37;
+    let layout = Layout::contiguous(shape(&[len]));
+    let (x, y) = (numbers::<f32>(len, 1), numbers::<f32>(len, 2));
+    let small = 1000;
+    let of = |from: usize| Layout::contiguous(shape(&[small.min(len - from)]));
+    everywhere(|| {
+        for shift in [0, 1] {
+            let (mut sums, mut maps) = (unwritten::<f32>(len + shift), unwritten::<f32>(len + shift));
+            zip::zip(Zip::Mul, View::new(&x, &layout), View::new(&y, &layout), &mut sums[shift..]);
+            map::map(Map::Relu, View::new(&x, &layout), &mut maps[shift..]);
+            for from in (0..len).step_by(small) {
+                let layout = of(from);
+                let (x, y) = (View::new(&x[from..], &layout), View::new(&y[from..], &layout));
+                let mut out = unwritten(layout.len());
+                zip::zip(Zip::Mul, x, y, &mut out);
+                assert_eq!(bits(&out), bits(&sums[shift + from..][..out.len()]));
+                map::map(Map::Relu, View::new(x.data(), &layout), &mut out);
+                assert_eq!(bits(&out), bits(&maps[shift + from..][..out.len()]));
+            }
+        }
+    });
+}
+
 #[test]
 fn zips_are_their_definitions() {
     fn check<T: Float>() {

@@ -1,5 +1,6 @@
 //! The Gauss error function, and the normal distribution function.
 
+use super::exp::exp_in_range;
 use super::{SIGN, exp, polynomial};
 use crate::simd::single::Single;
 
@@ -41,14 +42,15 @@ pub(crate) fn erf<V: Single>(x: V) -> V {
 }
 
 /// The distribution function of the standard normal distribution: within 1.6 ULP for `x >= 0` and 3.5 for `x >= -1`. Below,
-/// the error is less than 1e-7 and, down to -6.5, a part of less than 2e-4; from -12 on the result is 0.
+/// the error is less than 1e-7 and, down to -6.5, a part of less than 2e-4; from -10.5 on the result is 0.
 ///
 /// With `t = exp(p(|x|))` for the tail it is `1 - t` or `t`: one polynomial and no choice between two, unlike `erf`, whose
 /// digits near zero are not needed here. Beyond 6.5 the polynomial goes on falling.
 #[inline(always)]
 pub(crate) fn normal_cdf<V: Single>(x: V) -> V {
+    let a = x.abs().at_most(10.5);
     let tail = polynomial(
-        x.abs().at_most(12.0),
+        a,
         [
             -0.693_147_2,
             -0.797_884_64,
@@ -63,6 +65,6 @@ pub(crate) fn normal_cdf<V: Single>(x: V) -> V {
             -2.292_812e-8,
         ],
     );
-    let tail = exp(tail);
+    let tail = V::select(a.ge(&x.c(10.5)), x.c(0.0), exp_in_range(tail));
     V::select(x.ge(&x.c(0.0)), x.c(1.0) - tail, tail)
 }
