@@ -6,7 +6,8 @@
 
 Each figure is of a process of its own, in MB: the most that lay in memory while the workload ran (VmHWM), less what the
 process took after it had run a tiny one. So neither the libraries count nor the interpreter, but everything the workload
-keeps: parameters, moments, gradients, activations, and what an allocator holds back. Linux only. Needs what run.py needs.
+keeps: parameters, moments, gradients, activations, and what an allocator holds back; of torch also some 150 MB of modules
+that it loads with its first optimiser, in each figure of group `train`. Linux only. Needs what run.py needs.
 """
 import argparse, json, os
 from run import HERE, PEERS, Live

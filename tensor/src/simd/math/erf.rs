@@ -52,7 +52,7 @@ pub(crate) fn normal_cdf<V: Single>(x: V) -> V {
     let tail = polynomial(
         a,
         [
-            -0.693_147_2,
+            -core::f32::consts::LN_2,
             -0.797_884_64,
             -0.318_308_26,
             -0.036_343_947,
