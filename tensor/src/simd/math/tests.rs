@@ -85,7 +85,7 @@ fn ulps(got: f32, exact: f64) -> f64 {
 
 /// Steps through all singles of `domain` at every level and holds the error below `bound` ULP.
 fn within<L: Law>(name: &str, law: L, bound: f64, domain: impl Fn(f32) -> bool) {
-    measured(name, law, step(), domain, |got, exact| ulps(got, exact), bound, "ULP");
+    measured(name, law, step(), domain, ulps, bound, "ULP");
 }
 
 /// Steps through singles of `domain` at every level and holds the error below `bound`.
