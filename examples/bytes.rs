@@ -3,7 +3,7 @@
 //! Each network is trained, recorded as a program for devices, calibrated on 200 training samples, and judged by the test
 //! samples in both forms, with the kernels that a device has.
 //!
-//! `cargo run --release --example bytes` (`embedded/accuracy` holds the table in docs/embedded.md against it)
+//! `cargo run --example bytes` (`embedded/accuracy` holds the table in docs/embedded.md against it)
 
 mod common;
 
