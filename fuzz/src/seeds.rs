@@ -42,8 +42,9 @@ pub fn program() -> Vec<Vec<u8>> {
     let dense = Dense::new(&mut params.scope("dense"), 4, 3).expect("a layer");
     let images = Program::record(&params, &[("image", &[1, 2, 5, 5])], |bound, xs| {
         let y = norm.apply(bound, &conv.apply(bound, &xs[0])).relu();
-        let y =
-            y.max_pool(Window::new([3, 3], [2, 2])).concat(1, &[MeanPool2d::new([2, 2]).apply(bound, &y)]);
+        let y = y
+            .max_pool(Window::new([3, 3], [2, 2]).stride([2, 2]))
+            .concat(1, &[MeanPool2d::new([2, 2]).apply(bound, &y)]);
         let y = (y * y - y.tanh()).sum(&[2, 3]);
         let y = y.reshape([2, 4]).map(Map::Clamp(-1.0, 2.5));
         let y = dense.apply(bound, &rows.apply(bound, &y));
