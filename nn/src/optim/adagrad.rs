@@ -90,6 +90,10 @@ impl<T: Float> Optimiser<T> for Adagrad<T> {
         Ok(())
     }
 
+    fn groups(&self) -> &Rules {
+        &self.rules
+    }
+
     fn rate(&self) -> f64 {
         self.rate
     }

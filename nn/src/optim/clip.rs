@@ -77,7 +77,8 @@ fn check(largest: f64) -> Result<(), Error> {
 /// counts as at least 1e-3.
 ///
 /// A unit is what one output of a layer depends on: a column of a matrix `[in, out]`, an entry of the first axis of a
-/// kernel `[out, ..]` of three axes or more, and all of a vector.
+/// kernel `[out, ..]` of three axes or more, and all of a vector. Only shapes are looked at: of a transposed convolution
+/// `[in, out, ..]` it is what one input flows into, and of an embedding `[words, out]` one number of all words.
 ///
 /// # Errors
 /// The gradient has another shape than the parameters, or is infinite or NaN somewhere, or `ratio` is not above 0: it is

@@ -66,6 +66,10 @@ impl<T: Float> Optimiser<T> for Lion<T> {
         Ok(())
     }
 
+    fn groups(&self) -> &Rules {
+        &self.rules
+    }
+
     fn rate(&self) -> f64 {
         self.rate
     }

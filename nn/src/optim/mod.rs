@@ -62,6 +62,9 @@ pub trait Optimiser<T: Float = f32> {
     /// Earlier steps were taken with another number of parameters.
     fn prepare(&mut self, params: &Params<T>) -> Result<(), Error>;
 
+    /// The groups of parameters that it was given: a training loop asks them which gradients count.
+    fn groups(&self) -> &Rules;
+
     /// The learning rate.
     fn rate(&self) -> f64;
 

@@ -106,6 +106,10 @@ impl<T: Float> Optimiser<T> for RmsProp<T> {
         Ok(())
     }
 
+    fn groups(&self) -> &Rules {
+        &self.rules
+    }
+
     fn rate(&self) -> f64 {
         self.rate
     }

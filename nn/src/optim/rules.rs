@@ -5,7 +5,7 @@ use crate::{Entry, Error, Params};
 use alloc::string::String;
 use alloc::vec::Vec;
 use core::ops::Range;
-use tress_tensor::Float;
+use tress_tensor::{Float, Tensor};
 
 /// Exceptions by name, for groups of parameters.
 ///
@@ -84,6 +84,19 @@ impl Rules {
     /// Whether a parameter is changed.
     pub fn trains(&self, entry: &Entry) -> bool {
         entry.is_trained() && self.tuning(entry).is_some()
+    }
+
+    /// Sets the gradient of frozen parameters to zero, so that they have no part in its norm, and it does not matter whether
+    /// it is finite there.
+    pub fn mask<T: Float>(&self, params: &Params<T>, gradient: &mut Tensor<T>) {
+        if !self.rules.iter().any(|(_, change)| *change == Change::Trains(false)) {
+            return;
+        }
+        for entry in params.entries().filter(|entry| !self.trains(entry)) {
+            if let Some(frozen) = gradient.make_mut().get_mut(entry.range()) {
+                frozen.fill(T::ZERO);
+            }
+        }
     }
 
     /// What the rules say of a parameter; `None`: it is frozen.

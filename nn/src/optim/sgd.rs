@@ -110,6 +110,10 @@ impl<T: Float> Optimiser<T> for Sgd<T> {
         Ok(())
     }
 
+    fn groups(&self) -> &Rules {
+        &self.rules
+    }
+
     fn rate(&self) -> f64 {
         self.rate
     }

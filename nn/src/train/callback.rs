@@ -177,6 +177,7 @@ impl<T: Float> Callback<T> for History {
 /// Ends training when a figure no longer gets better, and keeps the parameters that were best.
 #[derive(Clone, Debug)]
 pub struct EarlyStop<T: Float = f32> {
+    name: String,
     figure: String,
     rule: EarlyStopping,
     best: Option<Tensor<T>>,
@@ -185,7 +186,12 @@ pub struct EarlyStop<T: Float = f32> {
 impl<T: Float> EarlyStop<T> {
     /// Watches a figure: `"loss"`, or one of [`Problem::judge`](super::Problem::judge).
     pub fn new(figure: &str, rule: EarlyStopping) -> Self {
-        Self { figure: String::from(figure), rule, best: None }
+        Self { name: format!("early stop of {figure}"), figure: String::from(figure), rule, best: None }
+    }
+
+    /// Under another name in a checkpoint, where two watch one figure.
+    pub fn named(self, name: &str) -> Self {
+        Self { name: String::from(name), ..self }
     }
 
     /// The best value so far.
@@ -207,7 +213,7 @@ impl<T: Float> EarlyStop<T> {
 
 impl<T: Float> Callback<T> for EarlyStop<T> {
     fn name(&self) -> &str {
-        "early stop"
+        &self.name
     }
 
     fn after_epoch(&mut self, epoch: &Epoch, params: &Params<T>) -> Result<Flow, Error> {

@@ -40,6 +40,18 @@ impl<T: Float, O: Optimiser<T>> Trainer<T, O> {
         checkpoint
     }
 
+    /// That no two callbacks store under one name.
+    pub(super) fn told_apart(callbacks: &[&mut dyn Callback<T>]) -> Result<(), Error> {
+        let storing = || callbacks.iter().filter(|callback| callback.state().is_some());
+        for (i, one) in storing().enumerate() {
+            if storing().skip(i + 1).any(|other| other.name() == one.name()) {
+                let why = format!("two callbacks store as `{}`: give one of them another name", one.name());
+                return Err(Error::State { why });
+            }
+        }
+        Ok(())
+    }
+
     /// Goes on where the [`checkpoint`](Trainer::checkpoint) was made. Settings, and the callbacks with theirs, must be
     /// the same.
     ///
@@ -51,6 +63,7 @@ impl<T: Float, O: Optimiser<T>> Trainer<T, O> {
         found: &Checkpoint<T>,
         callbacks: &mut [&mut dyn Callback<T>],
     ) -> Result<(), Error> {
+        Self::told_apart(callbacks)?;
         let state = found.state_of(KIND)?;
         state.expect(KIND)?;
         if state.count("seed")? != self.seed {

@@ -216,17 +216,24 @@ impl<T: Float, O: Optimiser<T>> Trainer<T, O> {
         statistics.write(&mut self.params)
     }
 
+    /// Lets a run that a callback has stopped go on, as after a change of mind: `run` alone would end at once again, also
+    /// after a checkpoint was restored.
+    pub fn go_on(&mut self) {
+        self.at.stopped = false;
+    }
+
     /// Trains until all epochs are done or a callback stops it, from wherever it is.
     ///
     /// # Errors
-    /// What the problem or a callback reports, a mistake of the model, a loss that is not finite (with the place where it
-    /// was found), or a checkpoint that cannot be written. Of a step that failed nothing is left, so that another run goes on
-    /// where it began.
+    /// What the problem or a callback reports, a mistake of the model, an epoch without batches, a loss that is not finite
+    /// (with the place where it was found), a name that two callbacks or two figures have, or a checkpoint that cannot be
+    /// written. Of a step that failed nothing is left, so that another run goes on where it began.
     pub fn run<P: Problem<T>>(
         &mut self,
         problem: &P,
         callbacks: &mut [&mut dyn Callback<T>],
     ) -> Result<Ended, Error> {
+        Self::told_apart(callbacks)?;
         self.optimiser.prepare(&self.params)?;
         if let Some((_, plateau)) = &self.plateau {
             self.optimiser.set_rate(plateau.rate());
@@ -238,6 +245,12 @@ impl<T: Float, O: Optimiser<T>> Trainer<T, O> {
             }
             let (epoch, had) = (self.at.epoch, self.at.batch as usize);
             let batches = problem.order(epoch)?;
+            if batches.is_empty() {
+                let why = alloc::format!(
+                    "epoch {epoch} has no batch: are there fewer samples than one takes, and an incomplete one is dropped?"
+                );
+                return Err(Error::State { why });
+            }
             if had > batches.len() {
                 let why =
                     alloc::format!("{had} batches of epoch {epoch} were done, which has {}", batches.len());
@@ -317,6 +330,7 @@ impl<T: Float, O: Optimiser<T>> Trainer<T, O> {
             let loss = problem.loss(&self.tape, &bound, &batch, &mut step)?;
             (loss.item()?.to_f64(), loss.gradient(&bound)?, bound.renewed()?)
         };
+        self.optimiser.groups().mask(&self.params, &mut gradient);
         self.tape.reset(); // lets go of the parameters, so that the step changes them in place
         if !value.is_finite() {
             return Err(Error::NotFinite { what: "the loss of a batch" });
@@ -355,7 +369,7 @@ impl<T: Float, O: Optimiser<T>> Trainer<T, O> {
         if let Some(average) = &mut average {
             average.swap(&mut self.params)?;
         }
-        let judged = problem.judge(&self.params);
+        let judged = problem.judge(&self.params).and_then(named_once);
         let mut figures: Vec<(String, f64)> =
             alloc::vec![(String::from("loss"), self.loss[0] / self.loss[1])];
         if let Ok(judged) = &judged {
@@ -387,6 +401,19 @@ impl<T: Float, O: Optimiser<T>> Trainer<T, O> {
         watched.transpose()?;
         self.store(callbacks, true)
     }
+}
+
+/// Figures that can be told from each other, and from the loss of the training.
+fn named_once(judged: Vec<(String, f64)>) -> Result<Vec<(String, f64)>, Error> {
+    for (i, (name, _)) in judged.iter().enumerate() {
+        if name == "loss" || judged[..i].iter().any(|(other, _)| other == name) {
+            let why = alloc::format!(
+                "the problem is judged by `{name}`, a name that is taken: that of the training is `loss`; say `valid.loss`"
+            );
+            return Err(Error::State { why });
+        }
+    }
+    Ok(judged)
 }
 
 #[cfg(test)]

@@ -149,7 +149,7 @@ fn a_causal_block_does_not_look_ahead_and_neither_does_a_causal_convolution() {
     let mut root = params.root();
     let block =
         EncoderBlock::builder(4, 2, 6).causal().rotary(Rotary::new()).build(&mut root.scope("b")).unwrap();
-    let conv = Conv1d::builder(4, 3, [3]).dilation([2]).causal().build(&mut root.scope("c")).unwrap();
+    let conv = Conv1d::builder(4, 3, [3]).causal().dilation([2]).build(&mut root.scope("c")).unwrap();
     let (x, bound) = (random([2, 6, 4], 3), params.eager());
     let [one, two] = [x.clone(), spoilt(&x, 3)].map(|x| block.apply(&bound, &Eager::new(x)));
     assert_eq!(numbers(&one.slice(1, 0..3)), numbers(&two.slice(1, 0..3)));

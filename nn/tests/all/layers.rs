@@ -168,10 +168,15 @@ fn derivatives_agree_with_differences_to_the_second_order() {
 fn the_same_padding_keeps_the_size() {
     let mut params = Params::<f32>::new(0);
     for (i, (kernel, dilation)) in
-        [([3, 3], [1, 1]), ([5, 4], [1, 1]), ([3, 2], [2, 3])].into_iter().enumerate()
+        [([3, 3], [1, 1]), ([5, 4], [1, 1]), ([3, 2], [2, 3]), ([3, 2], [3, 2])].into_iter().enumerate()
     {
         let scope = &mut params.scope(&format!("conv{i}"));
-        let conv = Conv2d::builder(1, 2, kernel).dilation(dilation).same().build(scope).unwrap();
+        let builder = Conv2d::builder(1, 2, kernel);
+        let builder = match i % 2 {
+            0 => builder.dilation(dilation).same(),
+            _ => builder.padding([[7, 7]; 2]).same().dilation(dilation),
+        };
+        let conv = builder.build(scope).unwrap();
         let y = conv.apply(&params.eager(), &Tensor::zeros([2, 1, 9, 8]).unwrap().into());
         assert_eq!(**y.tensor().unwrap().shape(), [2, 2, 9, 8]);
     }

@@ -110,11 +110,30 @@ fn rankings_numbers_and_clusters_are_those_of_scikit_learn() {
             let mut part = Regression::new();
             part.add(&rows(&tensor("numbers.guess"), &range), &rows(&tensor("numbers.target"), &range))
                 .unwrap();
-            regression.merge(&part);
+            regression.merge(&part).unwrap();
         }
         near(regression.mae(), all.number("numbers.mae"));
         near(regression.rmse(), all.number("numbers.rmse"));
         near(regression.r2(), all.number("numbers.r2"));
+    }
+    // Two targets that lie far apart: a mean of both would explain nearly all.
+    for cut in cuts(20) {
+        let mut regression = Regression::new();
+        for range in cut {
+            let mut part = Regression::new();
+            part.add(&rows(&tensor("several.guess"), &range), &rows(&tensor("several.target"), &range))
+                .unwrap();
+            regression.merge(&part).unwrap();
+        }
+        near(regression.mae(), all.number("several.mae"));
+        near(regression.rmse(), all.number("several.rmse"));
+        near(regression.r2(), all.number("several.r2"));
+        for (found, expected) in
+            regression.r2_each().unwrap().into_iter().zip(tensor("several.each").to_vec())
+        {
+            near(Some(found), expected);
+        }
+        assert!(regression.add(&Tensor::vector(&[1.0]), &Tensor::vector(&[1.0])).is_err(), "one target");
     }
     let (classes, names) = (all.labels("clusters.classes"), all.labels("clusters.clusters"));
     for cut in cuts(50) {

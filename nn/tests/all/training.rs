@@ -3,16 +3,17 @@
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
-use tress_autograd::Tape;
+use tress_autograd::{Pointwise, Reduce, Tape};
 use tress_nn::data::{Batches, Dataset};
 use tress_nn::file::Checkpoint;
-use tress_nn::optim::{Average, Clip, Plateau};
+use tress_nn::optim::{Average, Clip, Plateau, Rules};
 use tress_nn::train::{
     Better, Callback, EarlyStop, EarlyStopping, Ended, Epoch, Flow, History, OnTape, Problem, Progress, Step,
     TapeLoss, Trainer,
 };
 use tress_nn::{
-    Adam, BatchNorm, Dense, Dropout, Error, Layer, Optimiser, Params, Random, Schedule, Sequential, Sgd, mse,
+    Adam, BatchNorm, Dense, Dropout, Error, Handle, Init, Layer, Optimiser, Params, Random, Schedule,
+    Sequential, Sgd, mse,
 };
 use tress_tensor::{Tensor, parallel, pointwise::Map};
 
@@ -144,14 +145,17 @@ fn a_run_that_is_killed_at_any_moment_goes_on_to_the_same_bits() {
     let run = began.elapsed().max(Duration::from_millis(20));
     let mut random = Random::new(u64::from(std::process::id()));
     let (mut killed, mut midway, mut tries) = (0, 0, 0);
-    while killed < 20 {
+    while killed < 20 || midway < 5 {
         tries += 1;
         assert!(tries < 400, "the child ends before it can be killed");
         let path = folder.0.join(format!("{tries}"));
         let mut child = Command::new(std::env::current_exe().unwrap());
         child.args(["--exact", "training::child_that_is_killed"]).env(CHILD, &path);
         let mut child = child.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
-        // Moments spread over the run, the start of the process and the first checkpoint included.
+        // Moments spread over the run, every second time over what comes after the first checkpoint.
+        while tries % 2 == 0 && !path.exists() && child.try_wait().unwrap().is_none() {
+            std::thread::sleep(Duration::from_millis(1));
+        }
         std::thread::sleep(run.mul_f64(random.uniform()));
         if child.try_wait().unwrap().is_some() {
             continue;
@@ -164,7 +168,6 @@ fn a_run_that_is_killed_at_any_moment_goes_on_to_the_same_bits() {
         }
         assert!(train(&path) == whole, "killed for the {killed}th time, it ended elsewhere");
     }
-    println!("{midway} of {killed} were killed within an epoch that they had stored a part of");
 }
 
 /// Fails after a step, as a disk that is full would.
@@ -330,4 +333,147 @@ fn what_goes_wrong_is_said() {
     let mut early =
         run(7).checkpoints(std::env::temp_dir().join(format!("tress-none-{}", std::process::id())), 1);
     assert_eq!(early.resume(&mut []), Ok(false), "there is no file yet");
+}
+
+#[test]
+fn gradients_of_frozen_parameters_do_not_count_in_a_clip() {
+    // The frozen layer's gradient is far larger than the other's, and then not finite at all.
+    for huge in [1e6, f32::INFINITY] {
+        let moved = |clip: Option<Clip>| {
+            let mut params = Params::<f32>::new(1);
+            let frozen = params.root().parameter("frozen", [1], Init::Zeros).unwrap();
+            let trained = params.root().parameter("trained", [1], Init::Zeros).unwrap();
+            let optimiser = Sgd::new(0.1).rules(Rules::new().freeze("frozen"));
+            let mut run = Trainer::new(params, optimiser, 1, 1);
+            if let Some(clip) = clip {
+                run = run.clip(clip);
+            }
+            run.run(&Sloped { frozen, trained, huge }, &mut []).unwrap();
+            run.params.block().to_vec()
+        };
+        assert_eq!(moved(None), [0.0, -0.2], "{huge}");
+        assert_eq!(moved(Some(Clip::Value(0.5))), [0.0, -0.05], "{huge}");
+        let clipped = moved(Some(Clip::Norm(1.0)));
+        assert!(clipped[0] == 0.0 && (clipped[1] + 0.1).abs() < 1e-6, "{huge}: {clipped:?}");
+    }
+}
+
+/// `huge * frozen + 2 * trained`, at zero.
+struct Sloped {
+    frozen: Handle,
+    trained: Handle,
+    huge: f32,
+}
+
+impl Problem for Sloped {
+    type Batch = ();
+
+    fn order(&self, _: u64) -> Result<Batches, Error> {
+        Batches::new(1, 1)
+    }
+
+    fn batch(&self, _: u64, _: &[usize]) -> Result<(), Error> {
+        Ok(())
+    }
+
+    fn loss<'t>(&self, _: &'t Tape, bound: &OnTape<'t>, (): &(), _: &mut Step) -> TapeLoss<'t> {
+        let frozen = match self.huge.is_finite() {
+            true => bound[self.frozen].scale(f64::from(self.huge)),
+            false => bound[self.frozen].sqrt(), // a slope without end at a value of zero
+        };
+        Ok((frozen + bound[self.trained].scale(2.0)).sum_all())
+    }
+}
+
+#[test]
+fn two_rules_that_stop_early_remember_each_their_own() {
+    let rule = |better| EarlyStopping::new(better, 50, 0.0).unwrap();
+    let (params, problem) = product(8, 0.0);
+    let mut run = Trainer::new(params.clone(), Sgd::new(0.05), 4, 1);
+    let mut low = EarlyStop::new("loss", rule(Better::Lower));
+    let mut high = EarlyStop::new("valid.mse", rule(Better::Higher));
+    run.run(&problem, &mut [&mut low, &mut high]).unwrap();
+    let found = run.checkpoint(&[&mut low, &mut high]);
+
+    let mut again = Trainer::new(params.clone(), Sgd::new(0.05), 4, 1);
+    let mut other =
+        [EarlyStop::new("loss", rule(Better::Lower)), EarlyStop::new("valid.mse", rule(Better::Higher))];
+    let [a, b] = &mut other;
+    again.restore(&found, &mut [a, b]).unwrap();
+    assert_eq!([other[0].best(), other[1].best()], [low.best(), high.best()]);
+    assert_ne!(low.best(), high.best());
+
+    // Of one name they are refused before any work.
+    let mut twice =
+        [EarlyStop::new("loss", rule(Better::Lower)), EarlyStop::new("loss", rule(Better::Higher))];
+    let mut run = Trainer::new(params, Sgd::new(0.05), 4, 1);
+    let [a, b] = &mut twice;
+    let refused = run.run(&problem, &mut [a, b]).unwrap_err().to_string();
+    assert!(refused.contains("early stop of loss") && run.steps() == 0, "{refused}");
+    let [a, b] = twice;
+    assert!(run.run(&problem, &mut [&mut a.named("low"), &mut b.named("high")]).is_ok());
+}
+
+/// Judged by what it is told to say, in batches that are never whole.
+struct Said(Product, &'static [&'static str], bool);
+
+impl Problem for Said {
+    type Batch = Dataset;
+
+    fn order(&self, epoch: u64) -> Result<Batches, Error> {
+        match self.2 {
+            true => self.0.order(epoch),
+            false => Ok(Batches::new(3, 4)?.drop_last()),
+        }
+    }
+
+    fn batch(&self, epoch: u64, rows: &[usize]) -> Result<Dataset, Error> {
+        self.0.batch(epoch, rows)
+    }
+
+    fn loss<'t>(&self, tape: &'t Tape, bound: &OnTape<'t>, batch: &Dataset, step: &mut Step) -> TapeLoss<'t> {
+        self.0.loss(tape, bound, batch, step)
+    }
+
+    fn judge(&self, _: &Params) -> Result<Vec<(String, f64)>, Error> {
+        Ok(self.1.iter().map(|name| ((*name).to_owned(), 0.5)).collect())
+    }
+}
+
+#[test]
+fn figures_of_one_name_and_epochs_without_a_batch_are_refused() {
+    let run = |names, whole| {
+        let (params, problem) = product(8, 0.0);
+        Trainer::new(params, Sgd::new(0.05), 1, 1).run(&Said(problem, names, whole), &mut [])
+    };
+    assert_eq!(run(&["valid.loss", "accuracy"], true), Ok(Ended::Finished));
+    for names in [&["loss"][..], &["accuracy", "accuracy"]] {
+        let refused = run(names, true).unwrap_err().to_string();
+        assert!(refused.contains(names[0]) && refused.contains("valid.loss"), "{refused}");
+    }
+    let refused = run(&[], false).unwrap_err().to_string();
+    assert!(refused.contains("no batch"), "{refused}");
+}
+
+/// Stops after the first epoch.
+struct Once;
+
+impl Callback for Once {
+    fn name(&self) -> &str {
+        "once"
+    }
+
+    fn after_epoch(&mut self, epoch: &Epoch, _: &Params) -> Result<Flow, Error> {
+        Ok(if epoch.epoch == 0 { Flow::Stop } else { Flow::Go })
+    }
+}
+
+#[test]
+fn a_run_that_was_stopped_goes_on_when_asked() {
+    let (params, problem) = product(8, 0.0);
+    let mut run = Trainer::new(params, Sgd::new(0.05), 3, 1);
+    assert_eq!(run.run(&problem, &mut [&mut Once]), Ok(Ended::Stopped));
+    assert_eq!((run.run(&problem, &mut []), run.epoch()), (Ok(Ended::Stopped), 1));
+    run.go_on();
+    assert_eq!((run.run(&problem, &mut []), run.epoch()), (Ok(Ended::Finished), 3));
 }

@@ -40,24 +40,41 @@ struct Settings<const D: usize> {
     outputs: usize,
     kernel: [usize; D],
     sliding: Sliding<D>,
+    /// Padding that follows from kernel and dilation, once these are known.
+    fitted: Option<Fitted>,
     groups: usize,
     init: Init,
     bias: Option<Init>,
 }
 
+/// Padding that keeps the lengths of the axes at stride 1.
+#[derive(Clone, Copy, Debug)]
+enum Fitted {
+    /// Around; of an odd number, one more after than before.
+    Same,
+    /// Before alone.
+    Causal,
+}
+
 impl<const D: usize> Settings<D> {
     fn new(inputs: usize, outputs: usize, kernel: [usize; D]) -> Self {
         let (sliding, init) = (Sliding::new(), Init::FanIn);
-        Self { inputs, outputs, kernel, sliding, groups: 1, init, bias: Some(init) }
+        Self { inputs, outputs, kernel, sliding, fitted: None, groups: 1, init, bias: Some(init) }
     }
 
-    /// As much padding as keeps the lengths of the axes at stride 1; of an odd number, one more after than before.
-    fn same(mut self) -> Self {
-        for axis in 0..D {
-            let total = self.kernel[axis].saturating_sub(1).saturating_mul(self.sliding.dilation[axis]);
-            self.sliding.pad[axis] = [total / 2, total - total / 2];
+    /// Steps, padding and dilation, once all settings are known.
+    fn sliding(&self) -> Sliding<D> {
+        let mut sliding = self.sliding;
+        if let Some(fitted) = self.fitted {
+            for axis in 0..D {
+                let total = self.kernel[axis].saturating_sub(1).saturating_mul(sliding.dilation[axis]);
+                sliding.pad[axis] = match fitted {
+                    Fitted::Same => [total / 2, total - total / 2],
+                    Fitted::Causal => [total, 0],
+                };
+            }
         }
-        self
+        sliding
     }
 
     fn check(&self, of: &'static str) -> Result<(), Wrong> {

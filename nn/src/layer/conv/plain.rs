@@ -1,6 +1,6 @@
 //! The convolution layers of sequences and images.
 
-use super::{Settings, common_settings, fits, named};
+use super::{Fitted, Settings, common_settings, fits, named};
 use crate::layer::Layer;
 use crate::{Bound, Error, Handle, Init, Scope};
 use tress_autograd::{Arrange, Fused, Sliding, Value};
@@ -161,21 +161,20 @@ impl<const D: usize> ConvBuilder<D> {
 
     /// Zeros before and after each axis: `[[top, bottom], [left, right]]` for images.
     pub fn padding(mut self, pad: [[usize; 2]; D]) -> Self {
-        self.settings.sliding.pad = pad;
+        (self.settings.sliding.pad, self.settings.fitted) = (pad, None);
         self
     }
 
-    /// As many zeros around as keep the lengths of the axes at stride 1; of an odd number, one more after than before. To
-    /// be called after [`dilation`](ConvBuilder::dilation).
-    pub fn same(self) -> Self {
-        Self { settings: self.settings.same(), ..self }
+    /// As many zeros around as keep the lengths of the axes at stride 1; of an odd number, one more after than before.
+    pub fn same(mut self) -> Self {
+        self.settings.fitted = Some(Fitted::Same);
+        self
     }
 
-    /// Zeros before sequences only, so that no output looks at what comes later: a causal convolution. To be called after
-    /// [`dilation`](ConvBuilder::dilation).
+    /// As many zeros as keep the lengths of the axes at stride 1, all of them before, so that no output looks at what comes
+    /// later: a causal convolution.
     pub fn causal(mut self) -> Self {
-        let settings = self.settings.same();
-        self.settings.sliding.pad = settings.sliding.pad.map(|[before, after]| [before + after, 0]);
+        self.settings.fitted = Some(Fitted::Causal);
         self
     }
 
@@ -196,7 +195,8 @@ impl<const D: usize> ConvBuilder<D> {
     {
         let Self { settings, activation } = self;
         settings.check(named::<D>(NAMES))?;
-        let Settings { inputs, outputs, kernel, sliding, groups, init, bias } = settings;
+        let Settings { inputs, outputs, kernel, groups, init, bias, .. } = settings;
+        let sliding = settings.sliding();
         let weight = settings.weight(outputs, inputs / groups)?;
         let weight = scope.parameter("weight", weight, settings.fans(init))?;
         let bias = bias.map(|init| scope.parameter("bias", [outputs], settings.fans(init))).transpose()?;

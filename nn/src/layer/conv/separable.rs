@@ -1,6 +1,6 @@
 //! Depthwise-separable convolution layers.
 
-use super::{Conv, ConvBuilder, Settings, common_settings, fits, named};
+use super::{Conv, ConvBuilder, Fitted, Settings, common_settings, fits, named};
 use crate::layer::Layer;
 use crate::{Bound, Error, Init, Scope};
 use tress_autograd::Value;
@@ -82,13 +82,14 @@ impl<const D: usize> SeparableConvBuilder<D> {
 
     /// Zeros before and after each axis: `[[top, bottom], [left, right]]` for images.
     pub fn padding(mut self, pad: [[usize; 2]; D]) -> Self {
-        self.settings.sliding.pad = pad;
+        (self.settings.sliding.pad, self.settings.fitted) = (pad, None);
         self
     }
 
     /// As [`ConvBuilder::same`].
-    pub fn same(self) -> Self {
-        Self { settings: self.settings.same(), ..self }
+    pub fn same(mut self) -> Self {
+        self.settings.fitted = Some(Fitted::Same);
+        self
     }
 
     /// How many results the depthwise part has for each channel; 1 unless set.
