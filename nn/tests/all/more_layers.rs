@@ -32,6 +32,16 @@ fn compare<T: Float>(tolerance: f64) {
         let outlines: Vec<_> = xs.iter().map(|x| Outline::<T>::new(x.shape())).collect();
         let outline = case.output(&case.bound(&outlines), &outlines);
         assert_eq!(outline.inferred().unwrap(), y.shape(), "{name}: outline");
+        let symbols = Tape::<Outline<T>>::new();
+        let leaves: Vec<_> = xs.iter().map(|x| symbols.leaf(Outline::new(x.shape()))).collect();
+        let symbol = case.output(&case.bound(&leaves), &leaves);
+        assert_eq!(symbol.value().unwrap().inferred().unwrap(), y.shape(), "{name}: symbol");
+        let recorded = |len: usize| len - xs.len();
+        assert_eq!(
+            recorded(symbols.len()),
+            recorded(tape.len()),
+            "{name}: as many operations on shapes alone"
+        );
 
         let pulled = y.pull(Eager::new(case.block("g")), &xs).unwrap();
         for (i, (g, expected)) in pulled.iter().zip(case.blocks::<f64>(".d")).enumerate() {
