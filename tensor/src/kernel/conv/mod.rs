@@ -14,11 +14,15 @@
 //! where the stride is 1 and the image keeps most of its size it is a forward convolution with flipped weights instead.
 //! No matrix of columns is ever stored.
 //!
+//! With few channels packing costs as much as multiplying. Then the forward role reads registers of pixels off the stage
+//! (`direct`), with the sums of the product; and the weight gradient has its lanes along the pixels (`correlate`).
+//!
 //! # The order of sums
 //!
 //! Samples do not meet in y and dx, so those do not depend on N. An element of dw is summed over pixels within a
-//! sample, over the samples of a chunk, and over chunks, in order; chunks do not depend on O, so stacking cotangents
-//! along O changes no bit. Threads change none either.
+//! sample, over the samples of a chunk, and over chunks, in order (with lanes along the pixels: each lane over some samples,
+//! and then the lanes). Neither chunks nor the way that is taken depend on O, so stacking cotangents along O changes no bit.
+//! Threads change none either.
 
 mod correlate;
 mod depthwise;
