@@ -124,8 +124,6 @@ pub(crate) enum Source<'a, T: Float, O> {
 /// How the loops get at one operand.
 enum Access<'a, T: Float, O> {
     There(Place<T>),
-    /// Read where it is, though it lies along k: turned by the micro-kernel.
-    Lying(Place<T>),
     /// Brought close together, but not turned: for an A that lies along k. Numbers of A are read one at a time, so all
     /// that packing has to mend is rows that share a cache set.
     Copy(Place<T>),
@@ -160,6 +158,17 @@ impl<T: Float, A: Operand<T>, B: Operand<T>, C: Target<T>> Loops<'_, T, A, B, C>
         let panels = columns.len().div_ceil(width);
         let bytes = |numbers: usize| numbers * size_of::<T>();
 
+        if row_tiles == 1
+            && const { lying::has_room::<T, I>() }
+            && let Source::Fresh(b) = &self.b
+            && let Some(place) = b.place()
+            && place.step_stride == 1
+            && place.lane_stride != 1
+        {
+            // SAFETY: as the caller promises; it is one tile of rows.
+            return unsafe { self.run_lying(isa, rows, columns, &place) };
+        }
+
         let a = match &self.a {
             Source::Packed(panels) => Access::Packed(*panels),
             Source::Fresh(a) => match a.place() {
@@ -180,15 +189,9 @@ impl<T: Float, A: Operand<T>, B: Operand<T>, C: Target<T>> Loops<'_, T, A, B, C>
                 Some(place) if row_tiles == 1 || bytes(longest * columns.len()) <= LEVEL_1 => {
                     Access::There(place)
                 }
-                _ => match b.place().filter(|place| place.step_stride == 1) {
-                    Some(place) if row_tiles == 1 && const { lying::has_room::<T, I>() } => {
-                        Access::Lying(place)
-                    }
-                    _ => Access::Pack(*b),
-                },
+                _ => Access::Pack(*b),
             },
         };
-        let width = if matches!(b, Access::Lying(_)) { lanes } else { width };
         // Columns at a time: as many as fill our share of the second level, or one panel where A itself stays in the
         // first level and so may be walked again for each panel.
         let resident =
@@ -245,9 +248,7 @@ impl<T: Float, A: Operand<T>, B: Operand<T>, C: Target<T>> Loops<'_, T, A, B, C>
                         (Access::Packed(panels), _) => {
                             (panels.panel(tile_rows.start, &block), Rows::Across, r as isize)
                         }
-                        (Access::Pack(_) | Access::Copy(_) | Access::Lying(_), _) => {
-                            unreachable!("room was made above")
-                        }
+                        (Access::Pack(_) | Access::Copy(_), None) => unreachable!("room was made above"),
                     };
                     let a_thirds = core::array::from_fn(|i| {
                         let step = if rows_lie == Rows::Along { a_step } else { 1 };
@@ -260,15 +261,15 @@ impl<T: Float, A: Operand<T>, B: Operand<T>, C: Target<T>> Loops<'_, T, A, B, C>
                         _ => None,
                     };
                     let whole = micro::<T, I>(r, I::TILE.1, rows_lie, true);
+                    let steps = LINE / size_of::<T>();
+                    let part = block.len().div_ceil(j5.len().div_ceil(width)).next_multiple_of(steps);
                     // LOOP 1: panels of B, out of the second-level cache past the panel of A in the first.
-                    for j in j5.clone().step_by(width) {
+                    for (panel, j) in j5.clone().step_by(width).enumerate() {
                         let count = width.min(j5.end - j);
                         let vectors = count.div_ceil(lanes);
                         if let Some(place) = streamed {
                             // The next tile's rows are on their way while this one is computed.
-                            let steps = LINE / size_of::<T>();
-                            let part = block.len().div_ceil(j5.len().div_ceil(width)).next_multiple_of(steps);
-                            let from = block.start + (j - j5.start) / width * part;
+                            let from = block.start + panel * part;
                             for step in (from..(from + part).min(block.end)).step_by(steps) {
                                 for row in tile_rows.end..(tile_rows.end + I::TILE.0).min(rows.end) {
                                     isa.prefetch(place.at(row, step));
@@ -286,13 +287,10 @@ impl<T: Float, A: Operand<T>, B: Operand<T>, C: Target<T>> Loops<'_, T, A, B, C>
                             (Access::Packed(panels), _) => {
                                 (panels.panel(j, &block), (vectors * lanes) as isize, true)
                             }
-                            (Access::Lying(place), _) => (place.at(j, block.start), place.lane_stride, false),
                             (Access::Pack(_), None) => unreachable!("room was made above"),
                         };
                         let last = count - (vectors - 1) * lanes;
-                        let micro = if matches!(b, Access::Lying(_)) {
-                            lying::micro::<T, I>(r, rows_lie)
-                        } else if count == width {
+                        let micro = if count == width {
                             whole
                         } else {
                             micro::<T, I>(r, vectors, rows_lie, b_packed || last == lanes)

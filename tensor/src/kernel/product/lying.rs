@@ -6,9 +6,14 @@
 // Rows are counted, for the counts are what the compiler unrolls.
 #![allow(clippy::needless_range_loop)]
 
+use super::loops::{Depth, Loops, Source};
+use super::operand::{Operand, Place};
+use super::target::{Ground, Spot, Target};
 use super::tile::{Micro, Rows, Tile};
 use crate::Float;
 use crate::simd::{Kernel, Lanes, MOST_LANES, Vector};
+use crate::storage::Buffer;
+use core::ops::Range;
 
 /// Whether an instruction set has the registers for a square and the sums of a whole tile.
 pub(super) const fn has_room<T: Float, I: Lanes<T>>() -> bool {
@@ -16,6 +21,62 @@ pub(super) const fn has_room<T: Float, I: Lanes<T>>() -> bool {
 }
 
 const MOST_ROWS: usize = 12;
+impl<T: Float, A: Operand<T>, B: Operand<T>, C: Target<T>> Loops<'_, T, A, B, C> {
+    /// [`run`](Loops::run) for one tile of rows and a B that lies along k at `b`.
+    ///
+    /// # Safety
+    /// As for [`run`](Loops::run); the tile is no higher than that of the instruction set, which [`has_room`].
+    pub(super) unsafe fn run_lying<I: Lanes<T>>(
+        &self,
+        isa: I,
+        rows: Range<usize>,
+        columns: Range<usize>,
+        b: &Place<T>,
+    ) {
+        let (r, lanes, depth) = (rows.len(), I::V::LANES, Depth::new::<T>(self.depth));
+        let mut room: Option<Buffer<T>> = None;
+        for index in 0..depth.count() {
+            let block = depth.block(index);
+            let (start, lying, a_step) = match &self.a {
+                Source::Packed(panels) => (panels.panel(rows.start, &block), Rows::Across, r as isize),
+                Source::Fresh(a) => match a.place() {
+                    Some(place) if place.step_stride == 1 => {
+                        (place.at(rows.start, block.start), Rows::Along, place.lane_stride)
+                    }
+                    Some(place) if place.lane_stride == 1 => {
+                        (place.at(rows.start, block.start), Rows::Across, place.step_stride)
+                    }
+                    _ => {
+                        let room = room.get_or_insert_with(|| Buffer::stale(r * block.len() + lanes));
+                        a.pack(isa, rows.clone(), block.clone(), r, room.make_mut());
+                        (room.as_slice().as_ptr(), Rows::Across, r as isize)
+                    }
+                },
+            };
+            let a = core::array::from_fn(|i| {
+                let step = if lying == Rows::Along { a_step } else { 1 };
+                start.wrapping_offset(3 * i as isize * step)
+            });
+            let (micro, first, last_block) =
+                (micro::<T, I>(r, lying), index == 0, index + 1 == depth.count());
+            for j in columns.clone().step_by(lanes) {
+                let last = lanes.min(columns.end - j);
+                let spot =
+                    Spot { row: rows.start, column: j, rows: r, columns: last, first, last: last_block };
+                // SAFETY: the caller promises the rectangle; the pointers are those of places, which an `Operand` vouches
+                // for, or of a panel just packed for these rows and this k.
+                unsafe {
+                    self.c.take(isa, spot, |ground| {
+                        let Ground { c, row_stride: c_row, scale, add, near } = ground;
+                        let (b, b_step, depth) = (b.at(j, block.start), b.lane_stride, block.len());
+                        micro(isa, &Tile { a, a_step, b, b_step, c, c_row, depth, last, scale, add, near });
+                    });
+                }
+            }
+        }
+    }
+}
+
 /// `R` rows of one register. `ALONG`: see [`Rows`]. Here the next k of B is the next number, and the next column `b_step`
 /// numbers on.
 struct Turned<'a, T, const R: usize, const ALONG: bool>(&'a Tile<T>);
