@@ -50,8 +50,9 @@ impl Column {
     }
 
     /// Words that stand for a category. Which ones there are is learnt from the table, sorted, unless they are
-    /// [given](Column::words). More than a thousand are an error, as they are in a column of names or numbers that was
-    /// taken for a category: see [`most_words`](Column::most_words).
+    /// [given](Column::words): by their value if all of them are whole numbers (2 comes before 10), else as text. So labels
+    /// that are written 0 to 11 have these numbers as their codes. More than a thousand are an error, as they are in a
+    /// column of names or numbers that was taken for a category: see [`most_words`](Column::most_words).
     pub fn category(name: &str) -> Self {
         Self::new(name, Kind::Words { label: false, given: None, others: false, most: MOST_WORDS })
     }
@@ -255,6 +256,13 @@ impl Schema {
                             `.words(..).others()`";
                 return Err(Error::new(table.name(), format!("{why}; {mend}")));
             }
+            let values: Option<Vec<i128>> = words.iter().map(|word| whole_number(word)).collect();
+            if let Some(values) = values {
+                // Words of one value, such as 1 and 01, stay in the order of their texts.
+                let mut valued: Vec<(i128, &str)> = values.into_iter().zip(words).collect();
+                valued.sort_unstable();
+                words = valued.into_iter().map(|(_, word)| word).collect();
+            }
             *given = Some(words.into_iter().map(str::to_owned).collect());
         }
         let words = given.get_or_insert_default();
@@ -297,4 +305,9 @@ impl Schema {
         words.extend(missing.filter(|_| !*label).map(|_| "(missing)".to_owned()));
         Ok(Cells::Words { codes, words, label: *label })
     }
+}
+
+/// The value of a word that is a whole number, also where a zero behind a point says so: `7`, `-3`, `+1`, `10.0`.
+fn whole_number(word: &str) -> Option<i128> {
+    word.strip_suffix(".0").unwrap_or(word).parse().ok()
 }

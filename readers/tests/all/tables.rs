@@ -54,6 +54,35 @@ fn another_table_gets_the_codes_of_the_first() {
 }
 
 #[test]
+fn words_that_are_whole_numbers_are_sorted_by_their_value() {
+    let words = |fields: &[&str]| {
+        let table = format!("k\n{}\n", fields.join("\n"));
+        Schema::new([Column::label("k")]).parse("t", table.as_bytes()).unwrap()
+    };
+    let twelve: Vec<String> = (0..24).map(|i| (i * 7 % 12).to_string()).collect();
+    let twelve: Vec<&str> = twelve.iter().map(String::as_str).collect();
+    let records = words(&twelve);
+    let labels = records.labels("k").unwrap();
+    assert_eq!((labels.classes(), records.words("k").unwrap().len()), (12, 12));
+    for (field, &label) in twelve.iter().zip(labels.as_slice()) {
+        assert_eq!(*field, label.to_string(), "the class is the number that is written");
+    }
+    for (fields, sorted) in [
+        (&["10", "-2", "+3", "-11"][..], &["-11", "-2", "+3", "10"][..]),
+        (&["10.0", "9.0", "2"], &["2", "9.0", "10.0"]),
+        (&["1", "10", "01", "2"], &["01", "1", "2", "10"]),
+        // One word that is no whole number, and all are texts.
+        (&["10", "9", "b"], &["10", "9", "b"]),
+        (&["10", "9", "1.5"], &["1.5", "10", "9"]),
+    ] {
+        assert_eq!(words(fields).words("k").unwrap(), sorted);
+    }
+    let table = b"k\n10\n\"\"\n9\n";
+    let missing = Schema::new([Column::category("k").missing(Missing::Drop)]).parse("t", table).unwrap();
+    assert_eq!(missing.codes("k").unwrap(), [1, 0]);
+}
+
+#[test]
 fn a_column_learns_no_more_words_than_it_may() {
     let table: String = (0..1001).map(|i| format!("w{i}\n")).collect();
     let table = format!("k\n{table}w7\n").into_bytes();
