@@ -75,7 +75,8 @@ impl<'a> Item<'a> {
         &self.shape
     }
 
-    /// Its numbers, row-major, of whatever type they are stored.
+    /// Its numbers, row-major, of whatever type they are stored: each as the nearest `T`, so that one beyond an integer
+    /// type becomes the end of its range.
     pub fn numbers<T: tress_tensor::Element>(&self) -> Vec<T> {
         super::decode::numbers(self)
     }

@@ -2,10 +2,32 @@
 
 use super::{Dtype, Item};
 use alloc::vec::Vec;
-use tress_tensor::{Element, Float};
+use tress_tensor::Element;
+
+/// Whether `T` holds a number exactly.
+pub(super) fn fits<T: Element>(x: f64) -> bool {
+    T::from_f64(x).to_f64() == x
+}
+
+/// Whether `T` holds each number of an item exactly.
+pub(super) fn all_fit<T: Element>(item: &Item<'_>) -> bool {
+    let mut all = true;
+    each(item, |x| all &= fits::<T>(x));
+    all
+}
 
 /// The numbers of an item in row-major order, as `T`.
 pub(super) fn numbers<T: Element>(item: &Item<'_>) -> Vec<T> {
+    let mut stored = Vec::with_capacity(item.bytes.len() / item.dtype.size());
+    each(item, |x| stored.push(T::from_f64(x)));
+    match item.fortran && item.shape.len() > 1 {
+        true => row_major(&stored, &item.shape),
+        false => stored,
+    }
+}
+
+/// Tells of the numbers of an item as they lie. A number of 64 bits may lose its last digits here.
+fn each(item: &Item<'_>, mut tell: impl FnMut(f64)) {
     macro_rules! decoded {
         ($bytes:literal, $number:ty, $x:ident => $value:expr) => {{
             let chunks = item.bytes.as_chunks::<$bytes>().0;
@@ -15,15 +37,15 @@ pub(super) fn numbers<T: Element>(item: &Item<'_>) -> Vec<T> {
                 } else {
                     <$number>::from_le_bytes(*bytes)
                 };
-                T::from_f64($value)
+                $value
             };
-            chunks.iter().map(one).collect()
+            chunks.iter().for_each(|bytes| tell(one(bytes)));
         }};
     }
-    let stored: Vec<T> = match item.dtype {
-        Dtype::BOOL => item.bytes.iter().map(|&byte| T::from_f64((byte != 0) as u8 as f64)).collect(),
-        Dtype::U8 => item.bytes.iter().map(|&byte| T::from_f64(byte as f64)).collect(),
-        Dtype::I8 => item.bytes.iter().map(|&byte| T::from_f64(byte as i8 as f64)).collect(),
+    match item.dtype {
+        Dtype::BOOL => item.bytes.iter().for_each(|&byte| tell((byte != 0) as u8 as f64)),
+        Dtype::U8 => item.bytes.iter().for_each(|&byte| tell(byte as f64)),
+        Dtype::I8 => item.bytes.iter().for_each(|&byte| tell(byte as i8 as f64)),
         Dtype::U16 => decoded!(2, u16, x => x as f64),
         Dtype::I16 => decoded!(2, i16, x => x as f64),
         Dtype::F16 => decoded!(2, u16, x => half(x)),
@@ -34,10 +56,6 @@ pub(super) fn numbers<T: Element>(item: &Item<'_>) -> Vec<T> {
         Dtype::U64 => decoded!(8, u64, x => x as f64),
         Dtype::I64 => decoded!(8, i64, x => x as f64),
         Dtype::F64 => decoded!(8, f64, x => x),
-    };
-    match item.fortran && item.shape.len() > 1 {
-        true => row_major(&stored, &item.shape),
-        false => stored,
     }
 }
 
@@ -71,12 +89,15 @@ fn half(bits: u16) -> f64 {
 }
 
 /// The bytes of numbers, little-endian.
-pub(super) fn encode<T: Float>(numbers: &[T], bytes: &mut Vec<u8>) {
-    for &number in numbers {
+pub(super) fn encode<T: Element>(numbers: &[T], bytes: &mut Vec<u8>) {
+    for number in numbers.iter().map(|number| number.to_f64()) {
         // Widening to f64 is exact, and so is the way back.
-        match size_of::<T>() {
-            4 => bytes.extend_from_slice(&(number.to_f64() as f32).to_le_bytes()),
-            _ => bytes.extend_from_slice(&number.to_f64().to_le_bytes()),
+        match T::NAME {
+            "f32" => bytes.extend_from_slice(&(number as f32).to_le_bytes()),
+            "u32" => bytes.extend_from_slice(&(number as u32).to_le_bytes()),
+            "i32" => bytes.extend_from_slice(&(number as i32).to_le_bytes()),
+            "u8" | "bool" => bytes.push(number as u8),
+            _ => bytes.extend_from_slice(&number.to_le_bytes()),
         }
     }
 }

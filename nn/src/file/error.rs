@@ -2,6 +2,7 @@
 
 use super::Report;
 use alloc::string::String;
+use alloc::vec::Vec;
 use core::fmt;
 
 /// Why bytes could not be read as parameters.
@@ -33,6 +34,17 @@ pub enum FileError {
         name: String,
         /// What is wrong with it.
         why: &'static str,
+    },
+    /// A number that the type of number that was asked for cannot hold.
+    Number {
+        /// The name of the tensor; `npy` for one that has none.
+        name: String,
+        /// Where the number is, one place an axis.
+        index: Vec<usize>,
+        /// The number.
+        value: f64,
+        /// The type that cannot hold it.
+        into: &'static str,
     },
     /// There are bytes that belong to no tensor, or to two.
     Layout {
@@ -74,6 +86,10 @@ impl fmt::Display for FileError {
             }
             FileError::Json { at, why } => write!(f, "byte {at} of the header: {why}"),
             FileError::Tensor { name, why } => write!(f, "tensor `{name}`: {why}"),
+            FileError::Number { name, index, value, into } => {
+                write!(f, "tensor `{name}`: the number at {index:?} is {value}, which {into} cannot hold; ")?;
+                write!(f, "read it as another type")
+            }
             FileError::Layout { at } => {
                 write!(f, "byte {at} after the header belongs to no tensor, or to two")
             }

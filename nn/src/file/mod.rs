@@ -3,7 +3,7 @@
 //! | | |
 //! |---|---|
 //! | [`save`], [`load`], [`Archive`] | safetensors: parameters and state under their names |
-//! | [`save_npz`], [`save_npz_only`], [`Npz`], [`read_npy`], [`write_npy`] | the formats of numpy |
+//! | [`save_npz`], [`save_npz_only`], [`Npz`], [`read_npy`], [`write_npy`], [`write_npz`], [`pack_npz`] | the formats of numpy |
 //! | [`Loader`] | from either, strictly or leniently, with other names, transposed, in parts |
 //! | [`Checkpoint`] | a training run: parameters, states, random numbers, counts; with a checksum |
 //! | `write_atomic` (with `std`) | a file that is there whole or not at all |
@@ -36,7 +36,7 @@ pub use checkpoint::Checkpoint;
 pub use error::FileError;
 pub use loader::Loader;
 pub use npy::{read_npy, write_npy};
-pub use npz::{Npz, save_npz, save_npz_only, write_npz};
+pub use npz::{Npz, pack_npz, save_npz, save_npz_only, write_npz};
 
 use crate::pattern::Pattern;
 use crate::{Entry, Error, Params};

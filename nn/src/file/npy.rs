@@ -3,18 +3,27 @@
 //! The format (<https://numpy.org/doc/stable/reference/generated/numpy.lib.format.html>): a magic string, a version, the
 //! length of a header; the header, a Python dictionary that names type of number, order and shape; then the numbers.
 
-use super::decode::{encode, numbers};
+use super::decode::{all_fit, encode, fits, numbers};
 use super::{Dtype, FileError, Item};
 use crate::Error;
 use alloc::format;
 use alloc::string::String;
 use alloc::vec::Vec;
-use tress_tensor::{Element, Float, Shape, Tensor};
+use tress_tensor::{Element, Shape, Tensor};
 
 const MAGIC: &[u8] = b"\x93NUMPY";
 
-/// A tensor as a npy file: little-endian, row-major, version 1.0.
-pub fn write_npy<T: Float>(tensor: &Tensor<T>) -> Vec<u8> {
+/// A tensor as a npy file: little-endian, row-major, version 1.0; of numbers, whole numbers or truth values.
+///
+/// ```
+/// use tress_nn::file::{read_npy, write_npy};
+/// use tress_tensor::Tensor;
+///
+/// let labels = Tensor::vector(&[3u32, 0, 11]);
+/// assert_eq!(read_npy::<u32>(&write_npy(&labels))?, labels);
+/// # Ok::<(), tress_nn::Error>(())
+/// ```
+pub fn write_npy<T: Element>(tensor: &Tensor<T>) -> Vec<u8> {
     let dense = tensor.contiguous();
     let mut lengths = String::new();
     for length in tensor.shape().iter() {
@@ -22,7 +31,14 @@ pub fn write_npy<T: Float>(tensor: &Tensor<T>) -> Vec<u8> {
     }
     // One number in brackets is no list without its comma; more than one have a comma too many, which is allowed.
     let (size, lengths) = (size_of::<T>(), lengths.trim_end());
-    let mut header = format!("{{'descr': '<f{size}', 'fortran_order': False, 'shape': ({lengths}), }}");
+    let kind = match T::NAME {
+        "bool" => "|b",
+        "u8" => "|u",
+        "u32" => "<u",
+        "i32" => "<i",
+        _ => "<f",
+    };
+    let mut header = format!("{{'descr': '{kind}{size}', 'fortran_order': False, 'shape': ({lengths}), }}");
     // The numbers begin at a multiple of 64 bytes; the header ends with a line feed.
     let unpadded = MAGIC.len() + 4 + header.len() + 1;
     header.push_str(&" ".repeat(unpadded.next_multiple_of(64) - unpadded));
@@ -37,10 +53,23 @@ pub fn write_npy<T: Float>(tensor: &Tensor<T>) -> Vec<u8> {
 }
 
 /// The tensor of a npy file, its numbers converted to `T`: of any type but complex, text and objects, of either byte order
-/// and either order of axes. (Whole numbers beyond 2^53 lose their last digits.)
+/// and either order of axes.
+///
+/// A floating-point `T` holds the nearest number: `f64` loses the last digits of whole numbers beyond 2^53, `f32` of those
+/// beyond 2^24. `bool` holds whether a number is not 0. `u8`, `i32` and `u32` hold a number exactly or not at all:
+///
+/// ```
+/// use tress_nn::file::{read_npy, write_npy};
+/// use tress_tensor::Tensor;
+///
+/// let file = write_npy(&Tensor::vector(&[3i32, -1, 300]));
+/// let error = read_npy::<u8>(&file).unwrap_err().to_string();
+/// assert_eq!(error, "tensor `npy`: the number at [1] is -1, which u8 cannot hold; read it as another type");
+/// ```
 ///
 /// # Errors
-/// Anything that the format does not allow, more than eight axes, or bytes that are missing or left over.
+/// Anything that the format does not allow, more than eight axes, bytes that are missing or left over; or a number that an
+/// integer `T` cannot hold: one that is negative, too large, broken, infinite or NaN.
 pub fn read_npy<T: Element>(bytes: &[u8]) -> Result<Tensor<T>, Error> {
     tensor(&item(bytes, String::from("npy")).map_err(Error::File)?)
 }
@@ -48,7 +77,24 @@ pub fn read_npy<T: Element>(bytes: &[u8]) -> Result<Tensor<T>, Error> {
 /// The tensor of an item.
 pub(super) fn tensor<T: Element>(item: &Item<'_>) -> Result<Tensor<T>, Error> {
     let shape = Shape::named("npy", &item.shape)?;
+    if !matches!(T::NAME, "f32" | "f64" | "bool") && !all_fit::<T>(item) {
+        let wide = Tensor::new(shape, &numbers::<f64>(item))?;
+        return Err(Error::File(misfit::<T>(&item.name, &wide)));
+    }
     Ok(Tensor::new(shape, &numbers(item))?)
+}
+
+/// The first number, in row-major order, that `T` cannot hold.
+fn misfit<T: Element>(name: &str, numbers: &Tensor<f64>) -> FileError {
+    let values = numbers.to_vec();
+    let place = values.iter().position(|&x| !fits::<T>(x)).unwrap_or_default();
+    let lengths = &numbers.shape()[..];
+    let (mut index, mut rest) = (alloc::vec![0; lengths.len()], place);
+    for (i, &length) in index.iter_mut().zip(lengths).rev() {
+        (*i, rest) = (rest % length, rest / length);
+    }
+    let value = values.get(place).copied().unwrap_or_default();
+    FileError::Number { name: String::from(name), index, value, into: T::NAME }
 }
 
 /// What is in a npy file, checked; the numbers stay where they are.

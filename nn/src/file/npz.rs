@@ -89,7 +89,7 @@ impl<'a> Npz<'a> {
     /// The tensor of this name, its numbers converted to `T`: see [`read_npy`](super::read_npy).
     ///
     /// # Errors
-    /// No such name, or the member is no npy file.
+    /// No such name, the member is no npy file, or it has a number that an integer `T` cannot hold.
     pub fn tensor<T: Element>(&self, name: &str) -> Result<Tensor<T>, Error> {
         let found = self.members.iter().find(|(other, _)| other == name);
         let (_, bytes) = found.ok_or_else(|| Error::Unknown { name: String::from(name) })?;
@@ -102,17 +102,43 @@ impl<'a> Npz<'a> {
     }
 }
 
-/// Tensors as a npz file, each stored as it is.
+/// Tensors of one type as a npz file, each stored as it is.
 ///
 /// # Errors
 /// A name that comes twice, or a file of 4 GiB or more, which would need an extension that is not written.
-pub fn write_npz<T: Float>(tensors: &[(&str, &Tensor<T>)]) -> Result<Vec<u8>, Error> {
-    let (mut file, mut directory) = (Vec::new(), Vec::new());
-    for (i, (name, tensor)) in tensors.iter().enumerate() {
-        if tensors[..i].iter().any(|(other, _)| other == name) {
-            return Err(Error::Duplicate { name: String::from(*name) });
+pub fn write_npz<T: Element>(tensors: &[(&str, &Tensor<T>)]) -> Result<Vec<u8>, Error> {
+    archived(tensors.iter().map(|&(name, tensor)| (name, Cow::Owned(super::write_npy(tensor)))))
+}
+
+/// Npy files of any types as a npz file, each stored as it is: numbers beside labels.
+///
+/// ```
+/// use tress_nn::file::{Npz, pack_npz, write_npy};
+/// use tress_tensor::Tensor;
+///
+/// let (x, y) = (Tensor::new([2, 2], &[0.5f32, 1.0, 1.5, 2.0])?, Tensor::vector(&[1u32, 0]));
+/// let file = pack_npz(&[("x", write_npy(&x)), ("y", write_npy(&y))])?;
+/// let npz = Npz::read(&file)?;
+/// assert_eq!((npz.tensor::<f32>("x")?, npz.tensor::<u32>("y")?), (x, y));
+/// # Ok::<(), tress_nn::Error>(())
+/// ```
+///
+/// # Errors
+/// As [`write_npz`], or bytes that are no npy file.
+pub fn pack_npz(members: &[(&str, Vec<u8>)]) -> Result<Vec<u8>, Error> {
+    for (name, bytes) in members {
+        item(bytes, String::from(*name)).map_err(Error::File)?;
+    }
+    archived(members.iter().map(|(name, bytes)| (*name, Cow::Borrowed(&bytes[..]))))
+}
+
+/// Npy files as they lie, behind one another, and their directory.
+fn archived<'a>(members: impl Iterator<Item = (&'a str, Cow<'a, [u8]>)>) -> Result<Vec<u8>, Error> {
+    let (mut file, mut directory, mut names) = (Vec::new(), Vec::new(), BTreeSet::new());
+    for (name, bytes) in members {
+        if !names.insert(name) {
+            return Err(Error::Duplicate { name: String::from(name) });
         }
-        let bytes = super::write_npy(tensor);
         let (offset, crc, size) = (file.len(), crc32(&bytes), bytes.len());
         let name = alloc::format!("{name}.npy");
         let large = || Error::File(wrong("4 GiB are too much for one npz file; write several"));
@@ -141,7 +167,7 @@ pub fn write_npz<T: Float>(tensors: &[(&str, &Tensor<T>)]) -> Result<Vec<u8>, Er
     let large = || Error::File(wrong("4 GiB are too much for one npz file; write several"));
     let offset = u32::try_from(file.len()).map_err(|_| large())?;
     let size = u32::try_from(directory.len()).map_err(|_| large())?;
-    let count = u16::try_from(tensors.len()).map_err(|_| large())?;
+    let count = u16::try_from(names.len()).map_err(|_| large())?;
     file.extend_from_slice(&directory);
     file.extend_from_slice(b"PK\x05\x06\0\0\0\0");
     file.extend_from_slice(&[count.to_le_bytes(), count.to_le_bytes()].concat());

@@ -3,10 +3,11 @@
 use std::path::{Path, PathBuf};
 use tress_autograd::Value;
 use tress_nn::file::{
-    FileError, Loader, Npz, read_npy, save, save_npz, save_npz_only, save_only, write_npy, write_npz,
+    FileError, Loader, Npz, pack_npz, read_npy, save, save_npz, save_npz_only, save_only, write_npy,
+    write_npz,
 };
 use tress_nn::{Dense, Error, Init, Layer, Params, Random};
-use tress_tensor::{Tensor, pointwise::Map};
+use tress_tensor::{Element, Tensor, pointwise::Map};
 
 fn path(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures").join(name)
@@ -86,6 +87,80 @@ fn what_is_written_is_what_numpy_has_read() {
     let x = Tensor::vector(&[1.0f32]);
     assert!(matches!(write_npz(&[("a", &x), ("a", &x)]), Err(Error::Duplicate { .. })));
     assert_eq!(Npz::read(&write_npz::<f32>(&[]).unwrap()).unwrap().names().len(), 0);
+}
+
+#[test]
+fn whole_numbers_are_written_and_read() {
+    fn both_ways<T: Element>(descr: &str, numbers: &[T]) {
+        for shape in [&[numbers.len()][..], &[1, numbers.len(), 1]] {
+            let tensor = Tensor::new(shape, numbers).unwrap();
+            let bytes = write_npy(&tensor);
+            let header = String::from_utf8_lossy(&bytes[10..]).into_owned();
+            assert!(header.starts_with(&format!("{{'descr': '{descr}'")), "{header}");
+            assert_eq!(read_npy::<T>(&bytes).unwrap(), tensor);
+            let npz = write_npz(&[("x", &tensor)]).unwrap();
+            assert_eq!(Npz::read(&npz).unwrap().tensor::<T>("x").unwrap(), tensor);
+        }
+    }
+    both_ways("<u4", &[0u32, 7, u32::MAX]);
+    both_ways("<i4", &[i32::MIN, -1, i32::MAX]);
+    both_ways("|u1", &[0u8, 128, 255]);
+    both_ways("|b1", &[true, false]);
+    both_ways("<f8", &[0.1f64, -2.5]);
+
+    let labels = Tensor::new([2, 2], &[0u32, 1, 2, 3]).unwrap();
+    let columns = write_npy(&labels.transpose(0, 1).unwrap());
+    assert_eq!(
+        read_npy::<u32>(&columns).unwrap().to_vec(),
+        [0, 2, 1, 3],
+        "as it is looked at, not as it lies"
+    );
+    let wrong = pack_npz(&[("x", b"PK".to_vec())]).unwrap_err();
+    assert!(matches!(wrong, Error::File(FileError::Npy { .. })), "{wrong}");
+    let twice = pack_npz(&[("x", write_npy(&labels)), ("x", write_npy(&labels))]);
+    assert!(matches!(twice, Err(Error::Duplicate { .. })));
+}
+
+#[test]
+fn numbers_that_do_not_fit_are_refused() {
+    let file = |descr: &str, fortran: &str, shape: &str, numbers: &[u8]| {
+        let header = format!("{{'descr': '{descr}', 'fortran_order': {fortran}, 'shape': {shape}}}\n");
+        let mut bytes = b"\x93NUMPY\x01\x00".to_vec();
+        bytes.extend_from_slice(&(header.len() as u16).to_le_bytes());
+        [&bytes[..], header.as_bytes(), numbers].concat()
+    };
+    let long: Vec<u8> = [-100i64, -1, 3, 300].into_iter().flat_map(i64::to_le_bytes).collect();
+    let long = file("<i8", "False", "(4,)", &long);
+    assert_eq!(read_npy::<i32>(&long).unwrap().to_vec(), [-100, -1, 3, 300]);
+    assert_eq!(read_npy::<f32>(&long).unwrap().to_vec(), [-100.0, -1.0, 3.0, 300.0]);
+    assert_eq!(read_npy::<bool>(&long).unwrap().to_vec(), [true; 4]);
+    let error = read_npy::<u32>(&long).unwrap_err();
+    let FileError::Number { index, value, into, .. } = (match &error {
+        Error::File(error) => error,
+        _ => panic!("{error}"),
+    }) else {
+        panic!("{error}")
+    };
+    assert_eq!((&index[..], *value, *into), (&[0][..], -100.0, "u32"));
+    assert_eq!(
+        error.to_string(),
+        "tensor `npy`: the number at [0] is -100, which u32 cannot hold; read it as another type"
+    );
+    // By columns: as they lie 1, 2, 3, 256, 5, 6, so that 256 is in the second row and column.
+    let turned: Vec<u8> = [1i16, 2, 3, 256, 5, 6].into_iter().flat_map(i16::to_le_bytes).collect();
+    let turned = file("<i2", "True", "(2, 3)", &turned);
+    let error = read_npy::<u8>(&turned).unwrap_err().to_string();
+    assert!(error.contains("at [1, 1] is 256, which u8"), "{error}");
+    for wrong in [f64::NAN, f64::INFINITY, 0.5, -1.0, 4294967296.0] {
+        let error = read_npy::<u32>(&write_npy(&Tensor::vector(&[1.0, wrong]))).unwrap_err().to_string();
+        assert!(error.contains(&format!("at [1] is {wrong}, which u32")), "{error}");
+    }
+    let npz = write_npz(&[("y", &Tensor::vector(&[2.0f32, -0.0, 1.5]))]).unwrap();
+    let error = Npz::read(&npz).unwrap().tensor::<i32>("y").unwrap_err().to_string();
+    assert!(error.contains("tensor `y`: the number at [2] is 1.5, which i32"), "{error}");
+    let most = write_npy(&Tensor::vector(&[u32::MAX]));
+    assert_eq!(read_npy::<u32>(&most).unwrap().to_vec(), [u32::MAX]);
+    assert!(read_npy::<i32>(&most).is_err());
 }
 
 #[test]
