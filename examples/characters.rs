@@ -4,6 +4,7 @@
 
 use std::collections::BTreeSet;
 use tress::autograd::op::Index;
+use tress::nn::data::Dataset;
 use tress::nn::optim::Clip;
 use tress::nn::train::{OnTape, Problem, Progress, Step, TapeLoss, Trainer};
 use tress::nn::{Embedding, Error, Recurrent};
@@ -16,35 +17,41 @@ struct Reader {
     letters: Embedding,
     gru: Recurrent,
     output: Dense,
-    text: Vec<u32>,
+    known: Dataset,
+}
+
+/// The pieces of a text that begin at every `step`-th character, and what follows each character of them.
+fn pieces(text: &[u32], step: usize, letters: usize) -> Result<Dataset, Error> {
+    let starts: Vec<usize> = (0..text.len() - LENGTH).step_by(step).collect();
+    let codes = Tensor::from_fn([starts.len(), LENGTH], |i| text[starts[i[0]] + i[1]])?;
+    let next = starts.iter().flat_map(|&at| &text[at + 1..][..LENGTH]).copied();
+    Dataset::new().integers("codes", codes)?.labels_each("next", LENGTH, Labels::new(next, letters)?)
 }
 
 impl Reader {
-    /// The mean loss over pieces of a text that begin at `starts`.
-    fn mean<V: Value>(&self, bound: &Bound<V>, text: &[u32], starts: &[usize]) -> Result<V, Error> {
-        let codes: Vec<u32> = starts.iter().flat_map(|&at| text[at..at + LENGTH].to_vec()).collect();
-        let next = starts.iter().flat_map(|&at| text[at + 1..at + LENGTH + 1].to_vec());
-        let (codes, count) = (Tensor::new([starts.len(), LENGTH], &codes)?, self.letters.weight().shape()[0]);
-        let states = self.gru.apply(bound, &self.letters.look_up(bound, &Index::new(&codes))?);
-        let logits = self.output.apply(bound, &states).reshape([starts.len() * LENGTH, count]);
-        Ok(cross_entropy(&logits, &Labels::new(next, count)?))
+    /// The mean loss over pieces of a text.
+    fn mean<V: Value>(&self, bound: &Bound<V>, pieces: &Dataset) -> Result<V, Error> {
+        let letters = self.letters.look_up(bound, &Index::new(pieces.integers_of("codes")?))?;
+        let logits = self.output.apply(bound, &self.gru.apply(bound, &letters));
+        let next = pieces.labels_of("next")?;
+        Ok(cross_entropy(&logits.reshape([next.len(), next.classes()]), next))
     }
 }
 
 impl Problem for Reader {
-    type Batch = Vec<usize>;
+    type Batch = Dataset;
 
     fn order(&self, epoch: u64) -> Result<Batches, Error> {
-        let starts = Batches::new(self.text.len() - LENGTH, 16)?.shuffled(1, epoch);
+        let starts = Batches::new(self.known.len(), 16)?.shuffled(1, epoch);
         Batches::of(starts.iter().take(50).flatten().copied(), 16)
     }
 
-    fn batch(&self, _: u64, starts: &[usize]) -> Result<Vec<usize>, Error> {
-        Ok(starts.to_vec())
+    fn batch(&self, _: u64, starts: &[usize]) -> Result<Dataset, Error> {
+        self.known.rows(starts)
     }
 
-    fn loss<'t>(&self, _: &'t Tape, bound: &OnTape<'t>, starts: &Vec<usize>, _: &mut Step) -> TapeLoss<'t> {
-        self.mean(bound, &self.text, starts)
+    fn loss<'t>(&self, _: &'t Tape, bound: &OnTape<'t>, pieces: &Dataset, _: &mut Step) -> TapeLoss<'t> {
+        self.mean(bound, pieces)
     }
 }
 
@@ -66,13 +73,13 @@ pub fn main() -> Result<(), Box<dyn std::error::Error>> {
     let letters = Embedding::new(&mut params.scope("letters"), known.len(), 32)?;
     let gru = Recurrent::gru(32, 96).build(&mut params.scope("gru"))?;
     let output = Dense::new(&mut params.scope("output"), 96, known.len())?;
-    let reader = Reader { letters, gru, output, text };
+    let reader = Reader { letters, gru, output, known: pieces(&text, 1, known.len())? };
     let schedule = Schedule::cosine(0.01, 0.0005, 4 * 50)?;
     let mut trainer = Trainer::new(params, Adam::new(0.01), 4, 1).schedule(schedule).clip(Clip::Norm(1.0));
     trainer.run(&reader, &mut [&mut Progress::new(|line| println!("{line}"))])?;
-    let starts: Vec<usize> = (0..held_out.len() - LENGTH).step_by(LENGTH).collect();
-    let loss = f64::from(reader.mean(&trainer.params.eager(), &held_out, &starts)?.item()?);
-    let pairs = pairs(&reader.text, &held_out, known.len());
+    let asked = pieces(&held_out, LENGTH, known.len())?;
+    let loss = f64::from(reader.mean(&trainer.params.eager(), &asked)?.item()?);
+    let pairs = pairs(&text, &held_out, known.len());
     println!("nats for each held-out character: {loss:.3}; from the one before alone {pairs:.3}");
     assert!(loss < pairs - 0.2, "it looks further back than one character");
     Ok(())

@@ -2,7 +2,7 @@
 //!
 //! | | |
 //! |---|---|
-//! | [`Dataset`] | columns of numbers and labels that stay aligned |
+//! | [`Dataset`] | columns of numbers, integers and labels that stay aligned |
 //! | [`Split`], [`Parts`] | training, validation and test: random, stratified, by group, in folds; no row in two of them |
 //! | [`Train`] | what is known to be the training part: the only thing that statistics are taken from |
 //! | [`Batches`] | rows in the order of an epoch, cut; shuffled, stratified, weighted |

@@ -235,11 +235,11 @@ impl Split {
         Ok(Parts { train: Train(train?), valid: valid?, test: test? })
     }
 
-    /// Rows of different parts that have the same numbers in a column, bit for bit, as `(row, other row)`: a sample that
+    /// Rows of different parts that have the same numbers or integers in a column, bit for bit, as `(row, other row)`: a sample that
     /// was stored twice is a leak that no check of row numbers sees.
     ///
     /// # Errors
-    /// The data set has another number of samples, or no column of numbers of this name.
+    /// The data set has another number of samples, or no column of numbers or integers of this name.
     pub fn repeated<T: Float>(&self, data: &Dataset<T>, column: &str) -> Result<Vec<(usize, usize)>, Error> {
         self.expect(data)?;
         let mut of = alloc::vec![None; self.samples];

@@ -67,6 +67,105 @@ fn columns_stay_aligned_through_splits_shuffles_and_batches() {
 }
 
 #[test]
+fn tokens_and_tags_stay_aligned_through_splits_folds_and_batches() {
+    // Each token tells its row and step, and each tag follows from its token; some tags do not count.
+    let (rows, steps) = (60u32, 4u32);
+    let token = |i: &[usize]| i[0] as u32 * steps + i[1] as u32;
+    let tag = |token: u32| if token.is_multiple_of(5) { 9 } else { token * token % 7 % 3 };
+    let data: Dataset = Dataset::new()
+        .integers("tokens", Tensor::from_fn([60, 4], token).unwrap())
+        .unwrap()
+        .labels_each("tags", 4, Labels::with_ignored((0..rows * steps).map(tag), 3, 9).unwrap())
+        .unwrap()
+        .integers("masks", Tensor::from_fn([60, 2, 3], |i| i[0] as u32).unwrap())
+        .unwrap()
+        .labels("kind", Labels::new(0..rows, 60).unwrap())
+        .unwrap();
+    assert_eq!(data.len(), 60);
+    let rows_of = |part: &Dataset| -> Vec<usize> {
+        let (tokens, tags) = (part.integers_of("tokens").unwrap(), part.labels_of("tags").unwrap());
+        assert_eq!((&tokens.shape()[..], tags.len()), (&[part.len(), 4][..], part.len() * 4));
+        assert_eq!(part.integers_of("masks").unwrap().shape()[..], [part.len(), 2, 3]);
+        for (&token, found) in tokens.to_vec().iter().zip(tags.iter()) {
+            assert_eq!(found, Some(tag(token) as usize).filter(|&tag| tag != 9));
+        }
+        let row = |i: usize| {
+            let row = part.labels_of("kind").unwrap().as_slice()[i];
+            assert_eq!((tokens[[i, 0]], tokens[[i, 3]]), (row * 4, row * 4 + 3));
+            assert_eq!(part.integers_of("masks").unwrap()[[i, 1, 2]], row);
+            row as usize
+        };
+        (0..part.len()).map(row).collect()
+    };
+    let parts = Split::random(60, [0.6, 0.2, 0.2], 3).unwrap().of(&data).unwrap();
+    let mut all = Vec::new();
+    for part in [&*parts.train, &parts.valid, &parts.test] {
+        for batch in Batches::new(part.len(), 7).unwrap().shuffled(5, 2).iter() {
+            all.extend(rows_of(&part.rows(batch).unwrap()));
+        }
+    }
+    for split in Split::folds(60, 4, 1).unwrap() {
+        let parts = split.of(&data).unwrap();
+        assert_eq!(rows_of(&parts.valid), split.valid());
+        assert_eq!(rows_of(&parts.train), split.train());
+        all.extend_from_slice(split.valid());
+    }
+    all.sort_unstable();
+    assert_eq!(all, (0..60).flat_map(|row| [row, row]).collect::<Vec<_>>());
+    assert_eq!(rows_of(&data.rows(&[7, 7, 0]).unwrap()), [7, 7, 0]);
+    assert_eq!(rows_of(&data.rows(&[]).unwrap()), []);
+
+    // A sentence that is stored twice is found, too.
+    let twice = Tensor::new([3, 2], &[1, 2, 1, 3, 1, 2]).unwrap();
+    let twice: Dataset = Dataset::new().integers("tokens", twice).unwrap();
+    assert_eq!(twice.repeated("tokens").unwrap(), [(0, 2)]);
+    let split = Split::new(3, &[0], &[1], &[2]).unwrap();
+    assert_eq!(split.repeated(&twice, "tokens").unwrap(), [(0, 2)]);
+}
+
+#[test]
+fn columns_of_several_entries_that_do_not_fit_are_named() {
+    let data = told(6, 2);
+    let labels = |count: u32| Labels::new((0..count).map(|i| i % 2), 2).unwrap();
+    let text = |data: Result<Dataset, Error>| data.unwrap_err().to_string();
+    let before = "samples, but the columns before have 6";
+    let integers = Tensor::<u32>::zeros([5, 3]).unwrap();
+    assert_eq!(text(data.clone().integers("z", integers)), format!("column `z`: 5 {before}"));
+    assert!(text(data.clone().integers("z", Tensor::scalar(1))).contains("one row a sample"));
+    assert!(text(data.clone().integers("x", Tensor::zeros([6]).unwrap())).contains("taken"));
+    assert_eq!(text(data.clone().labels_each("z", 3, labels(15))), format!("column `z`: 5 {before}"));
+    assert_eq!(
+        text(data.clone().labels("z", labels(18))),
+        format!("column `z`: 18 {before}; for several labels a sample there is `labels_each`")
+    );
+    assert!(text(data.clone().labels_each("z", 4, labels(18))).contains("no whole rows of 4"));
+    assert!(text(data.clone().labels_each("z", 0, labels(0))).contains("no whole rows of 0"));
+    let data = data.integers("z", Tensor::zeros([6, 1]).unwrap()).unwrap();
+    assert!(data.tensor("z").unwrap_err().to_string().contains("ask for them with `integers_of`"));
+    assert!(data.integers_of("x").unwrap_err().to_string().contains("ask for them with `tensor`"));
+    assert!(data.integers_of("y").unwrap_err().to_string().contains("ask for them with `labels_of`"));
+    assert!(data.repeated("y").is_err());
+    assert!(data.replaced("z", Tensor::zeros([6, 1]).unwrap()).is_err());
+}
+
+#[test]
+fn columns_are_made_dense_once() {
+    let turned = |numbers: Tensor<f32>| numbers.transpose(0, 1).unwrap();
+    let x = turned(Tensor::from_fn([3, 5], |i| (i[1] * 3 + i[0]) as f32).unwrap());
+    let tokens = Tensor::from_fn([3, 5], |i| (i[1] * 3 + i[0]) as u32).unwrap().transpose(0, 1).unwrap();
+    assert!(x.as_slice().is_none() && tokens.as_slice().is_none());
+    let data = Dataset::new().numbers("x", x.clone()).unwrap().integers("t", tokens).unwrap();
+    let row = [6.0, 7.0, 8.0];
+    for data in [data.clone(), data.replaced("x", x).unwrap()] {
+        assert!(data.tensor("x").unwrap().as_slice().is_some());
+        assert!(data.integers_of("t").unwrap().as_slice().is_some());
+        let batch = data.rows(&[2]).unwrap();
+        assert_eq!(batch.tensor("x").unwrap().to_vec(), row);
+        assert_eq!(batch.integers_of("t").unwrap().to_vec(), row.map(|x| x as u32));
+    }
+}
+
+#[test]
 fn what_does_not_fit_is_named() {
     let data = told(5, 2);
     let text = |error: Error| error.to_string();
