@@ -6,9 +6,11 @@
 //! ```
 //!
 //! with `safetensors`, `program`, `npy`, `npz`, `checkpoint`, `idx`, `csv`, `picture` or `all` for FORMAT. It needs no nightly
-//! compiler. What fails is written to `found-FORMAT`, and `cargo run .. -- FORMAT PATH` reads one such file.
+//! compiler. What fails is written to `found-FORMAT`, also if reading it never ends or asks for all memory, and
+//! `cargo run .. -- FORMAT PATH` reads one such file.
 
 mod allocation;
+mod candidate;
 mod mutate;
 mod seeds;
 
@@ -34,6 +36,9 @@ const ALLOWED: usize = 512 << 10;
 
 /// The longest that reading one damaged file may take.
 const SLOWEST: Duration = Duration::from_secs(1);
+
+/// How far beyond what is allowed memory may go: up to here it is measured, from here on the process ends.
+const BEYOND: usize = 256 << 20;
 
 /// What one byte can inflate to (RFC 1951).
 const INFLATION: usize = 1032;
@@ -150,6 +155,7 @@ fn main() -> ExitCode {
     };
     let formats: Vec<&Format> =
         FORMATS.iter().filter(|format| which == "all" || which == format.name).collect();
+    candidate::watch();
     let Ok(seconds) = how.parse::<u64>() else {
         let bytes = std::fs::read(how).expect("a number of seconds, or the path of a file");
         let good =
@@ -175,8 +181,7 @@ fn fuzz(format: &Format, time: Duration, seed: u64) -> bool {
         match check(format, &bytes) {
             Ok(peak) => most = most.max(peak as f64 / bytes.len().max(1) as f64),
             Err(why) => {
-                let path = format!("found-{}", format.name);
-                std::fs::write(&path, &bytes).expect("the finding can be written");
+                let path = candidate::keep();
                 println!("{}: {why}; after {count} files; {path} has it", format.name);
                 return false;
             }
@@ -199,20 +204,23 @@ fn fuzz(format: &Format, time: Duration, seed: u64) -> bool {
 
 /// The most memory that reading took, or what is wrong.
 fn check(format: &Format, bytes: &[u8]) -> Result<usize, String> {
+    // What begins as gzip may be read as what it inflates to.
+    let inflation = if bytes.starts_with(&[0x1f, 0x8b]) { INFLATION } else { 1 };
+    let allowed = ALLOWED + inflation * format.factor * bytes.len();
+    candidate::set(format.name, bytes);
+    let read = || candidate::watched(|| catch_unwind(AssertUnwindSafe(|| (format.read)(bytes))));
     let began = Instant::now();
-    let (result, peak) = allocation::peak_of(|| catch_unwind(AssertUnwindSafe(|| (format.read)(bytes))));
+    let (result, peak) = allocation::peak_of(allowed + BEYOND, read);
     if result.is_err() {
         return Err(String::from("a panic"));
     }
-    // What begins as gzip may be read as what it inflates to.
-    let inflation = if bytes.starts_with(&[0x1f, 0x8b]) { INFLATION } else { 1 };
-    if peak > ALLOWED + inflation * format.factor * bytes.len() {
+    if peak > allowed {
         return Err(format!("{peak} bytes of memory for a file of {}", bytes.len()));
     }
     // The clock on the wall also counts what the machine does elsewhere: slow is what is slow each time.
     let again = |late: Duration| {
         let began = Instant::now();
-        (format.read)(bytes);
+        candidate::watched(|| (format.read)(bytes));
         late.min(began.elapsed())
     };
     let mut late = began.elapsed();

@@ -73,7 +73,8 @@ pub fn npy() -> Vec<Vec<u8>> {
     let mut fortran = write_npy(&tensor);
     let at = fortran.windows(6).position(|bytes| bytes == b"False,").expect("the order of axes");
     fortran[at..at + 6].copy_from_slice(b"True, ");
-    vec![write_npy(&tensor), fortran, kept!("version2.npy"), kept!("saved.npy")]
+    let integers = write_npy(&Tensor::vector(&[3i32, 200, 0, -1]));
+    vec![write_npy(&tensor), fortran, integers, kept!("version2.npy"), kept!("saved.npy")]
 }
 
 pub fn npz() -> Vec<Vec<u8>> {
