@@ -86,7 +86,8 @@ pub fn run(settings: &CompareSettings) -> Result<(), Error> {
 }
 
 /// Searches on the validation part, with the first seed: rates for what is tuned, then weights for tuned equal weights at
-/// the best of their rates. Sets what was found, and adds the row of tuned equal weights behind that of equal ones.
+/// the best of their rates. `--lr` and equal weights are left only for what is better by more than noise. Sets what was
+/// found, and adds the row of tuned equal weights behind that of equal ones.
 fn search(
     settings: &CompareSettings,
     workers: &Workers<'_>,
@@ -115,6 +116,10 @@ fn search(
         },
         rate: cell.rate,
         validation: record.validation(),
+        error: workers.material.validation_error(record),
+    };
+    let best = |records: &[Record], usual| {
+        plan::best(records, usual, |record| workers.material.validation_error(record))
     };
     for (&place, (cell, record)) in owners.iter().zip(cells.iter().zip(&records)) {
         candidates.push(candidate(&contenders[place].name, cell, record));
@@ -123,7 +128,8 @@ fn search(
     for place in 0..contenders.len() {
         let own: Vec<usize> = (0..cells.len()).filter(|&i| owners[i] == place).collect();
         let found: Vec<Record> = own.iter().map(|&i| records[i].clone()).collect();
-        let Some(chosen) = plan::best(&found).map(|best| own[best]) else { continue };
+        let usual = own.iter().position(|&i| cells[i].rate == settings.lr);
+        let Some(chosen) = best(&found, usual).map(|best| own[best]) else { continue };
         if settings.tune == Tune::All {
             contenders[place].rate = cells[chosen].rate;
         }
@@ -147,7 +153,7 @@ fn search(
     let mut all = vec![record];
     all.extend(found);
     let cells: Vec<Cell> = [equal].into_iter().chain(weighted).collect();
-    let best = plan::best(&all).unwrap_or(0);
+    let best = best(&all, Some(0)).unwrap_or(0);
     let row = Contender { name: TUNED.to_owned(), kind: cells[best].kind.clone(), rate: cells[best].rate };
     contenders.insert(tuned_at + 1, row);
     Ok(candidates)

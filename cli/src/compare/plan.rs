@@ -37,6 +37,8 @@ pub(crate) struct Candidate {
     pub(crate) rate: f64,
     /// The mean metric over its tasks on the validation part; `None` where training failed.
     pub(crate) validation: Option<f64>,
+    /// The standard error of that.
+    pub(crate) error: Option<f64>,
 }
 
 /// The rows before any search: first a network for each task alone, then equal weights, then the other methods.
@@ -71,14 +73,24 @@ pub(crate) fn weightings(tasks: usize) -> Vec<Vec<f64>> {
 }
 
 /// The best of some candidates by what they did on the **validation** part; the first of equals. `None` where all failed.
-pub(crate) fn best(records: &[Record]) -> Option<usize> {
+///
+/// The `usual` one, where there is one among them, is left only for what is better by more than noise: by more than the
+/// larger of the standard errors of the two, `error` of their records.
+pub(crate) fn best(
+    records: &[Record],
+    usual: Option<usize>,
+    error: impl Fn(&Record) -> Option<f64>,
+) -> Option<usize> {
     let scores = records.iter().enumerate().filter_map(|(i, record)| Some((i, record.validation()?)));
-    scores
-        .fold(None, |best: Option<(usize, f64)>, (i, score)| match best {
-            Some((_, before)) if before >= score => best,
-            _ => Some((i, score)),
-        })
-        .map(|(i, _)| i)
+    let (best, score) = scores.fold(None, |best: Option<(usize, f64)>, (i, score)| match best {
+        Some((_, before)) if before >= score => best,
+        _ => Some((i, score)),
+    })?;
+    let Some((usual, before)) = usual.and_then(|i| Some((i, records[i].validation()?))) else {
+        return Some(best);
+    };
+    let error = |i: usize| error(&records[i]).unwrap_or(0.0);
+    Some(if score - before > error(best).max(error(usual)) { best } else { usual })
 }
 
 /// The rays of a sweep, each with the sum one: for two tasks spread evenly from one to the other; for more the middle one
@@ -139,11 +151,33 @@ mod tests {
     #[test]
     fn the_choice_looks_at_the_validation_part_alone() {
         let records = [record(0.5, 0.9, false), record(0.7, 0.1, false), record(0.7, 1.0, false)];
+        let best = |records: &[Record]| best(records, None, |_| Some(9.0));
         assert_eq!(best(&records), Some(1));
         let other = [record(0.5, 0.0, false), record(0.7, 0.0, false), record(0.7, 0.0, false)];
         assert_eq!(best(&other), Some(1));
         assert_eq!(best(&[record(0.9, 0.9, true), record(0.1, 0.1, false)]), Some(1));
         assert_eq!(best(&[record(0.9, 0.9, true)]), None);
+    }
+
+    #[test]
+    fn the_usual_candidate_stays_unless_another_is_better_by_more_than_noise() {
+        let records = [record(0.7, 0.9, false), record(0.71, 0.1, false), record(0.69, 1.0, false)];
+        let chosen = |usual, error: f64| best(&records, usual, |_| Some(error));
+        assert_eq!(chosen(Some(0), 0.02), Some(0));
+        assert_eq!(chosen(Some(2), 0.03), Some(2));
+        assert_eq!(chosen(Some(0), 0.005), Some(1));
+        assert_eq!(chosen(Some(2), 0.015), Some(1));
+        assert_eq!(chosen(Some(1), 0.0), Some(1));
+        assert_eq!(chosen(None, 0.5), Some(1));
+        // The larger of the two errors counts.
+        let error = |large: usize| {
+            let large = records[large].clone();
+            best(&records, Some(0), move |record| Some(if *record == large { 0.02 } else { 0.0 }))
+        };
+        assert_eq!([error(0), error(1), error(2)], [Some(0), Some(0), Some(1)]);
+        // One that failed is no choice.
+        let failed = [record(0.9, 0.9, true), record(0.1, 0.1, false)];
+        assert_eq!(best(&failed, Some(0), |_| Some(1.0)), Some(1));
     }
 
     #[test]

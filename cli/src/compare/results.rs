@@ -2,6 +2,7 @@
 
 use serde::Serialize;
 use tress::mtl::measure::{Better, Study, hypervolume, pareto_front};
+use tress::tensor::simd;
 
 use super::plan::{Candidate, Contender, TUNED};
 use super::settings::CompareSettings;
@@ -122,6 +123,8 @@ pub(crate) struct Tried {
     pub(crate) weights: Option<Vec<f64>>,
     /// The mean metric on the validation part; `None` where training failed.
     pub(crate) validation: Option<f64>,
+    /// The standard error of that: a difference below it is noise.
+    pub(crate) error: Option<f64>,
 }
 
 /// All of a study.
@@ -129,6 +132,8 @@ pub(crate) struct Tried {
 pub(crate) struct Results {
     /// The choices of the study.
     pub(crate) settings: CompareSettings,
+    /// The instruction set of the kernels, on which the last bits depend.
+    pub(crate) instruction_set: &'static str,
     /// Samples in an epoch, in the validation part and in the test part.
     pub(crate) samples: [usize; 3],
     /// The trained numbers of the joint network, and of all single-task networks together.
@@ -178,6 +183,7 @@ impl Results {
         ];
         Ok(Self {
             settings: settings.clone(),
+            instruction_set: simd::level().name(),
             samples: [material.samples(), material.validation.len(), material.test.len()],
             parameters,
             search: candidates
@@ -187,6 +193,7 @@ impl Results {
                     rate: c.rate,
                     weights: c.weights,
                     validation: c.validation,
+                    error: c.error,
                 })
                 .collect(),
             sweep: sweep(settings, &tasks, swept)?,

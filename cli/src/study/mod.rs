@@ -6,6 +6,7 @@ mod examples;
 mod figure;
 mod folder;
 mod method;
+mod noise;
 mod record;
 mod resume;
 mod subject;

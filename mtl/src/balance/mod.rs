@@ -20,7 +20,7 @@
 //! | [`Equal::sum`] | losses | | all 1 | K | weighted |
 //! | [`Equal::mean`] | losses | | all 1 / K | 1 | weighted |
 //! | [`Fixed`] | losses | | as given | their sum | weighted |
-//! | [`ScaleInvariant`] | losses | | `1 / l_k` | K | weighted |
+//! | [`ScaleInvariant`] | losses | | `1 / l_k`, floored | K | weighted |
 //! | [`Uncertainty`] | losses | | `exp(-s_k) / 2` | K / 2 at the start | weighted |
 //! | [`Dwa`] | losses | ends of epochs | sum to K | K | weighted |
 //! | [`RandomWeights`] | losses | | sum to 1 | 1 | weighted |
@@ -57,8 +57,11 @@
 //!
 //! # Where a method has no answer
 //!
-//! One policy for all: a **zero row** (a task without gradient) takes no part and gets the weight that leaves the others
-//! theirs. Where the problem of a method has no solution (for Nash-MTL and FairGrad a Pareto-stationary point; for
+//! A **zero row** (a task without gradient) takes no part and gets the weight that leaves the others theirs. The
+//! exceptions are methods that look for a direction under which the worst-off task gains: no direction helps a task without
+//! gradient, so every point is Pareto-stationary to them. [`Mgda`] and [`ParetoMtl`] give the zero rows all of the weight,
+//! and `d` is zero; [`CaGrad`] answers as at a stationary point; [`MoCo`], [`MoDo`] and [`SdmGrad`] move weight to the zero
+//! row step by step, and `d` gets shorter. Give these methods only tasks that have a gradient. Where the problem of a method has no solution (for Nash-MTL and FairGrad a Pareto-stationary point; for
 //! IMTL-G rows that no direction meets at equal angles) the answer is the least-norm point of the hull, [`Mgda`]'s: its
 //! direction is zero at a stationary point and makes no task worse anywhere else. No setting, no loss and no gradient
 //! panics; a number that is not finite is an error, and an error leaves the state as it was.
@@ -244,11 +247,15 @@ fn check_losses(losses: &[f64]) -> Result<()> {
     check_finite("losses", losses)
 }
 
-/// Checks the losses, and that each is above zero.
-fn check_positive(method: &'static str, losses: &[f64]) -> Result<()> {
+/// What is added to a loss before its logarithm or its inverse is taken: a batch whose loss is exactly zero is no
+/// mistake, since a task that is learned gives such batches.
+const TINY_LOSS: f64 = 1e-8;
+
+/// Checks the losses, and that none is negative.
+fn check_from_zero(method: &'static str, losses: &[f64]) -> Result<()> {
     check_losses(losses)?;
-    match losses.iter().position(|&l| l <= 0.0) {
-        Some(task) => Err(Error::LossRange { method, task, range: "above 0" }),
+    match losses.iter().position(|&l| l < 0.0) {
+        Some(task) => Err(Error::NegativeLoss { method, task }),
         None => Ok(()),
     }
 }

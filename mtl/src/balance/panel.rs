@@ -146,11 +146,13 @@ impl<T: Float> Panel for Rows<'_, T> {
     }
 }
 
-/// The parameters from `first` on of another panel, `width` of them.
+/// The parameters from `first` on of another panel, `width` of them, and their Gramian: it is known already, and the
+/// method that works on the part is not made to form it again.
 pub(crate) struct Part<'a> {
     pub(crate) whole: &'a mut dyn Panel,
     pub(crate) first: usize,
     pub(crate) width: usize,
+    pub(crate) gramian: &'a Gramian,
 }
 
 impl Panel for Part<'_> {
@@ -172,6 +174,10 @@ impl Panel for Part<'_> {
 
     fn written(&self, first: usize, values: &mut [f64]) {
         self.whole.written(self.first + first, values);
+    }
+
+    fn gramian(&self) -> Result<Gramian> {
+        Ok(self.gramian.clone())
     }
 
     fn gramian_in(&self, first: usize, width: usize) -> Result<Gramian> {

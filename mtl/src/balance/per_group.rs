@@ -14,7 +14,9 @@ use crate::solve::{Gramian, MAX_TASKS};
 /// the Jacobian alone, and keeps state of its own.
 ///
 /// **Scale.** That of the method, in each group. The weights that come back, for logs and heads, are the mean over the
-/// groups. It needs what its methods need: where they look at Gramians, the Jacobian is not formed.
+/// groups in which some task has a gradient: a group without shared parameters, such as the layer of a head
+/// ([`layer_ends`](crate::sweep::layer_ends) names every layer), has no say. Where no group has a gradient it is the mean
+/// over all. It needs what its methods need: where they look at Gramians, the Jacobian is not formed.
 #[derive(Clone, Debug, PartialEq)]
 pub struct PerGroup<W> {
     ends: Vec<usize>,
@@ -72,14 +74,24 @@ impl<W: Weighting + Clone> Weighting for PerGroup<W> {
         check_length("parameters in groups", panel.width(), self.ends.last().copied().unwrap_or(0))?;
         // A group that refuses must leave those before it as they were.
         let mut moved = self.methods.clone();
-        let mut mean = [0.0; MAX_TASKS];
+        // Sums over the groups with a gradient, over those without, and how many there are of each.
+        let mut sums = [[0.0; MAX_TASKS]; 2];
+        let mut counts = [0.0; 2];
         let mut first = 0;
         for (method, &end) in moved.iter_mut().zip(&self.ends) {
-            let weights = method.direction(losses, &mut Part { whole: panel, first, width: end - first })?;
-            mean.iter_mut().zip(weights.iter()).for_each(|(mean, w)| *mean += w / self.ends.len() as f64);
+            let width = end - first;
+            let gramian = panel.gramian_in(first, width)?;
+            let is_empty = (0..gramian.tasks()).all(|task| gramian.norm(task) == 0.0);
+            let part = &mut Part { whole: &mut *panel, first, width, gramian: &gramian };
+            let weights = method.direction(losses, part)?;
+            let kind = usize::from(is_empty);
+            sums[kind].iter_mut().zip(weights.iter()).for_each(|(sum, w)| *sum += w);
+            counts[kind] += 1.0;
             first = end;
         }
         self.methods = moved;
+        let kind = usize::from(counts[0] == 0.0);
+        let mean = sums[kind].map(|sum| sum / counts[kind]);
         Weights::new(&mean[..losses.len()])
     }
 

@@ -2,9 +2,9 @@
 
 use alloc::vec::Vec;
 
-use super::panel::BLOCK;
+use super::panel::{BLOCK, Part};
 use super::{Heads, Needs, Observation, Observes, Panel, Weighting, Weights};
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, check_length};
 use crate::solve::{Gramian, MAX_TASKS};
 
 /// The common scale.
@@ -20,7 +20,7 @@ pub enum Scale {
 ///
 /// Papers differ in scale by factors of K and more (see the table in [`balance`](super)). Under SGD a comparison at one
 /// learning rate then compares these factors; so this wrapper multiplies the direction, and the weights with it, by one
-/// number. A direction of zero stays zero. Weighted heads are trained with the weights after that.
+/// number. `|g_0|` is taken from the Gramian, so the Jacobian is not formed for it. A direction of zero stays zero. Weighted heads are trained with the weights after that.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Rescaled<W> {
     method: W,
@@ -75,49 +75,29 @@ impl<W: Weighting> Weighting for Rescaled<W> {
         }
         let weights = self.method.weights(losses, gramian)?;
         let factor = match (self.scale, gramian) {
-            (Scale::Sum(sum), _) => {
-                let present: f64 = weights.iter().sum();
-                if present > 0.0 { sum / present } else { 1.0 }
-            }
-            (Scale::Mean, Some(gramian)) => {
-                let mean = [1.0 / losses.len() as f64; MAX_TASKS];
-                ratio(gramian.squared_norm(&mean[..losses.len()])?, gramian.squared_norm(&weights)?)
-            }
+            (Scale::Sum(sum), _) => factor_to(sum, &weights),
+            (Scale::Mean, Some(gramian)) => ratio(mean_square(gramian)?, gramian.squared_norm(&weights)?),
             (Scale::Mean, None) => 1.0,
         };
         times(&weights, factor)
     }
 
     fn direction(&mut self, losses: &[f64], panel: &mut dyn Panel) -> Result<Weights> {
-        if self.scale != Scale::Mean {
-            let weights = self.weights(
-                losses,
-                (self.needs() == Needs::Gramian).then(|| panel.gramian()).transpose()?.as_ref(),
-            )?;
-            panel.combine(&weights)?;
-            return Ok(weights);
-        }
-        let weights = self.method.direction(losses, panel)?;
-        let (mut own, mut mean) = (0.0, 0.0);
-        let (mut values, mut row) = ([0.0; BLOCK], [0.0; BLOCK]);
-        for first in (0..panel.width()).step_by(BLOCK) {
-            let count = BLOCK.min(panel.width() - first);
-            panel.written(first, &mut values[..count]);
-            own += values[..count].iter().map(|d| d * d).sum::<f64>();
-            let mut sum = [0.0; BLOCK];
-            for task in 0..losses.len() {
-                panel.read(task, first, &mut row[..count]);
-                sum.iter_mut().zip(&row[..count]).for_each(|(s, g)| *s += g / losses.len() as f64);
+        let (factor, weights) = match self.scale {
+            Scale::Sum(sum) => {
+                let weights = self.method.direction(losses, panel)?;
+                (factor_to(sum, &weights), weights)
             }
-            mean += sum[..count].iter().map(|g| g * g).sum::<f64>();
-        }
-        let factor = ratio(mean, own);
-        for first in (0..panel.width()).step_by(BLOCK) {
-            let count = BLOCK.min(panel.width() - first);
-            panel.written(first, &mut values[..count]);
-            values[..count].iter_mut().for_each(|d| *d *= factor);
-            panel.write(first, &values[..count]);
-        }
+            Scale::Mean => {
+                check_length("losses", panel.tasks(), losses.len())?;
+                let (gramian, width) = (panel.gramian()?, panel.width());
+                let wanted = mean_square(&gramian)?;
+                let part = &mut Part { whole: &mut *panel, first: 0, width, gramian: &gramian };
+                let weights = self.method.direction(losses, part)?;
+                (ratio(wanted, squared_norm(panel)), weights)
+            }
+        };
+        multiply(panel, factor);
         times(&weights, factor)
     }
 
@@ -135,6 +115,42 @@ impl<W: Weighting> Weighting for Rescaled<W> {
 
     fn restore(&mut self, state: &[f64]) -> Result<()> {
         self.method.restore(state)
+    }
+}
+
+/// What brings the sum of the weights to `sum`.
+fn factor_to(sum: f64, weights: &[f64]) -> f64 {
+    let present: f64 = weights.iter().sum();
+    let factor = sum / present;
+    if present > 0.0 && factor.is_finite() { factor } else { 1.0 }
+}
+
+/// `|g_0|²`.
+fn mean_square(gramian: &Gramian) -> Result<f64> {
+    let tasks = gramian.tasks();
+    gramian.squared_norm(&[1.0 / tasks as f64; MAX_TASKS][..tasks])
+}
+
+/// `|d|²` of the direction that was written.
+fn squared_norm(panel: &dyn Panel) -> f64 {
+    let mut values = [0.0; BLOCK];
+    let mut sum = 0.0;
+    for first in (0..panel.width()).step_by(BLOCK) {
+        let count = BLOCK.min(panel.width() - first);
+        panel.written(first, &mut values[..count]);
+        sum += values[..count].iter().map(|d| d * d).sum::<f64>();
+    }
+    sum
+}
+
+/// Multiplies the direction that was written.
+fn multiply(panel: &mut dyn Panel, factor: f64) {
+    let mut values = [0.0; BLOCK];
+    for first in (0..panel.width()).step_by(BLOCK) {
+        let count = BLOCK.min(panel.width() - first);
+        panel.written(first, &mut values[..count]);
+        values[..count].iter_mut().for_each(|d| *d *= factor);
+        panel.write(first, &values[..count]);
     }
 }
 

@@ -13,8 +13,11 @@
 //! multiplying a row by any factor from 1e-150 to 1e150 changes the answer by that factor and no more than rounding;
 //! those of [`Eigen`] are told from rounding by a bound that follows the lengths of the rows.
 //!
-//! **Policy.** Zero rows take no part. Equal rows are weighed equally where the problem leaves the choice. Rows that are
-//! dependent to the precision of the Gramian are not told apart from dependent ones: since its entries are squares, two
+//! **Policy.** Zero rows take no part, but for [`min_norm`], where they share all of the weight and the point is zero, and
+//! [`worst_case`], where one is a row like others, whose product with `d` is always zero. Equal rows are weighed equally
+//! where the problem leaves the choice, but for [`dual_cone`], where the first of equal rows takes all that is added, and
+//! [`worst_case`] at a stationary point, whose answer is such a projection: the point is unique, the weights are not. Rows
+//! that are dependent to the precision of the Gramian are not told apart from dependent ones: since its entries are squares, two
 //! rows at an angle below about 1e-7 count as parallel.
 
 mod cholesky;

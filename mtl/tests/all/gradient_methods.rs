@@ -4,11 +4,11 @@ use crate::rows::{Draw, along, apart, assert_close, direction, dot, gramian, nor
 use tress_mtl::Error;
 use tress_mtl::balance::gradient::Level;
 use tress_mtl::balance::{
-    AlignedMtl, CaGrad, ConFig, DbMtl, DualProj, Equal, ExcessMtl, FairGrad, Geometric, GradDrop, GradNorm,
-    GradVac, ImtlG, Mgda, MoCo, MoDo, NashMtl, Observation, ParetoMtl, PcGrad, PerGroup, Rescaled, Scale,
-    ScaleInvariant, SdmGrad, UpGrad, Weighting,
+    AlignedMtl, AutoLambda, CaGrad, ConFig, DbMtl, DualProj, Equal, ExcessMtl, FairGrad, Geometric, GradDrop,
+    GradNorm, GradVac, ImtlG, Method, Mgda, MoCo, MoDo, NashMtl, Observation, Panel, ParetoMtl, PcGrad,
+    PerGroup, Rescaled, Rows, Scale, ScaleInvariant, SdmGrad, UpGrad, Weighting,
 };
-use tress_mtl::solve::CrossGramian;
+use tress_mtl::solve::{CrossGramian, Gramian, dual_cone};
 
 const LOSSES: [f64; 8] = [0.3, 2.0, 1.0, 0.5, 5.0, 0.7, 1.1, 4.0];
 
@@ -275,6 +275,28 @@ fn gradnorm_descends_on_the_distance_of_the_lengths() {
 }
 
 #[test]
+fn gradnorm_goes_on_over_batches_of_loss_zero() {
+    let rows = Draw::new(312).rows(2, 8);
+    let mut method = GradNorm::new(2, 0.02).unwrap();
+    let first = direction(&mut method, &[1.0, 0.0], &rows);
+    assert!(matches!(first, Err(Error::LossRange { task: 1, range: "above 0 at the first step", .. })));
+    let w = |method: &mut GradNorm, losses: &[f64]| weights(method, losses, &rows);
+    w(&mut method, &[1.0, 2.0]);
+    // A task that is done has the target zero: its weight falls, whatever its gradient.
+    let before = w(&mut method, &[0.5, 0.0]);
+    let after = w(&mut method, &[0.5, 0.0]);
+    assert!(after[1] < before[1], "{before:?} {after:?}");
+    // All tasks done: equal targets, as for losses that have all fallen by one factor.
+    let mut twin = method.clone();
+    w(&mut method, &[0.0, 0.0]);
+    w(&mut twin, &[0.1, 0.2]);
+    assert_eq!(method, twin);
+    let refused = direction(&mut method, &[1.0, -1.0], &rows);
+    assert!(matches!(refused, Err(Error::NegativeLoss { method: "gradnorm", task: 1 })));
+    assert_eq!(method, twin);
+}
+
+#[test]
 fn moco_is_algorithm_1_on_vectors() {
     let mut draw = Draw::new(306);
     for normalised in [false, true] {
@@ -520,6 +542,80 @@ fn groups_are_balanced_each_by_itself() {
 }
 
 #[test]
+fn groups_without_a_gradient_have_no_say_in_the_weights_of_the_heads() {
+    // Two groups with gradients, the first and the last, and one without: of 3, 2 and 4 parameters.
+    let rows = Draw::new(313).rows(2, 7);
+    let part = |from: usize, to: usize| rows.iter().map(|row| row[from..to].to_vec()).collect::<Vec<_>>();
+    let wide: Vec<Vec<f64>> = rows.iter().map(|row| [&row[..3], &[0.0, 0.0], &row[3..]].concat()).collect();
+    let mut method = PerGroup::new(&[3, 5, 9], |_| FairGrad::new(2.0).unwrap()).unwrap();
+    let (_, w) = direction(&mut method, &LOSSES[..2], &wide).unwrap();
+    let mut fair = FairGrad::new(2.0).unwrap();
+    let (a, b) =
+        (weights(&mut fair, &LOSSES[..2], &part(0, 3)), weights(&mut fair, &LOSSES[..2], &part(3, 7)));
+    assert_close(&w, &[(a[0] + b[0]) / 2.0, (a[1] + b[1]) / 2.0], 1e-13, "the mean of two groups");
+    // Nowhere a gradient: there is nothing to leave out.
+    let none = vec![vec![0.0; 9]; 2];
+    let (_, w) = direction(&mut method, &LOSSES[..2], &none).unwrap();
+    assert_close(&w, &weights(&mut fair, &LOSSES[..2], &none), 1e-15, "no gradients");
+}
+
+#[test]
+fn a_sum_of_weights_can_be_asked_for_per_group() {
+    let rows = Draw::new(314).rows(3, 10);
+    let plain = || PerGroup::new(&[4, 10], |_| PcGrad::new(1)).unwrap();
+    let (d, w) = direction(&mut plain(), &LOSSES[..3], &rows).unwrap();
+    let mut summed = Rescaled::new(plain(), Scale::Sum(1.5)).unwrap();
+    let (found, scaled) = direction(&mut summed, &LOSSES[..3], &rows).unwrap();
+    let factor = 1.5 / w.iter().sum::<f64>();
+    assert_close(&scaled, &w.iter().map(|w| w * factor).collect::<Vec<_>>(), 1e-14, "weights");
+    assert_close(&found, &d.iter().map(|d| d * factor).collect::<Vec<_>>(), 1e-13, "direction");
+    assert!((scaled.iter().sum::<f64>() - 1.5).abs() < 1e-14);
+}
+
+/// Rows of which only the Gramian and combinations may be asked for.
+struct Closed<'a>(Rows<'a, f64>);
+
+impl Panel for Closed<'_> {
+    fn tasks(&self) -> usize {
+        self.0.tasks()
+    }
+    fn width(&self) -> usize {
+        self.0.width()
+    }
+    fn read(&self, _: usize, _: usize, _: &mut [f64]) {
+        panic!("a row is read, which forms the Jacobian");
+    }
+    fn write(&mut self, first: usize, values: &[f64]) {
+        self.0.write(first, values);
+    }
+    fn written(&self, first: usize, values: &mut [f64]) {
+        self.0.written(first, values);
+    }
+    fn gramian_in(&self, first: usize, width: usize) -> tress_mtl::Result<Gramian> {
+        self.0.gramian_in(first, width)
+    }
+    fn combine_in(&mut self, first: usize, width: usize, weights: &[f64]) -> tress_mtl::Result<()> {
+        self.0.combine_in(first, width, weights)
+    }
+}
+
+#[test]
+fn rescaling_forms_no_jacobian_for_a_method_that_looks_at_gramians() {
+    let rows = Draw::new(315).rows(3, 100).concat();
+    let methods: [&mut dyn Weighting; 4] = [
+        &mut Rescaled::new(NashMtl, Scale::Mean).unwrap(),
+        &mut Rescaled::new(NashMtl, Scale::Sum(1.0)).unwrap(),
+        &mut Rescaled::new(PerGroup::new(&[40, 100], |_| NashMtl).unwrap(), Scale::Mean).unwrap(),
+        &mut Rescaled::new(Equal::sum(), Scale::Mean).unwrap(),
+    ];
+    for method in methods {
+        let mut d = [0.0; 100];
+        method.direction(&LOSSES[..3], &mut Closed(Rows::new(3, &rows, &mut d).unwrap())).unwrap();
+        assert!(d.iter().all(|d| *d != 0.0));
+    }
+}
+
+#[test]
 fn rescaled_directions_are_as_long_as_the_mean_gradient() {
     let mut draw = Draw::new(311);
     let rows = times(&draw.rows(4, 70), &[1.0, 3.0, 0.2, 5.0]);
@@ -577,4 +673,41 @@ impl Weighting for Boxed {
     ) -> tress_mtl::Result<tress_mtl::balance::Weights> {
         self.0.direction(losses, panel)
     }
+}
+
+#[test]
+fn methods_by_name_have_the_settings_of_their_papers() {
+    let rows = Draw::new(316).rows(3, 8);
+    // Whatever the rate of the network is.
+    for rate in [1e-5, 0.3] {
+        let by_name = |method: Method| method.build(3, 7, rate).unwrap();
+        let (mut named, mut paper) = (by_name(Method::GradVac), GradVac::new(3, 0.01, 7).unwrap());
+        let (mut norm, mut norm_paper) = (by_name(Method::GradNorm), GradNorm::new(3, 0.025).unwrap());
+        let (mut auto, mut auto_paper) = (by_name(Method::AutoLambda), AutoLambda::new(3, 1e-4).unwrap());
+        for losses in [[1.0, 2.0, 0.5], [0.5, 1.0, 0.4]] {
+            assert_eq!(weights(&mut named, &losses, &rows), weights(&mut paper, &losses, &rows));
+            assert_eq!(weights(&mut norm, &losses, &rows), weights(&mut norm_paper, &losses, &rows));
+            auto.observe(Observation::Slopes(&losses)).unwrap();
+            auto_paper.observe(Observation::Slopes(&losses)).unwrap();
+        }
+        assert_eq!(named.save(), paper.save());
+        assert_eq!(norm.save(), norm_paper.save());
+        assert_eq!(auto.save(), auto_paper.save());
+    }
+}
+
+#[test]
+fn a_zero_row_is_the_worst_off_task_and_equal_rows_are_not_always_weighed_equally() {
+    let rows = [vec![1.0, 2.0], vec![0.0, 0.0], vec![3.0, -1.0]];
+    assert_eq!(weights(&mut Mgda, &LOSSES[..3], &rows), [0.0, 1.0, 0.0]);
+    assert_eq!(of(&mut Mgda, &rows), [0.0, 0.0]);
+    let mut modo = MoDo::new(3).unwrap().rate(0.05, 0.0).unwrap();
+    let cross = CrossGramian::between(3, &rows.concat(), &rows.concat()).unwrap();
+    let before = weights(&mut modo, &LOSSES[..3], &rows);
+    modo.observe(Observation::Products(&cross)).unwrap();
+    assert!(weights(&mut modo, &LOSSES[..3], &rows)[1] > before[1]);
+    // Two equal rows against a third: the first of them takes what is added.
+    let rows = [vec![1.0, 0.0], vec![1.0, 0.0], vec![-4.0, 1.0]];
+    let found = dual_cone(&gramian(&rows), &[1.0 / 3.0; 3]).unwrap();
+    assert!(found.multipliers()[0] > 0.1 && found.multipliers()[1] == 0.0, "{:?}", found.multipliers());
 }

@@ -34,9 +34,10 @@ fn the_weights_are_the_slopes_of_the_objective() {
         let check = |name: &str, method: &mut dyn Weighting, objective: &dyn Fn(&[f64]) -> f64| {
             assert_close(&weights(method, &losses), &slopes(&losses, objective), 1e-8, name);
         };
-        check("scale-invariant", &mut ScaleInvariant::new(), &|l| l.iter().map(|l| l.ln()).sum());
+        check("scale-invariant", &mut ScaleInvariant::new(), &|l| l.iter().map(|l| (l + 1e-8).ln()).sum());
         check("geometric", &mut Geometric::new(), &|l| Geometric::objective(l).unwrap());
-        check("geometric by its product", &mut Geometric::new(), &|l| l.iter().product::<f64>().powf(0.25));
+        let product = |l: &[f64]| l.iter().map(|l| l + 1e-8).product::<f64>().powf(0.25);
+        check("geometric by its product", &mut Geometric::new(), &product);
         check("fixed", &mut Fixed::new(&ray).unwrap(), &|l| l.iter().zip(&ray).map(|(l, r)| l * r).sum());
         let smooth = |l: &[f64]| {
             let sum: f64 = (0..4).map(|k| (unit[k] * (l[k] - ideal[k]) / 0.3).exp()).sum();
@@ -293,14 +294,44 @@ fn learned_factors_end_where_every_loss_counts_as_one() {
 }
 
 #[test]
+fn a_batch_whose_loss_is_exactly_zero_has_weights() {
+    assert_close(&weights(&mut ScaleInvariant::new(), &[0.5, 0.0]), &[2.0, 1e8], 1e-7, "scale-invariant");
+    let mean = Geometric::objective(&[0.5, 0.0]).unwrap();
+    assert!((mean / (0.5f64 * 1e-8).sqrt() - 1.0).abs() < 1e-7, "{mean}");
+    let expected = [mean / 2.0 / (0.5 + 1e-8), mean / 2e-8];
+    assert_close(&weights(&mut Geometric::new(), &[0.5, 0.0]), &expected, 1e-12, "geometric");
+    assert_close(&weights(&mut Geometric::new(), &[0.0; 3]), &[1.0 / 3.0; 3], 1e-15, "all zero");
+
+    // A batch of zero, and one below zero, are a part of the mean of an epoch.
+    let mut dwa = Dwa::new(2).unwrap();
+    for losses in [[0.0, 1.0], [2.0, 3.0], [1.5, -1.0], [-0.5, 3.0]] {
+        assert_eq!(weights(&mut dwa, &losses), [1.0, 1.0]);
+        if losses[0] != 0.0 && losses[0] != 1.5 {
+            dwa.observe(Observation::EpochEnd).unwrap();
+        }
+    }
+    // Means (1, 2), then (0.5, 1): both have halved.
+    assert_close(&weights(&mut dwa, &[0.0, 0.0]), &[1.0, 1.0], 1e-15, "dwa");
+    // An epoch of zeros alone counts as learned, and the next as one that got worse.
+    dwa.observe(Observation::EpochEnd).unwrap();
+    weights(&mut dwa, &[0.0, 1.0]);
+    dwa.observe(Observation::EpochEnd).unwrap();
+    assert_close(&weights(&mut dwa, &[0.0, -1.0]), &[0.0, 2.0], 1e-15, "dwa after zeros");
+    // A state with such means goes on.
+    let mut other = Dwa::new(2).unwrap();
+    other.restore(&dwa.save()).unwrap();
+    assert_eq!(other, dwa);
+    let message = dwa.observe(Observation::EpochEnd).unwrap_err().to_string();
+    assert!(message.contains("task 1") && message.contains("mean over an epoch"), "{message}");
+    assert_eq!(dwa, other, "an epoch that is refused changes nothing");
+}
+
+#[test]
 fn losses_out_of_range_are_named() {
-    let name = |method: &mut dyn Weighting| method.weights(&[1.0, 0.0], None).unwrap_err().to_string();
-    for method in
-        [&mut ScaleInvariant::new() as &mut dyn Weighting, &mut Geometric::new(), &mut Dwa::new(2).unwrap()]
-    {
-        let message = name(method);
+    for method in [&mut ScaleInvariant::new() as &mut dyn Weighting, &mut Geometric::new()] {
+        let message = method.weights(&[1.0, -1e-9], None).unwrap_err().to_string();
         assert!(
-            message.contains("task 1") && message.contains("above 0") && message.contains(method.name()),
+            message.contains("task 1") && message.contains("from 0 up") && message.contains(method.name()),
             "{message}"
         );
     }

@@ -308,19 +308,26 @@ fn search(html: &mut String, results: &Results) {
     let _ = write!(
         html,
         "<h2>Search</h2>\n<p class=\"lead\">What was tried on the validation part ({} samples), with seed {}. Rates come first; the \
-         weights of tuned equal weights are then tried at the best of their rates. Nothing was chosen on the test part.</p>\n\
+         weights of tuned equal weights are then tried at the best of their rates. A rate other than {} and weights other than equal \
+         ones are chosen only where they are better by more than one standard error. Nothing was chosen on the test part.</p>\n\
          <div class=\"sheet\"><table>\n<thead><tr><th>row</th><th>rate</th><th>weights</th><th>validation: mean metric</th></tr>\
          </thead>\n<tbody>\n",
         thousands(results.samples[1]),
         results.settings.first_seed(),
+        results.settings.lr,
     );
     for tried in &results.search {
         let weights = tried.weights.as_ref().map_or_else(
             || "its own".to_owned(),
             |weights| weights.iter().map(|w| format!("{w:.2}")).collect::<Vec<_>>().join(" : "),
         );
-        let validation =
-            tried.validation.map_or_else(|| "failed".to_owned(), |metric| format!("{metric:.4}"));
+        let validation = tried.validation.map_or_else(
+            || "failed".to_owned(),
+            |metric| match tried.error {
+                Some(error) => format!("{metric:.4} (error {error:.4})"),
+                None => format!("{metric:.4}"),
+            },
+        );
         let _ = writeln!(
             html,
             "<tr><th>{}</th><td>{}</td><td>{weights}</td><td>{validation}</td></tr>",
@@ -351,6 +358,7 @@ fn choices(html: &mut String, results: &Results, settings: &CompareSettings) {
             format!("Adam, rate {} falling along a cosine; tuned equal weights: {tuned}", settings.lr),
         ),
         ("seeds", seeds.join(", ")),
+        ("instruction set", results.instruction_set.to_owned()),
     ] {
         let _ = writeln!(html, "<tr><th>{name}</th><td>{value}</td></tr>");
     }

@@ -3,7 +3,7 @@
 use alloc::vec::Vec;
 
 use crate::balance::state::{Adam, Saved};
-use crate::balance::{Heads, Needs, Weighting, Weights, check_gramian, check_positive, check_setting};
+use crate::balance::{Heads, Needs, Weighting, Weights, check_from_zero, check_gramian, check_setting};
 use crate::error::{Error, Result, check_length, check_tasks};
 use crate::solve::{Gramian, MAX_TASKS};
 
@@ -14,7 +14,8 @@ use crate::solve::{Gramian, MAX_TASKS};
 /// weights descend on `Σ |n_k - n r_k^α|`, the target `n r_k^α` held fixed. The slope is `± |g_k|`: no second derivative is
 /// needed, since the norm of an unweighted gradient does not depend on the weights. Then the weights, kept from zero
 /// up, are brought back to the sum K. `α = 1.5`, as in the paper for tasks that differ; `l(0)` are the losses of the
-/// first step. The paper takes the gradients at the last shared layer; here they are those that are balanced.
+/// first step, which must be above zero. Later ones may be zero, and where all are zero every `r_k` is one. The paper
+/// takes the gradients at the last shared layer; here they are those that are balanced.
 ///
 /// **Scale.** The weights sum to K.
 #[derive(Clone, Debug, PartialEq)]
@@ -56,9 +57,10 @@ impl GradNorm {
             targets[k] = losses[k] / first[k];
         }
         let rate = targets.iter().sum::<f64>() / self.tasks as f64;
+        let relative = |trained: f64| if rate > 0.0 { trained / rate } else { 1.0 };
         let length =
             (0..self.tasks).map(|k| self.weights[k] * gramian.norm(k)).sum::<f64>() / self.tasks as f64;
-        targets.iter_mut().for_each(|t| *t = length * libm::pow(*t / rate, self.alpha));
+        targets.iter_mut().for_each(|t| *t = length * libm::pow(relative(*t), self.alpha));
         targets
     }
 }
@@ -79,7 +81,12 @@ impl Weighting for GradNorm {
     fn weights(&mut self, losses: &[f64], gramian: Option<&Gramian>) -> Result<Weights> {
         let gramian = check_gramian(self.name(), losses, gramian)?;
         check_length("losses", self.tasks, losses.len())?;
-        check_positive(self.name(), losses)?;
+        check_from_zero(self.name(), losses)?;
+        if self.first[0] == 0.0
+            && let Some(task) = losses.iter().position(|&l| l == 0.0)
+        {
+            return Err(Error::LossRange { method: self.name(), task, range: "above 0 at the first step" });
+        }
         let weights = Weights::new(&self.weights[..self.tasks])?;
         let targets = self.targets(losses, gramian);
         let mut slopes = [0.0; MAX_TASKS];

@@ -15,8 +15,8 @@ const LARGEST: f64 = 0.99;
 ///
 /// As [`PcGrad`](super::PcGrad), but the copy `p` of `g_i` meets `g_j` with a target cosine `t_ij` instead of zero: where
 /// `cos(p, g_j) = c < t`, it gets `|p| (t √(1 - c²) - c √(1 - t²)) / (|g_j| √(1 - t²))` times `g_j`, after
-/// which the cosine is t. Targets start at zero and follow the cosines met: `t ← (1 - β) t + β c`. `β = 0.5`, the default
-/// of programs; with `β = 0` the method is PCGrad. For groups of parameters of their own, as in the paper, see
+/// which the cosine is t. Targets start at zero and follow the cosines met: `t ← (1 - β) t + β c`. `β = 0.01`
+/// in the paper (programs often take 0.5, with which a target is the mean of the last few cosines); with `β = 0` the method is PCGrad. For groups of parameters of their own, as in the paper, see
 /// [`PerGroup`](crate::balance::PerGroup).
 ///
 /// A target above 0.99 counts as 0.99: towards 1 the factor grows without bound. A zero gradient is passed over.
@@ -31,7 +31,7 @@ pub struct GradVac {
 }
 
 impl GradVac {
-    /// For K tasks, with the share β of the present cosine in the targets, and the seed of the random orders.
+    /// For K tasks, with the share β of the present cosine in the targets (0.01 in the paper), and the seed of the random orders.
     ///
     /// # Errors
     /// When K is not in `1..=32` or β is not in `0..=1`.

@@ -69,7 +69,8 @@ impl Weighting for Chebyshev {
 ///
 /// X. Lin et al., "Smooth Tchebycheff scalarization for multi-objective optimization", ICML 2024, STCH. For
 /// `μ → 0` it is [`Chebyshev`]'s, for `μ → ∞` the fixed weights `r_k / K`. LibMTL warms up with logarithms of the losses
-/// for four epochs and multiplies by K; here neither is done.
+/// for four epochs and multiplies by K; here neither is done. The best μ depends on the scale of the losses: it is about the
+/// difference of two `r_k (l_k - z_k)` that should count as a tie.
 ///
 /// **Scale.** `w_k = r_k p_k` with p a softmax: `Σ w_k / r_k = 1`.
 #[derive(Clone, Copy, Debug, PartialEq)]

@@ -4,7 +4,7 @@ use alloc::vec::Vec;
 
 use crate::balance::state::{Saved, softmax};
 use crate::balance::{
-    Heads, Needs, Observation, Observes, Weighting, Weights, check_losses, check_positive, check_setting,
+    Heads, Needs, Observation, Observes, TINY_LOSS, Weighting, Weights, check_losses, check_setting,
 };
 use crate::error::{Error, Result, check_finite, check_length, check_tasks};
 use crate::solve::{Gramian, MAX_TASKS};
@@ -13,7 +13,9 @@ use crate::solve::{Gramian, MAX_TASKS};
 ///
 /// S. Liu, E. Johns and A. Davison, "End-to-end multi-task learning with attention", CVPR 2019, equation (7), with
 /// `T = 2` as there. Weights are one during the first two epochs. The method averages the losses of its steps by
-/// itself; it must be told when an epoch ends ([`Observation::EpochEnd`]). An epoch without a step is none.
+/// itself; it must be told when an epoch ends ([`Observation::EpochEnd`]). An epoch without a step is none. Only means over
+/// an epoch are looked at: a batch may have a loss of zero, a mean below `1e-8` counts as `1e-8`, and one that is
+/// negative is an error at the end of the epoch.
 ///
 /// **Scale.** The weights sum to K.
 #[derive(Clone, Debug, PartialEq)]
@@ -72,14 +74,14 @@ impl Weighting for Dwa {
     fn weights(&mut self, losses: &[f64], _gramian: Option<&Gramian>) -> Result<Weights> {
         check_losses(losses)?;
         check_length("losses", self.tasks, losses.len())?;
-        check_positive(self.name(), losses)?;
         let mut sums = self.sums;
         sums.iter_mut().zip(losses).for_each(|(sum, l)| *sum += l);
         check_finite("sums of losses", &sums[..self.tasks])?;
         let mut weights = [1.0; MAX_TASKS];
         if self.epochs >= 2 {
             for k in 0..self.tasks {
-                weights[k] = self.means[0][k] / self.means[1][k] / self.temperature;
+                weights[k] =
+                    self.means[0][k].max(TINY_LOSS) / self.means[1][k].max(TINY_LOSS) / self.temperature;
             }
             softmax(&mut weights[..self.tasks]);
             weights.iter_mut().for_each(|w| *w *= self.tasks as f64);
@@ -99,6 +101,10 @@ impl Weighting for Dwa {
             return Err(Error::NotObserved { method: self.name(), what: seen.name() });
         };
         if self.steps > 0 {
+            if let Some(task) = self.sums[..self.tasks].iter().position(|&sum| sum < 0.0) {
+                let range = "whose mean over an epoch is from 0 up";
+                return Err(Error::LossRange { method: self.name(), task, range });
+            }
             self.means[1] = self.means[0];
             for k in 0..self.tasks {
                 self.means[0][k] = self.sums[k] / self.steps as f64;
@@ -124,13 +130,9 @@ impl Weighting for Dwa {
         let mut own = Self::new(self.tasks)?;
         own.temperature = self.temperature;
         (own.steps, own.epochs) = (saved.count()?, saved.count()?);
-        own.sums[..self.tasks].copy_from_slice(saved.at_least(0.0, self.tasks)?);
+        own.sums[..self.tasks].copy_from_slice(saved.take(self.tasks));
         for mean in &mut own.means {
             mean[..self.tasks].copy_from_slice(saved.at_least(0.0, self.tasks)?);
-        }
-        let used = own.epochs.min(2) as usize;
-        if own.means[..used].iter().any(|mean| mean[..self.tasks].contains(&0.0)) {
-            return Err(Error::State { what: "the mean loss of an epoch is zero" });
         }
         *self = own;
         Ok(())
