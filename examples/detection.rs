@@ -57,7 +57,7 @@ pub const SYSTEM: System = System {
         percent("mAP@0.5").headline(),
         percent("mAP@[.5:.95]"),
         percent("validation: main"),
-        percent("mAP@0.5"),
+        percent("validation: mAP@0.5"),
         number("parameters", 0),
         number("seconds", 0),
     ],

@@ -1,13 +1,13 @@
 //! Five networks for one task: how they are combined, and what a shared trunk saves.
 //!
-//! The digits of MultiMNIST, left and right. A fifth of the training pictures is kept for validation: there, weights and the
-//! stacked model are fitted, for each task its own. Test accuracy, calibration error, and disagreement.
+//! The digits of MultiMNIST, left and right. A fifth of the training digits is in no training picture: on pictures made of
+//! them, weights and the stacked model are fitted, for each task its own. Test accuracy, calibration error, and disagreement.
 //!
 //! `cargo run --release --example ensembles`
 
 mod common;
 
-use common::answers::{Data, calibration_error, digits};
+use common::answers::{Data, calibration_error, digits_held_out};
 use common::{Outcome, answers, labels, rows, share, train};
 use tress::mtl::ensemble::{Stacking, disagreement, hard_vote, soft_vote, weights_by_likelihood};
 use tress::prelude::*;
@@ -16,19 +16,14 @@ use tress_cli::systems::{Rows, Run, System, number, percent};
 /// The probabilities that each member gives to the answers of each task, on validation and on test pictures.
 type Said = [[Vec<Tensor>; 2]; 2];
 
-/// The last fifth of the training samples, for validation.
-fn held_out(data: &Data) -> Vec<usize> {
-    let all = data.inputs[0].shape()[0];
-    (all * 4 / 5..all).collect()
-}
-
 /// `heads` heads a task on one trunk, each of them a member; with one head it is a plain network.
-fn members(data: &Data, heads: usize, seed: u64, epochs: u64, said: &mut Said) -> Outcome<usize> {
+fn members(of: &[Data; 2], heads: usize, seed: u64, epochs: u64, said: &mut Said) -> Outcome<usize> {
+    let [data, held] = of;
     let names: Vec<String> = (0..2 * heads).map(|head| format!("head{head}")).collect();
     let tasks: Vec<(&str, Objective)> = names.iter().map(|name| (&**name, Objective::Classes(10))).collect();
     let mut params = Params::new(seed);
-    let (network, held) = (lenet(&mut params, &tasks)?, held_out(data));
-    train(&mut params, (held[0], epochs, 0.003, seed), |tape, bound, batch| {
+    let network = lenet(&mut params, &tasks)?;
+    train(&mut params, (data.inputs[0].shape()[0], epochs, 0.003, seed), |tape, bound, batch| {
         let features = network.features(bound, &[("input", &tape.var(rows(&data.inputs[0], batch)?))])?;
         let outputs = network.outputs(bound, &features);
         let mut losses = Vec::new();
@@ -37,8 +32,8 @@ fn members(data: &Data, heads: usize, seed: u64, epochs: u64, said: &mut Said) -
         }
         Ok(losses.into_iter().reduce(|a, b| a + b).ok_or("a network has heads")?)
     })?;
-    let (validation, bound) = (rows(&data.inputs[0], &held)?, params.eager());
-    for (said, inputs) in said.iter_mut().zip([&validation, &data.inputs[1]]) {
+    let bound = params.eager();
+    for (said, inputs) in said.iter_mut().zip([&held.inputs[1], &data.inputs[1]]) {
         let features = network.features(&bound, &[("input", &Eager::new(inputs.clone()))])?;
         for (i, output) in network.outputs(&bound, &features).iter().enumerate() {
             said[i % 2].push(output.softmax().tensor()?.clone());
@@ -47,12 +42,13 @@ fn members(data: &Data, heads: usize, seed: u64, epochs: u64, said: &mut Said) -
     Ok(params.len())
 }
 
-/// Accuracy and calibration error by combination, for an ensemble that said this.
-fn combine(data: &Data, said: &Said, title: &str, parameters: usize) -> Outcome<Rows> {
+/// Accuracy and calibration error by combination, for an ensemble that said this. `parameters` are those of one plain network,
+/// and those of the ensemble.
+fn combine([data, held]: &[Data; 2], said: &Said, title: &str, parameters: [usize; 2]) -> Outcome<Rows> {
     let mut table = Rows::new();
     for task in 0..2 {
         let (validation, test) = (&said[0][task], &said[1][task]);
-        let known = labels(&data.answers[0][task], &held_out(data), 10)?;
+        let known = Labels::new(held.answers[1][task].iter().copied(), 10)?;
         let truth = &data.answers[1][task];
         let right = |found: &[u32]| share(truth.len(), |i| found[i] == truth[i]);
         let error = |p: &Tensor| calibration_error(p, truth, 10);
@@ -77,7 +73,8 @@ fn combine(data: &Data, said: &Said, title: &str, parameters: usize) -> Outcome<
             numbers.extend([first, second]);
         }
     }
-    table.iter_mut().for_each(|(_, numbers)| numbers.push(parameters as f64));
+    let sizes = std::iter::once(parameters[0]).chain(std::iter::repeat(parameters[1]));
+    table.iter_mut().zip(sizes).for_each(|((_, numbers), size)| numbers.push(size as f64));
     Ok(table)
 }
 
@@ -100,8 +97,10 @@ pub const SYSTEM: System = System {
 };
 
 fn run(run: &Run<'_>) -> Outcome<Rows> {
-    let (data, epochs) = (digits(run.pick(20_000, 1_500))?, run.pick(6, 4));
-    let (floor, nan) = (data.floors(), f64::NAN);
+    let (data, epochs) = (digits_held_out(run.pick(6_000, 1_200))?, run.pick(6, 4));
+    let (floor, nan) = (data[0].floors(), f64::NAN);
+    let mut plain: Params = Params::new(run.seed); // a member alone: one head a task
+    lenet(&mut plain, &[("left", Objective::Classes(10)), ("right", Objective::Classes(10))])?;
     let mut table = vec![("commonest class".into(), vec![floor[0], nan, floor[1], nan, nan])];
     // Five separate networks, and five heads on one trunk.
     for (title, networks) in [("5 networks", 5), ("5 heads", 1)] {
@@ -109,7 +108,7 @@ fn run(run: &Run<'_>) -> Outcome<Rows> {
         for member in 0..networks {
             parameters += members(&data, 5 / networks as usize, 5 * run.seed + member, epochs, &mut said)?;
         }
-        table.extend(combine(&data, &said, title, parameters)?);
+        table.extend(combine(&data, &said, title, [plain.len(), parameters])?);
     }
     Ok(table)
 }

@@ -1,4 +1,4 @@
-//! Leaves: what a leaf's edge, shape, base and apex are tells much of its species. Hierarchical heads: the features of the four
+//! Leaves: what a leaf's apex, base and shape are tells much of its species. Hierarchical heads: the features of the three
 //! easier tasks feed the hardest, that of 32 species.
 //!
 //! A network for each task, one shared trunk, and the hierarchy, of about the same width. Accuracy on the test leaves.

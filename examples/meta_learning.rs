@@ -53,9 +53,11 @@ fn run(run: &Run<'_>) -> Outcome<Rows> {
     row("always 0", vec![flat; 11]);
     let (params, task) = start()?;
     row("random start", curve(maml.inner(), &task, &params, &new, 10)?);
-    for (name, method) in
-        [("MAML", maml.clone()), ("first order", maml.clone().first_order()), ("ANIL", maml.within("head"))]
-    {
+    for (name, method) in [
+        ("MAML", maml.clone()),
+        ("first order", maml.clone().first_order()),
+        ("ANIL", maml.clone().within("head")),
+    ] {
         let (mut params, task) = start()?;
         learn(&method, &task, &mut params, outer, |i| training.episode(i, 10, 10))?;
         row(name, curve(method.inner(), &task, &params, &new, 10)?);
@@ -63,7 +65,7 @@ fn run(run: &Run<'_>) -> Outcome<Rows> {
     let (mut params, task) = start()?;
     let reptile = Reptile::new(0.02, 8)?;
     learn(&reptile, &task, &mut params, outer, |i| training.episode(i, 10, 10))?;
-    row("Reptile", curve(reptile.inner(), &task, &params, &new, 10)?);
+    row("Reptile", curve(maml.inner(), &task, &params, &new, 10)?); // new waves at the rate of the others
     // Meta-SGD learns its rates for one step.
     let (mut params, task) = start()?;
     let meta_sgd = MetaSgd::new(&mut params, 0.01, 1)?;

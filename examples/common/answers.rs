@@ -1,6 +1,7 @@
 //! Two data sets with several classes to tell of each sample, for several examples.
 
 use super::{Outcome, answers, commonest, share};
+use tress::mtl::merge::Powerset;
 use tress::nn::data::Dataset;
 use tress::nn::metric::Calibration;
 use tress::prelude::*;
@@ -29,10 +30,22 @@ pub fn leaves() -> Outcome<Data> {
 /// Left and right digits.
 pub fn digits(count: usize) -> Outcome<Data> {
     let source = |split| Source::read(&Library::BuiltIn, Set::MultiMnist, split);
-    let (train, test) = (source(Split::Train)?.with_count(count), source(Split::Test)?);
-    let [train, test] = [train, test].map(|source| source.composites(1, 0));
-    let answers = [train.answers(), test.answers()];
-    Ok(Data { inputs: [train.inputs()?, test.inputs()?], answers, sizes: vec![10, 10] })
+    composites(&source(Split::Train)?.with_count(count), &source(Split::Test)?)
+}
+
+/// Left and right digits beside those of the test, and beside validation samples, which are made of training digits that no
+/// training sample has.
+pub fn digits_held_out(count: usize) -> Outcome<[Data; 2]> {
+    let source = |split| Source::read(&Library::BuiltIn, Set::MultiMnist, split);
+    let (known, held) = source(Split::Train)?.hold_out()?;
+    let known = known.with_count(count);
+    Ok([composites(&known, &source(Split::Test)?)?, composites(&known, &held)?])
+}
+
+fn composites(known: &Source, asked: &Source) -> Outcome<Data> {
+    let [known, asked] = [known, asked].map(|source| source.composites(1, 0));
+    let answers = [known.answers(), asked.answers()];
+    Ok(Data { inputs: [known.inputs()?, asked.inputs()?], answers, sizes: vec![10, 10] })
 }
 
 impl Data {
@@ -40,6 +53,14 @@ impl Data {
     pub fn only(&self, task: usize) -> Self {
         let answers = [0, 1].map(|part: usize| vec![self.answers[part][task].clone()]);
         Self { inputs: self.inputs.clone(), answers, sizes: vec![self.sizes[task]] }
+    }
+
+    /// The accuracy of answers to each task of the test, and the share of samples with all of them right.
+    pub fn scores(&self, found: &[Vec<u32>]) -> Vec<f64> {
+        let (samples, tasks) = (found[0].len(), 0..found.len());
+        let right = |task: usize, i: usize| found[task][i] == self.answers[1][task][i];
+        let all = share(samples, |i| tasks.clone().all(|task| right(task, i)));
+        tasks.clone().map(|task| share(samples, |i| right(task, i))).chain([all]).collect()
     }
 
     /// How often the commonest answer of each task is right, and the commonest combination of all.
@@ -54,6 +75,12 @@ impl Data {
         });
         (0..self.sizes.len()).map(one).chain([commonest(&known, &asked)]).collect()
     }
+}
+
+/// The answers to each task that merged classes stand for.
+pub fn decoded(merged: &Powerset, classes: &[u32]) -> Vec<Vec<u32>> {
+    let rows: Vec<&[u32]> = classes.iter().filter_map(|&class| merged.decode(class as usize)).collect();
+    (0..merged.tasks()).map(|task| rows.iter().map(|row| row[task]).collect()).collect()
 }
 
 /// The expected calibration error of probabilities, in 15 bins.

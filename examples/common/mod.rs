@@ -34,6 +34,11 @@ pub fn share(samples: usize, right: impl Fn(usize) -> bool) -> f64 {
     (0..samples).filter(|&sample| right(sample)).count() as f64 / samples as f64
 }
 
+/// The mean of some numbers.
+pub fn mean(numbers: &[f64]) -> f64 {
+    numbers.iter().sum::<f64>() / numbers.len() as f64
+}
+
 /// The share of the commonest of some labels among others: what anybody gets without looking at the samples.
 pub fn commonest(known: &[u32], asked: &[u32]) -> f64 {
     let count = |label: u32| known.iter().filter(|&&other| other == label).count();

@@ -69,8 +69,19 @@ impl Twenty {
     /// # Errors
     /// [`Error::Data`] where they do not fit into memory.
     pub fn images(&self) -> Result<Tensor, Error> {
-        let numbers: Vec<f32> = self.pixels.iter().map(|&pixel| f32::from(pixel) / 255.0).collect();
-        tensor(&[self.len(), 1, SIDE, SIDE], &numbers)
+        tensor(&[self.len(), 1, SIDE, SIDE], &self.numbers())
+    }
+
+    fn numbers(&self) -> Vec<f32> {
+        self.pixels.iter().map(|&pixel| f32::from(pixel) / 255.0).collect()
+    }
+
+    /// The pictures as rows of their pixels, `[N, 784]`.
+    ///
+    /// # Errors
+    /// As [`images`](Twenty::images).
+    pub fn rows(&self) -> Result<Tensor, Error> {
+        tensor(&[self.len(), SIDE * SIDE], &self.numbers())
     }
 
     /// The pictures in 4x4 pixels, `[N, 1, 4, 4]`: each the mean of 7x7.

@@ -40,7 +40,8 @@ impl Figure {
 
     /// The mean with its deviation, both times `scale`; what is the same for all seeds has none.
     pub(crate) fn spread(&self, scale: f64, digits: usize) -> String {
-        match self.deviation.filter(|&deviation| deviation > 0.0) {
+        let is_constant = self.by_seed.iter().all(|x| *x == self.by_seed[0]); // its mean is rounded, and seems to deviate
+        match self.deviation.filter(|_| !is_constant) {
             Some(deviation) => format!("{:.digits$} ± {:.digits$}", scale * self.mean, scale * deviation),
             None => format!("{:.digits$}", scale * self.mean),
         }

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use tress::tensor::parallel;
 
 use super::system::{Better, Column, Rows, Run, Size, System};
-use super::{ALL, named};
+use super::{ALL, named, sources};
 use crate::error::Error;
 use crate::interrupt::Interrupt;
 use crate::progress::say;
@@ -79,6 +79,9 @@ struct Common<'a> {
     version: &'static str,
     system: &'a str,
     size: Size,
+    /// What its example and what all examples share read, as a check sum: a seed that an edited example has left is not that of
+    /// this one.
+    sources: u32,
 }
 
 /// One seed.
@@ -98,7 +101,12 @@ struct Found {
 pub fn run(settings: &SystemSettings) -> Result<(), Error> {
     let system = settings.system.0;
     let interrupt = Interrupt::watch()?;
-    let common = Common { version: env!("CARGO_PKG_VERSION"), system: system.name, size: Size::Whole };
+    let common = Common {
+        version: env!("CARGO_PKG_VERSION"),
+        system: system.name,
+        size: Size::Whole,
+        sources: sources(system.name),
+    };
     let folder = StudyFolder::open(&settings.folder(), &common, settings.overwrite)?;
     let mut found = Vec::new();
     for &seed in &settings.seeds {
@@ -252,11 +260,68 @@ impl Findings {
         let Column { scale, digits, .. } = system.columns[column];
         let printed = |mean: f64| format!("{:.digits$}", scale * mean);
         Some(match better {
-            better if better.abs() <= deviation || printed(own.mean) == printed(alone.mean) => {
+            // As far apart as the deviation, but for rounding, is not farther.
+            better
+                if better.abs() <= deviation * (1.0 + 1e-9) || printed(own.mean) == printed(alone.mean) =>
+            {
                 "no difference"
             }
             better if better > 0.0 => "better",
             _ => "worse",
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The verdict on the first headline of a system whose three seeds gave these.
+    fn verdict(own: [f64; 3], alone: [f64; 3]) -> Option<&'static str> {
+        let system = named("mixed_kinds").unwrap();
+        let row = |by_seed: [f64; 3]| {
+            let figure = |_| Some(Figure::of(by_seed.to_vec()).unwrap());
+            system.columns.iter().map(figure).collect()
+        };
+        let line = |name: &str, by_seed| Line { name: name.to_owned(), figures: row(by_seed) };
+        let findings = Findings {
+            system: system.name.to_owned(),
+            version: String::new(),
+            seeds: vec![1, 2, 3],
+            columns: Vec::new(),
+            rows: vec![line(system.alone, alone), line(system.tress, own)],
+        };
+        findings.verdict(0, system)
+    }
+
+    #[test]
+    fn a_difference_of_just_the_deviation_is_none() {
+        // The mean is half a thousandth below, which is the deviation; in binary numbers it is a little more than that.
+        let (own, alone) = ([1.0, 0.999, 0.9995], [1.0; 3]);
+        let [a, b] = [own, alone].map(|by_seed| Figure::of(by_seed.to_vec()).unwrap());
+        assert!(b.mean - a.mean > a.deviation.unwrap(), "rounding is to be seen");
+        assert_eq!(verdict(own, alone), Some("no difference"));
+        assert_eq!(verdict([0.5, 0.51, 0.52], [0.6, 0.6, 0.6]), Some("worse"));
+        assert_eq!(verdict([0.7, 0.71, 0.72], [0.6, 0.6, 0.6]), Some("better"));
+    }
+
+    #[test]
+    fn what_has_no_number_has_none() {
+        let system = named("leaves").unwrap();
+        let rows: Rows = vec![("hierarchy".into(), vec![0.5, f64::NAN, 0.25, 1.0])];
+        let findings = Findings::of(system, &[1, 2], &[rows.clone(), rows]).unwrap();
+        let figures = &findings.rows[0].figures;
+        assert!(figures[1].is_none() && serde_json::to_string(&findings).unwrap().contains("null"));
+        // What is the same for all seeds has no deviation, rounding of its mean or not.
+        assert_eq!(figures[2].as_ref().unwrap().spread(100.0, 2), "25.00");
+        assert_eq!(Figure::of(vec![0.1; 3]).unwrap().spread(100.0, 2), "10.00");
+        assert_eq!(Figure::of(vec![0.1, 0.2]).unwrap().spread(100.0, 0), "15 ± 7");
+    }
+
+    #[test]
+    fn every_system_has_sources_of_its_own() {
+        let all = ALL.map(|system| sources(system.name));
+        assert!((1..all.len()).all(|i| all[i] != 0 && !all[..i].contains(&all[i])), "{all:?}");
+        assert_eq!(sources("no system"), 0);
     }
 }
