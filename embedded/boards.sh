@@ -32,7 +32,7 @@ m3  mps2-an385  thumbv7m-none-eabi         0x00000000,4M    0x20000000,4M   40  
 m4  mps2-an386  thumbv7em-none-eabihf      0x00000000,4M    0x20000000,4M   40     1000000
 m7  mps2-an500  thumbv7em-none-eabihf      0x00000000,4M    0x20000000,4M   40     1000000
 m33 mps2-an505  thumbv8m.main-none-eabihf  0x10000000,4M    0x38000000,4M   50     1000000
-m55 mps3-an547  thumbv8m.main-none-eabihf  0x00000000,512K  0x30000000,4M   31.25  1000000
+m55 mps3-an547  thumbv8m.main-none-eabihf  0x00000000,512K  0x31000000,2M   31.25  1000000
 TABLE
 }
 

@@ -381,12 +381,13 @@ unsafe fn enter<T: Float, I: Lanes<T>, const R: usize, const TWO: bool>(isa: I, 
 }
 
 fn kernel<T: Float, I: Lanes<T>>(rows: usize, two: bool) -> Micro<I, T> {
-    // The conditions are constants: kernels larger than the tile of the instruction set are never compiled.
+    // The conditions are constants: kernels larger than the tile of the instruction set are never compiled, and none is where
+    // there are no lanes, for which there are no `Strips`.
     macro_rules! choose {
         ($($r:literal)*) => {
             match (rows, two) {
-                $(($r, false) if const { $r <= I::TILE.0 } => enter::<T, I, $r, false>,
-                ($r, true) if const { $r <= I::TILE.0 } => enter::<T, I, $r, true>,)*
+                $(($r, false) if const { $r <= I::TILE.0 && I::V::LANES > 1 } => enter::<T, I, $r, false>,
+                ($r, true) if const { $r <= I::TILE.0 && I::V::LANES > 1 } => enter::<T, I, $r, true>,)*
                 _ => unreachable!("a tile has at most {} rows", I::TILE.0),
             }
         };
