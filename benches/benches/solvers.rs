@@ -52,7 +52,6 @@ fn methods(c: &mut Criterion) {
     let mut group = c.benchmark_group("weights");
     let chosen = [
         Method::Equal,
-        Method::Famo,
         Method::Mgda,
         Method::PcGrad,
         Method::GradVac,

@@ -58,6 +58,20 @@ pub enum Error {
         /// The name of the method.
         method: &'static str,
     },
+    /// The task gradients have another length than at the first step, and the method keeps numbers for each element.
+    GradientWidth {
+        /// The length at the first step.
+        expected: usize,
+        /// The length now.
+        found: usize,
+    },
+    /// A step was taken, and the method was not told what it needs before the next one.
+    Unobserved {
+        /// The name of the method.
+        method: &'static str,
+        /// What it has to be told.
+        what: &'static str,
+    },
     /// A loss is outside of the range for which the method is defined.
     LossRange {
         /// The name of the method.
@@ -184,6 +198,21 @@ impl fmt::Display for Error {
                     "the loss of task {task} is out of range: `{method}` is defined for losses {range}; "
                 )?;
                 write!(f, "use another method or shift the loss")
+            }
+            Error::GradientWidth { expected, found } => {
+                write!(f, "the task gradients have {found} elements and had {expected} at the first step; ")?;
+                write!(
+                    f,
+                    "a method that keeps state for each element needs batches of one size when it balances at "
+                )?;
+                write!(f, "features: leave the smaller last batch out, by `Batches::drop_last`")
+            }
+            Error::Unobserved { method, what } => {
+                write!(
+                    f,
+                    "`{method}` was not told {what} since the last step, so its weights would stay as they "
+                )?;
+                write!(f, "are for ever; call `observe` once for each step, as `observes` asks for it")
             }
             Error::NotObserved { method, what } => {
                 write!(f, "`{method}` does not look at {what}; ask `observes` what it takes")

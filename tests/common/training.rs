@@ -2,8 +2,9 @@
 
 use tress::autograd::Tape;
 use tress::mtl::architecture::Features;
-use tress::mtl::balance::{Balance, Method};
+use tress::mtl::balance::{Balance, Method, Observation, Observes, Weighting};
 use tress::mtl::network::{Network, Objective, Targets, lenet};
+use tress::mtl::solve::CrossGramian;
 use tress::mtl::sweep::{self, Balanced};
 use tress::nn::{Adam, Dropout, Labels, Layer, Optimiser, Params, Random, mix};
 use tress::tensor::Tensor;
@@ -65,6 +66,15 @@ impl Learner {
     /// One step of training.
     pub(crate) fn step(&mut self, all: &Samples, samples: &[usize]) -> Balanced {
         let (images, targets) = all.batch(samples);
+        // What the method is told matters to no test here; that it is told something does to the method.
+        match self.balance.observes() {
+            Observes::Products => {
+                let products = CrossGramian::between(2, &[1.0, 0.5], &[1.0, -0.5]).unwrap();
+                self.balance.observe(Observation::Products(&products)).unwrap();
+            }
+            Observes::Slopes => self.balance.observe(Observation::Slopes(&[0.5, -0.5])).unwrap(),
+            _ => {}
+        }
         let balanced = {
             let bound = self.params.on(&self.tape).training(mix(self.seed, self.steps));
             let images = self.tape.var(images);
@@ -78,6 +88,9 @@ impl Learner {
         self.tape.reset();
         self.adam.step(&mut self.params, &balanced.gradient).unwrap();
         self.steps += 1;
+        if self.balance.observes() == Observes::LossesAfter {
+            self.balance.observe(Observation::LossesAfter(&balanced.losses)).unwrap();
+        }
         balanced
     }
 }

@@ -48,6 +48,9 @@ impl Model {
                 self.balance.observe(Observation::Slopes(&slopes)).map_err(diverged)
             }
             Observes::Nothing | Observes::Epochs | Observes::LossesAfter => Ok(()),
+            Observes::Ray => {
+                Err(training("the network is not given the ray that this method needs as an input"))
+            }
         }
     }
 

@@ -106,6 +106,9 @@ pub enum Needs {
 }
 
 /// What a method has to be told besides the step, by [`Weighting::observe`].
+///
+/// A method that is to be told something at each step, and is not, would go on for ever with the weights it has: the
+/// second step without it is an error ([`Error::Unobserved`]).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Observes {
     /// Nothing.
@@ -116,8 +119,11 @@ pub enum Observes {
     LossesAfter,
     /// [`Observation::Products`], before each step: two batches more, each with its Jacobian.
     Products,
-    /// [`Observation::Slopes`], before a step: a validation batch, and two forward passes or K inner products.
+    /// [`Observation::Slopes`], before each step: a validation batch, and two forward passes or K inner products.
     Slopes,
+    /// Nothing by [`Weighting::observe`]; but the network has to be given the ray of the step as an input, before the
+    /// forward pass ([`Cosmos::ray`]).
+    Ray,
 }
 
 /// Something that a method is told besides the step.
@@ -175,8 +181,8 @@ pub trait Weighting {
     /// `gramian` may be `None` where [`needs`](Weighting::needs) says [`Needs::Losses`]; it is not looked at then.
     ///
     /// # Errors
-    /// When a loss is not finite, the lengths do not agree, the Gramian is missing, or a loss is outside the range in
-    /// which the method is defined; always where [`needs`](Weighting::needs) says [`Needs::Jacobian`]. The state is
+    /// When a loss is not finite, the lengths do not agree, the Gramian is missing, a loss is outside the range in which
+    /// the method is defined, or what [`observes`](Weighting::observes) asks for was not told since the last step; always where [`needs`](Weighting::needs) says [`Needs::Jacobian`]. The state is
     /// then unchanged.
     fn weights(&mut self, losses: &[f64], gramian: Option<&Gramian>) -> Result<Weights>;
 
@@ -258,6 +264,11 @@ fn check_from_zero(method: &'static str, losses: &[f64]) -> Result<()> {
         Some(task) => Err(Error::NegativeLoss { method, task }),
         None => Ok(()),
     }
+}
+
+/// Checks that a method was told what it looks at since the last step.
+fn check_told(method: &'static str, waits: bool, what: &'static str) -> Result<()> {
+    if waits { Err(Error::Unobserved { method, what }) } else { Ok(()) }
 }
 
 /// Checks a setting.

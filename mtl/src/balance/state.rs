@@ -39,6 +39,15 @@ impl<'a> Saved<'a> {
         Ok(count)
     }
 
+    /// The next number, which says whether a step waits for an observation.
+    pub(super) fn flag(&mut self) -> Result<bool> {
+        match self.count()? {
+            0 => Ok(false),
+            1 => Ok(true),
+            _ => Err(Error::State { what: "a step waits for an observation or does not: 1 or 0" }),
+        }
+    }
+
     /// The next K numbers, which must be from `least` up.
     pub(super) fn at_least(&mut self, least: f64, count: usize) -> Result<&'a [f64]> {
         let values = self.take(count);

@@ -15,10 +15,16 @@ use crate::solve::Gramian;
 /// out: an upper bound of the problem at the parameters, for the price of a plain step (MGDA-UB: Sener & Koltun 2018,
 /// section 3.3; GradDrop: Chen et al. 2020, section 3.1, is defined there).
 ///
+/// The features of a batch grow with its size. [`MoCo`](crate::balance::MoCo), [`DbMtl`](crate::balance::DbMtl) and
+/// [`ExcessMtl`](crate::balance::ExcessMtl) keep numbers for each element of the gradients from step to step, so all
+/// batches must be of one size here: leave a smaller last one out
+/// ([`Batches::drop_last`](tress_nn::Batches::drop_last)). Even then, an element is a place in the batch and not a sample, so
+/// averages mix samples.
+///
 /// [`Balanced::gramian`] holds the inner products of the K cotangents.
 ///
 /// # Errors
-/// As [`balanced`](super::balanced).
+/// As [`balanced`](super::balanced); [`Error::GradientWidth`] for a batch of another size under such a method.
 pub fn balanced_at_features<'t, T: Float>(
     losses: &[Recorded<'t, T>],
     features: &[Recorded<'t, T>],

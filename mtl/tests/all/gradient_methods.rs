@@ -325,7 +325,7 @@ fn moco_is_algorithm_1_on_vectors() {
         let before = method.clone();
         assert!(matches!(
             direction(&mut method, &LOSSES[..3], &draw.rows(3, 149)),
-            Err(Error::Length { .. })
+            Err(Error::GradientWidth { expected: 150, found: 149 })
         ));
         let mut bad = draw.rows(3, 150);
         bad[1][149] = f64::NAN;

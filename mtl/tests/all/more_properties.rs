@@ -314,3 +314,28 @@ fn p20_a_refused_call_changes_nothing() {
         assert_eq!(balance, before, "{method}: a refusal left a trace");
     }
 }
+
+#[test]
+fn a_second_step_without_the_observation_that_is_due_is_an_error() {
+    let rows = Draw::new(421).rows(3, 70);
+    for method in Method::ALL {
+        let mut balance = method.build(3, 1, 0.05).unwrap();
+        (0..2).for_each(|t| drop(step(&mut balance, t, 3).unwrap()));
+        let _ = direction(&mut balance, &[1.0, 2.0, 1.0], &rows);
+        let before = balance.clone();
+        let again = direction(&mut balance, &[1.0, 2.0, 1.0], &rows);
+        match balance.observes() {
+            Observes::LossesAfter | Observes::Products | Observes::Slopes => {
+                let message = again.unwrap_err().to_string();
+                assert!(message.contains("`observe`") && message.contains(method.name()), "{message}");
+                assert_eq!(balance, before, "{method}");
+                // A checkpoint knows it too.
+                let mut other = method.build(3, 1, 0.05).unwrap();
+                other.restore(&before.save()).unwrap();
+                assert!(direction(&mut other, &[1.0, 2.0, 1.0], &rows).is_err(), "{method}");
+            }
+            Observes::Nothing | Observes::Epochs | Observes::Ray => drop(again.unwrap()),
+        }
+    }
+    assert_eq!(Cosmos::new(3, 1.0, 1.0, 1).unwrap().observes(), Observes::Ray);
+}

@@ -6,7 +6,8 @@ use alloc::vec::Vec;
 use crate::balance::Panel;
 use crate::error::{Error, Result, check_length, check_tasks};
 
-/// A state as large as the Jacobian, in `f64`; empty before the first step, when the number of parameters is learned.
+/// A state as large as the Jacobian, in `f64`; empty before the first step, when the number of parameters is learned. That
+/// number is the same in all steps.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(super) struct Memory {
     width: usize,
@@ -22,7 +23,10 @@ impl Memory {
             return Ok(());
         }
         check_length("tasks", self.rows.len() / self.width, tasks)?;
-        check_length("parameters", self.width, panel.width())
+        if self.width == panel.width() {
+            return Ok(());
+        }
+        Err(Error::GradientWidth { expected: self.width, found: panel.width() })
     }
 
     /// Takes the shape of the first panel, with zeros.

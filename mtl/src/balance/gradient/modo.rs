@@ -3,7 +3,9 @@
 use alloc::vec::Vec;
 
 use crate::balance::state::Saved;
-use crate::balance::{Heads, Needs, Observation, Observes, Weighting, Weights, check_losses, check_setting};
+use crate::balance::{
+    Heads, Needs, Observation, Observes, Weighting, Weights, check_losses, check_setting, check_told,
+};
 use crate::error::{Error, Result, check_length, check_tasks};
 use crate::solve::{Gramian, MAX_TASKS, onto_simplex};
 
@@ -22,6 +24,8 @@ pub struct MoDo {
     gamma: f64,
     rho: f64,
     weights: [f64; MAX_TASKS],
+    /// Whether there was a step since the last observation.
+    waits: bool,
 }
 
 impl MoDo {
@@ -31,7 +35,7 @@ impl MoDo {
     /// When K is not in `1..=32`.
     pub fn new(tasks: usize) -> Result<Self> {
         check_tasks(tasks)?;
-        Ok(Self { tasks, gamma: 1e-3, rho: 0.1, weights: [1.0 / tasks as f64; MAX_TASKS] })
+        Ok(Self { tasks, gamma: 1e-3, rho: 0.1, weights: [1.0 / tasks as f64; MAX_TASKS], waits: false })
     }
 
     /// The same with another rate γ of the weights and another penalty ρ.
@@ -62,7 +66,10 @@ impl Weighting for MoDo {
     fn weights(&mut self, losses: &[f64], _gramian: Option<&Gramian>) -> Result<Weights> {
         check_losses(losses)?;
         check_length("losses", self.tasks, losses.len())?;
-        Weights::new(&self.weights[..self.tasks])
+        check_told(self.name(), self.waits, "the products of two batches")?;
+        let weights = Weights::new(&self.weights[..self.tasks])?;
+        self.waits = true;
+        Ok(weights)
     }
 
     fn observes(&self) -> Observes {
@@ -84,15 +91,21 @@ impl Weighting for MoDo {
         crate::error::check_finite("products of two batches", &weights[..self.tasks])?;
         onto_simplex(&mut weights[..self.tasks]);
         self.weights = weights;
+        self.waits = false;
         Ok(())
     }
 
+    /// K weights, and whether a step waits for the next products.
     fn save(&self) -> Vec<f64> {
-        Vec::from(&self.weights[..self.tasks])
+        let mut state = Vec::from(&self.weights[..self.tasks]);
+        state.push(f64::from(u8::from(self.waits)));
+        state
     }
 
     fn restore(&mut self, state: &[f64]) -> Result<()> {
-        let weights = Saved::new(state, self.tasks)?.at_least(0.0, self.tasks)?;
+        let mut saved = Saved::new(state, self.tasks + 1)?;
+        let weights = saved.at_least(0.0, self.tasks)?;
+        self.waits = saved.flag()?;
         self.weights[..self.tasks].copy_from_slice(weights);
         Ok(())
     }

@@ -3,7 +3,9 @@
 use alloc::vec::Vec;
 
 use crate::balance::state::Saved;
-use crate::balance::{Heads, Needs, Observation, Observes, Weighting, Weights, check_losses, check_setting};
+use crate::balance::{
+    Heads, Needs, Observation, Observes, Weighting, Weights, check_losses, check_setting, check_told,
+};
 use crate::error::{Error, Result, check_finite, check_length, check_tasks};
 use crate::solve::{Gramian, MAX_TASKS, onto_simplex};
 
@@ -25,6 +27,8 @@ pub struct SdmGrad {
     rate: f64,
     momentum: f64,
     weights: [f64; MAX_TASKS],
+    /// Whether there was a step since the last observation.
+    waits: bool,
 }
 
 impl SdmGrad {
@@ -41,6 +45,7 @@ impl SdmGrad {
             rate: 5.0,
             momentum: 0.5,
             weights: [1.0 / tasks as f64; MAX_TASKS],
+            waits: false,
         })
     }
 
@@ -87,7 +92,10 @@ impl Weighting for SdmGrad {
     fn weights(&mut self, losses: &[f64], _gramian: Option<&Gramian>) -> Result<Weights> {
         check_losses(losses)?;
         check_length("losses", self.tasks, losses.len())?;
-        Weights::new(&self.pulled(&self.weights)[..self.tasks])
+        check_told(self.name(), self.waits, "the products of two batches")?;
+        let weights = Weights::new(&self.pulled(&self.weights)[..self.tasks])?;
+        self.waits = true;
+        Ok(weights)
     }
 
     fn observes(&self) -> Observes {
@@ -115,15 +123,21 @@ impl Weighting for SdmGrad {
             onto_simplex(&mut weights[..tasks]);
         }
         self.weights = weights;
+        self.waits = false;
         Ok(())
     }
 
+    /// K weights, and whether a step waits for the next products.
     fn save(&self) -> Vec<f64> {
-        Vec::from(&self.weights[..self.tasks])
+        let mut state = Vec::from(&self.weights[..self.tasks]);
+        state.push(f64::from(u8::from(self.waits)));
+        state
     }
 
     fn restore(&mut self, state: &[f64]) -> Result<()> {
-        let weights = Saved::new(state, self.tasks)?.at_least(0.0, self.tasks)?;
+        let mut saved = Saved::new(state, self.tasks + 1)?;
+        let weights = saved.at_least(0.0, self.tasks)?;
+        self.waits = saved.flag()?;
         self.weights[..self.tasks].copy_from_slice(weights);
         Ok(())
     }

@@ -3,7 +3,9 @@
 use alloc::vec::Vec;
 
 use crate::balance::state::{Adam, Saved};
-use crate::balance::{Heads, Needs, Observation, Observes, Weighting, Weights, check_losses, check_setting};
+use crate::balance::{
+    Heads, Needs, Observation, Observes, Weighting, Weights, check_losses, check_setting, check_told,
+};
 use crate::error::{Error, Result, check_finite, check_length, check_tasks};
 use crate::solve::{Gramian, MAX_TASKS};
 
@@ -20,6 +22,8 @@ use crate::solve::{Gramian, MAX_TASKS};
 pub struct AutoLambda {
     tasks: usize,
     weights: [f64; MAX_TASKS],
+    /// Whether there was a step since the last observation.
+    waits: bool,
     adam: Adam,
 }
 
@@ -30,7 +34,7 @@ impl AutoLambda {
     /// When K is not in `1..=32`, or the rate is negative or not finite.
     pub fn new(tasks: usize, rate: f64) -> Result<Self> {
         check_tasks(tasks)?;
-        Ok(Self { tasks, weights: [0.1; MAX_TASKS], adam: Adam::new(rate)? })
+        Ok(Self { tasks, weights: [0.1; MAX_TASKS], waits: false, adam: Adam::new(rate)? })
     }
 
     /// The same with other weights to start from.
@@ -76,7 +80,10 @@ impl Weighting for AutoLambda {
     fn weights(&mut self, losses: &[f64], _gramian: Option<&Gramian>) -> Result<Weights> {
         check_losses(losses)?;
         check_length("losses", self.tasks, losses.len())?;
-        Weights::new(&self.weights[..self.tasks])
+        check_told(self.name(), self.waits, "the slopes of a validation loss")?;
+        let weights = Weights::new(&self.weights[..self.tasks])?;
+        self.waits = true;
+        Ok(weights)
     }
 
     fn observes(&self) -> Observes {
@@ -96,20 +103,24 @@ impl Weighting for AutoLambda {
         along.iter_mut().zip(slopes).for_each(|(along, slope)| *along = -slope);
         self.adam.descend(&mut self.weights[..self.tasks], &along[..self.tasks]);
         self.weights.iter_mut().for_each(|w| *w = w.max(0.0));
+        self.waits = false;
         Ok(())
     }
 
-    /// K weights, then the state of Adam.
+    /// K weights, whether a step waits for the next slopes, then the state of Adam.
     fn save(&self) -> Vec<f64> {
         let mut state = Vec::from(&self.weights[..self.tasks]);
+        state.push(f64::from(u8::from(self.waits)));
         self.adam.save(self.tasks, &mut state);
         state
     }
 
     fn restore(&mut self, state: &[f64]) -> Result<()> {
-        let mut saved = Saved::new(state, self.tasks + Adam::saved_length(self.tasks))?;
+        let mut saved = Saved::new(state, self.tasks + 1 + Adam::saved_length(self.tasks))?;
         let weights = saved.at_least(0.0, self.tasks)?;
+        let waits = saved.flag()?;
         self.adam = self.adam.restored(self.tasks, &mut saved)?;
+        self.waits = waits;
         self.weights[..self.tasks].copy_from_slice(weights);
         Ok(())
     }

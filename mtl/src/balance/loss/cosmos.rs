@@ -5,7 +5,7 @@ use alloc::vec::Vec;
 use tress_nn::Random;
 
 use crate::balance::state::{Draws, Saved};
-use crate::balance::{Heads, Needs, Weighting, Weights, check_losses, check_setting};
+use crate::balance::{Heads, Needs, Observes, Weighting, Weights, check_losses, check_setting};
 use crate::error::{Result, check_length, check_tasks};
 use crate::solve::{Gramian, MAX_TASKS};
 
@@ -104,6 +104,10 @@ impl Weighting for Cosmos {
         let weights = Weights::new(&weights[..losses.len()])?;
         self.draws.advance();
         Ok(weights)
+    }
+
+    fn observes(&self) -> Observes {
+        Observes::Ray
     }
 
     fn save(&self) -> Vec<f64> {

@@ -3,7 +3,9 @@
 use alloc::vec::Vec;
 
 use crate::balance::state::{Adam, Saved, softmax};
-use crate::balance::{Heads, Needs, Observation, Observes, Weighting, Weights, check_losses, check_setting};
+use crate::balance::{
+    Heads, Needs, Observation, Observes, Weighting, Weights, check_losses, check_setting, check_told,
+};
 use crate::error::{Error, Result, check_finite, check_length, check_tasks};
 use crate::solve::{Gramian, MAX_TASKS};
 
@@ -18,7 +20,8 @@ const TINY: f64 = 1e-8;
 /// along `(∂z/∂ξ)ᵀ δ` plus a decay, by Adam. Tasks that gained less than the others get more weight.
 ///
 /// The two losses must come from the same function: the same batch, the same mode of the network, the same dropout.
-/// Where there was no step since the last observation there is nothing to learn from, which is an error.
+/// Where there was no step since the last observation there is nothing to learn from, which is an error, and so are two
+/// steps without an observation between them.
 ///
 /// **Scale.** The weights sum to one.
 #[derive(Clone, Debug, PartialEq)]
@@ -115,6 +118,7 @@ impl Weighting for Famo {
 
     fn weights(&mut self, losses: &[f64], _gramian: Option<&Gramian>) -> Result<Weights> {
         let distances = self.distances(losses)?;
+        check_told(self.name(), self.waits, "the losses after the step")?;
         let mut weights = self.logits;
         softmax(&mut weights[..self.tasks]);
         weights.iter_mut().zip(distances).for_each(|(w, distance)| *w /= distance);
@@ -169,15 +173,12 @@ impl Weighting for Famo {
     fn restore(&mut self, state: &[f64]) -> Result<()> {
         let mut saved = Saved::new(state, 2 * self.tasks + 1 + Adam::saved_length(self.tasks))?;
         let logits = saved.take(self.tasks);
-        let waits = saved.count()?;
-        if waits > 1 {
-            return Err(Error::State { what: "a step waits for its losses or does not: 1 or 0" });
-        }
+        let waits = saved.flag()?;
         let before = saved.take(self.tasks);
         self.adam = self.adam.restored(self.tasks, &mut saved)?;
         self.logits[..self.tasks].copy_from_slice(logits);
         self.before[..self.tasks].copy_from_slice(before);
-        self.waits = waits == 1;
+        self.waits = waits;
         Ok(())
     }
 }
