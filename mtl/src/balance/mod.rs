@@ -182,8 +182,8 @@ pub trait Weighting {
     ///
     /// # Errors
     /// When a loss is not finite, the lengths do not agree, the Gramian is missing, a loss is outside the range in which
-    /// the method is defined, or what [`observes`](Weighting::observes) asks for was not told since the last step; always where [`needs`](Weighting::needs) says [`Needs::Jacobian`]. The state is
-    /// then unchanged.
+    /// the method is defined, or what [`observes`](Weighting::observes) asks for was not told since the last step; always
+    /// where [`needs`](Weighting::needs) says [`Needs::Jacobian`]. The state is then unchanged.
     fn weights(&mut self, losses: &[f64], gramian: Option<&Gramian>) -> Result<Weights>;
 
     /// Writes the direction of this step into the panel of task gradients, and gives the weights that made it; or,

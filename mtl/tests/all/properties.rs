@@ -21,7 +21,9 @@
 //! 19. state is saved and restored to the bit, and seeds decide all that is drawn
 //! 20. a refused call changes nothing, and no number from outside panics
 
-use crate::rows::{Draw, Jacobian, along, apart, direction, dot, gramian, norm, times};
+use crate::rows::{
+    Draw, Jacobian, along, apart, direction, dot, gramian, norm, tell_after, tell_before, times,
+};
 use tress_mtl::balance::{
     AlignedMtl, CaGrad, ConFig, DualProj, Equal, FairGrad, ImtlG, Method, Mgda, NashMtl, Needs, PcGrad,
     UpGrad, Weighting,
@@ -129,8 +131,10 @@ fn p01_hostile_rows_give_finite_directions() {
         for make in named(rows.len()) {
             let mut method = make();
             for _ in 0..3 {
+                tell_before(&mut method, rows.len(), &mut Draw::new(9)).unwrap();
                 let (d, w) = direction(&mut method, &losses, rows)
                     .unwrap_or_else(|e| panic!("{} on case {i}: {e}", method.name()));
+                tell_after(&mut method, &losses).unwrap();
                 assert!(d.iter().chain(w.iter()).all(|x| x.is_finite()), "{} on case {i}", method.name());
             }
         }

@@ -2,8 +2,8 @@
 
 use rand::rngs::Xoshiro256PlusPlus;
 use rand::{Rng, SeedableRng};
-use tress_mtl::balance::{Needs, Rows, Weighting, Weights};
-use tress_mtl::solve::Gramian;
+use tress_mtl::balance::{Needs, Observation, Observes, Rows, Weighting, Weights};
+use tress_mtl::solve::{CrossGramian, Gramian};
 
 /// One row for each task.
 pub(crate) type Jacobian = Vec<Vec<f64>>;
@@ -52,6 +52,32 @@ impl Draw {
     pub(crate) fn losses(&mut self, tasks: usize) -> Vec<f64> {
         (0..tasks).map(|_| self.number().exp()).collect()
     }
+}
+
+/// Tells a method what it asks for before a step: the products of two drawn batches, or drawn slopes.
+pub(crate) fn tell_before(
+    method: &mut dyn Weighting,
+    tasks: usize,
+    draw: &mut Draw,
+) -> tress_mtl::Result<()> {
+    match method.observes() {
+        Observes::Products => {
+            let (a, b) = (draw.rows(tasks, 70), draw.rows(tasks, 70));
+            let products = CrossGramian::between(tasks, &a.concat(), &b.concat())?;
+            method.observe(Observation::Products(&products))
+        }
+        Observes::Slopes => method.observe(Observation::Slopes(&draw.numbers(tasks))),
+        Observes::Nothing | Observes::Epochs | Observes::LossesAfter | Observes::Ray => Ok(()),
+    }
+}
+
+/// Tells a method what it asks for after a step: losses of nine tenths of those before it.
+pub(crate) fn tell_after(method: &mut dyn Weighting, losses: &[f64]) -> tress_mtl::Result<()> {
+    if method.observes() == Observes::LossesAfter {
+        let after: Vec<f64> = losses.iter().map(|loss| 0.9 * loss).collect();
+        method.observe(Observation::LossesAfter(&after))?;
+    }
+    Ok(())
 }
 
 pub(crate) fn dot(a: &[f64], b: &[f64]) -> f64 {
