@@ -1,9 +1,7 @@
 //! The properties 11 to 20 of `properties.rs`.
 
 use crate::properties::{answer, known, named};
-use crate::rows::{
-    Draw, Jacobian, along, apart, direction, dot, gramian, norm, tell_after, tell_before,
-};
+use crate::rows::{Draw, Jacobian, along, apart, direction, dot, gramian, norm, tell_after, tell_before};
 use tress_mtl::balance::{
     AutoLambda, Cosmos, Method, Needs, Observation, Observes, PerGroup, Rescaled, Scale, Weighting,
 };
