@@ -5,7 +5,7 @@ use crate::rows::{Draw, Jacobian, along, apart, direction, dot, gramian, norm, t
 use tress_mtl::balance::{
     AutoLambda, Cosmos, Method, Needs, Observation, Observes, PerGroup, Rescaled, Scale, Weighting,
 };
-use tress_mtl::solve::{CrossGramian, min_norm};
+use tress_mtl::solve::min_norm;
 
 #[test]
 fn p11_a_task_without_gradient() {
