@@ -128,6 +128,8 @@ mod cases {
             2,
         ));
         check::<T>(&conv(Window::new([40, 9], [1, 6]).pad([[0, 0], [9, 3]]), [2, 1, 11], 1));
+        // More samples in a chunk than are summed together.
+        check::<T>(&conv(Window::new([24, 24], [5, 5]), [50, 1, 2], 1));
     }
 
     pub(super) fn depthwise<T: Float>() {
