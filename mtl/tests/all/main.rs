@@ -33,3 +33,4 @@ mod trunks;
 
 #[path = "../../../tests/common/fixture.rs"]
 mod fixture;
+mod wrappers;
