@@ -214,7 +214,7 @@ pub struct Settings {
 impl Settings {
     /// Where the pictures come from.
     pub fn library(&self) -> Library {
-        self.data_dir.clone().map_or(Library::BuiltIn, Library::Folder)
+        Library::of(self.data_dir.as_deref())
     }
 
     fn from(args: TrainArgs) -> Settings {

@@ -34,9 +34,9 @@ pub const RESULTS: &str = "compare.json";
 pub fn run(settings: &CompareSettings) -> Result<(), Error> {
     let interrupt = Interrupt::watch()?;
     let material = settings.common.set.read(&settings.library(), settings.common.samples)?;
-    let folder = StudyFolder::open(&settings.folder(), &settings.common, settings.overwrite)?;
+    let folder = StudyFolder::open(&settings.folder(), &settings.common, settings.running.overwrite)?;
     let budget = Budget { epochs: settings.common.epochs, batch: settings.common.batch };
-    if !settings.quiet {
+    if !settings.running.quiet {
         say(&format!(
             "{}: {} training, {} validation and {} test samples; {} epochs; {} at once; {}",
             settings.common.set.title(),
@@ -44,7 +44,7 @@ pub fn run(settings: &CompareSettings) -> Result<(), Error> {
             material.validation.len(),
             material.test.len(),
             budget.epochs,
-            settings.jobs,
+            settings.running.jobs,
             folder.path().display(),
         ));
     }
@@ -53,8 +53,8 @@ pub fn run(settings: &CompareSettings) -> Result<(), Error> {
         budget,
         folder: &folder,
         interrupt: &interrupt,
-        jobs: settings.jobs,
-        quiet: settings.quiet,
+        jobs: settings.running.jobs,
+        quiet: settings.running.quiet,
     };
     let tasks: Vec<&str> = material.questions().iter().map(|question| question.name).collect();
     let mut contenders = plan::contenders(settings, &tasks);

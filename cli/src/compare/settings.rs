@@ -1,7 +1,6 @@
 //! The command line of `tress compare`, and the settings of a study.
 
-use std::path::{Path, PathBuf};
-use std::thread::available_parallelism;
+use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
 use serde::Serialize;
@@ -9,7 +8,7 @@ use serde::Serialize;
 use crate::data::Library;
 use crate::error::Error;
 use crate::settings::{Balance, between, rate};
-use crate::study::{Family, Subject};
+use crate::study::{Family, Running, RunningArgs, Subject};
 use crate::systems::{Preset, SystemSettings};
 
 /// For which rows learning rates are searched on the validation part.
@@ -92,21 +91,11 @@ pub struct CompareArgs {
         default_value = "linear,smooth-chebyshev,pbi"
     )]
     sweep: Vec<Family>,
-    /// How many networks are trained at once, each with one thread [default: as many as the machine has processors]
-    #[arg(long, value_name = "N", value_parser = between::<1, 1024>, allow_negative_numbers = true)]
-    jobs: Option<usize>,
     /// Folder with the full data: IDX files, or the two tables of the census [default: the data inside the program]
     #[arg(long, value_name = "DIR")]
     data_dir: Option<PathBuf>,
-    /// Folder of the study [default: runs/compare-<set>-<sum over data and budget>]
-    #[arg(long, value_name = "DIR")]
-    out: Option<PathBuf>,
-    /// Replace the study that lies in the folder given by --out, where it is another one
-    #[arg(long)]
-    overwrite: bool,
-    /// Print the final table and the place of the report only
-    #[arg(long, short)]
-    quiet: bool,
+    #[command(flatten)]
+    running: RunningArgs,
 }
 
 impl CompareArgs {
@@ -116,10 +105,10 @@ impl CompareArgs {
         Some(seeds(self.seed, self.seeds).map(|seeds| SystemSettings {
             system,
             seeds,
-            threads: self.jobs,
-            out: self.out.clone(),
-            overwrite: self.overwrite,
-            quiet: self.quiet,
+            threads: self.running.jobs,
+            out: self.running.out.clone(),
+            overwrite: self.running.overwrite,
+            quiet: self.running.quiet,
         }))
     }
 }
@@ -169,18 +158,9 @@ pub struct CompareSettings {
     pub rays: usize,
     /// The methods of the sweep.
     pub families: Vec<Family>,
-    /// Networks trained at once.
+    /// How they are run, and where they are kept.
     #[serde(skip)]
-    pub jobs: usize,
-    /// The folder that the user chose.
-    #[serde(skip)]
-    pub out: Option<PathBuf>,
-    /// Whether another study in it may be replaced.
-    #[serde(skip)]
-    pub overwrite: bool,
-    /// Whether only the final table is printed.
-    #[serde(skip)]
-    pub quiet: bool,
+    pub running: Running,
 }
 
 impl CompareSettings {
@@ -225,10 +205,7 @@ impl CompareSettings {
             rates,
             rays: args.rays,
             families,
-            jobs: args.jobs.unwrap_or_else(|| available_parallelism().map_or(1, usize::from)),
-            out: args.out,
-            overwrite: args.overwrite,
-            quiet: args.quiet,
+            running: args.running.into(),
         })
     }
 
@@ -239,16 +216,12 @@ impl CompareSettings {
 
     /// Where the data comes from.
     pub fn library(&self) -> Library {
-        self.common.data_dir.clone().map_or(Library::BuiltIn, Library::Folder)
+        Library::of(self.common.data_dir.as_deref())
     }
 
     /// The folder of the study: the one chosen, or one whose name follows from data and budget, so that the same command
     /// finds it again.
     pub fn folder(&self) -> PathBuf {
-        self.out.clone().unwrap_or_else(|| {
-            let text = serde_json::to_string(&self.common).unwrap_or_default();
-            let name = format!("compare-{}-{:08x}", self.common.set.name(), crc32fast::hash(text.as_bytes()));
-            Path::new("runs").join(name)
-        })
+        self.running.folder("compare", self.common.set, &self.common)
     }
 }

@@ -56,6 +56,11 @@ pub enum Library {
 }
 
 impl Library {
+    /// The folder, where there is one.
+    pub fn of(folder: Option<&Path>) -> Self {
+        folder.map_or(Self::BuiltIn, |folder| Self::Folder(folder.to_owned()))
+    }
+
     /// The pictures of one origin and split.
     ///
     /// In a folder the images are looked for as `mnist-train-images-idx3-ubyte` (test: `mnist-t10k-...`, clothes:

@@ -9,12 +9,14 @@ mod method;
 mod noise;
 mod record;
 mod resume;
+mod running;
 mod subject;
 mod trainer;
 mod workers;
 
 pub use cell::Family;
 pub use folder::{CELLS, PAGE, STUDY};
+pub use running::{Running, RunningArgs};
 pub use subject::Subject;
 
 pub(crate) use cell::{Cell, Kind, Recipe};

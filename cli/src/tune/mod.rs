@@ -38,8 +38,8 @@ pub fn run(settings: &TuneSettings) -> Result<(), Error> {
     let tasks = material.questions().len();
     let space = space::declared(&common.space, tasks)?;
     let halving = settings.halving()?;
-    let folder = StudyFolder::open(&settings.folder(), common, settings.overwrite)?;
-    if !settings.quiet {
+    let folder = StudyFolder::open(&settings.folder(), common, settings.running.overwrite)?;
+    if !settings.running.quiet {
         say(&format!(
             "{}: {} training and {} validation samples; {} settings, {} epochs together; {} at once; {}",
             common.set.title(),
@@ -47,7 +47,7 @@ pub fn run(settings: &TuneSettings) -> Result<(), Error> {
             material.validation.len(),
             common.trials,
             halving.total_epochs(),
-            settings.jobs,
+            settings.running.jobs,
             folder.path().display(),
         ));
     }
@@ -57,8 +57,8 @@ pub fn run(settings: &TuneSettings) -> Result<(), Error> {
         budget,
         folder: &folder,
         interrupt: &interrupt,
-        jobs: settings.jobs,
-        quiet: settings.quiet,
+        jobs: settings.running.jobs,
+        quiet: settings.running.quiet,
     };
     let cell = |setting: &Setting, seed: u64| space::cell(setting, common.lr, budget, tasks, seed);
 

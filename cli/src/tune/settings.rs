@@ -1,7 +1,6 @@
 //! The command line of `tress tune`, and the settings of a search.
 
-use std::path::{Path, PathBuf};
-use std::thread::available_parallelism;
+use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
 use serde::Serialize;
@@ -11,7 +10,7 @@ use super::space;
 use crate::data::Library;
 use crate::error::Error;
 use crate::settings::between;
-use crate::study::{Budget, Subject};
+use crate::study::{Budget, Running, RunningArgs, Subject};
 use crate::train::training;
 
 /// How trials are run.
@@ -67,21 +66,11 @@ pub struct TuneArgs {
     /// How many networks of the chosen and of the usual setting are tested, with the seeds after --seed
     #[arg(long, default_value_t = 3, value_name = "N", value_parser = between::<1, 1000>, allow_negative_numbers = true)]
     seeds: usize,
-    /// How many networks are trained at once, each with one thread [default: as many as the machine has processors]
-    #[arg(long, value_name = "N", value_parser = between::<1, 1024>, allow_negative_numbers = true)]
-    jobs: Option<usize>,
     /// Folder with the full data: IDX files, or the two tables of the census [default: the data inside the program]
     #[arg(long, value_name = "DIR")]
     data_dir: Option<PathBuf>,
-    /// Folder of the search [default: runs/tune-<set>-<sum over data, space and budget>]
-    #[arg(long, value_name = "DIR")]
-    out: Option<PathBuf>,
-    /// Replace the study that lies in the folder given by --out, where it is another one
-    #[arg(long)]
-    overwrite: bool,
-    /// Print the final table and the place of the report only
-    #[arg(long, short)]
-    quiet: bool,
+    #[command(flatten)]
+    running: RunningArgs,
 }
 
 /// What all trials of a search have in common; two searches with the same can share a folder.
@@ -123,18 +112,9 @@ pub struct TuneSettings {
     pub common: Common,
     /// The seeds of the networks that are tested.
     pub seeds: Vec<u64>,
-    /// Networks trained at once.
+    /// How they are run, and where they are kept.
     #[serde(skip)]
-    pub jobs: usize,
-    /// The folder that the user chose.
-    #[serde(skip)]
-    pub out: Option<PathBuf>,
-    /// Whether another study in it may be replaced.
-    #[serde(skip)]
-    pub overwrite: bool,
-    /// Whether only the final table is printed.
-    #[serde(skip)]
-    pub quiet: bool,
+    pub running: Running,
 }
 
 impl TuneSettings {
@@ -179,10 +159,7 @@ impl TuneSettings {
             },
             // Other seeds than that of the search: the winner may owe its place to the one it was chosen with.
             seeds: (args.seed + 1..=last).collect(),
-            jobs: args.jobs.unwrap_or_else(|| available_parallelism().map_or(1, usize::from)),
-            out: args.out,
-            overwrite: args.overwrite,
-            quiet: args.quiet,
+            running: args.running.into(),
         })
     }
 
@@ -206,16 +183,12 @@ impl TuneSettings {
 
     /// Where the data comes from.
     pub fn library(&self) -> Library {
-        self.common.data_dir.clone().map_or(Library::BuiltIn, Library::Folder)
+        Library::of(self.common.data_dir.as_deref())
     }
 
     /// The folder of the search: the one chosen, or one whose name follows from what trials have in common, so that the same
     /// command finds it again.
     pub fn folder(&self) -> PathBuf {
-        self.out.clone().unwrap_or_else(|| {
-            let text = serde_json::to_string(&self.common).unwrap_or_default();
-            let name = format!("tune-{}-{:08x}", self.common.set.name(), crc32fast::hash(text.as_bytes()));
-            Path::new("runs").join(name)
-        })
+        self.running.folder("tune", self.common.set, &self.common)
     }
 }
