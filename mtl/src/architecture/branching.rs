@@ -121,7 +121,7 @@ impl<L: Layer> Branching<L> {
     #[track_caller]
     fn weights<V: Value>(&self, bound: &Bound<V>, level: usize, x: &V) -> V {
         let theta = bound.fetch(&self.choices[level], x);
-        let Mode::Training { seed } = bound.mode() else {
+        let Mode::Training { seed } = bound.mode_of(&self.choices[level]) else {
             return one_hot(&theta);
         };
         let shape = *self.choices[level].shape();

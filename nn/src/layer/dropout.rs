@@ -35,7 +35,7 @@ impl Dropout {
 impl Layer for Dropout {
     #[track_caller]
     fn apply<V: Value>(&self, bound: &Bound<V>, x: &V) -> V {
-        match bound.mode() {
+        match bound.mode_of_stream(self.stream) {
             Mode::Training { seed } if self.rate > 0.0 => x.dropout(self.rate, mix(seed, self.stream)),
             _ => x.clone(),
         }
@@ -75,7 +75,10 @@ impl Layer for SpatialDropout {
         }
         let mut channels = [1; Shape::MAX_RANK];
         channels[..2].copy_from_slice(&shape[..2]);
-        match (bound.mode(), Tensor::full(&channels[..shape.rank()], <V::Elem as Float>::ONE)) {
+        match (
+            bound.mode_of_stream(self.stream),
+            Tensor::full(&channels[..shape.rank()], <V::Elem as Float>::ONE),
+        ) {
             (Mode::Training { seed }, Ok(ones)) if self.rate > 0.0 => {
                 x.clone() * x.lift(ones).dropout(self.rate, mix(seed, self.stream))
             }

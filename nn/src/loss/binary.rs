@@ -2,7 +2,8 @@
 
 use super::over::{epsilon, vector};
 use super::{
-    Labels, Loss, Terms, as_rows, at_labels, refuse, sound, sound_weights, unfit, unlabelled, unweighted,
+    Along, Labels, Loss, Terms, as_rows, at_labels, refuse, sound, sound_weights, unfit, unlabelled,
+    unweighted,
 };
 use crate::Error;
 use alloc::vec::Vec;
@@ -97,6 +98,11 @@ impl Focal {
     /// A weight that is negative, infinite or NaN.
     pub fn weights(self, weights: &[f64]) -> Result<Self, Error> {
         Ok(Self { weights: Some(sound_weights("focal", weights)?), ..self })
+    }
+
+    /// For classes along another axis than the last, such as 1 of `[N, C, H, W]`: see [`Along`].
+    pub fn along(self, axis: usize) -> Along<Self> {
+        Along::new(self, axis)
     }
 }
 

@@ -2,7 +2,7 @@
 
 use super::over::vector;
 use super::rowless;
-use super::{Labels, Loss, Terms, as_rows, refuse, sound_weights, unfit, unlabelled, unweighted};
+use super::{Along, Labels, Loss, Terms, as_rows, refuse, sound_weights, unfit, unlabelled, unweighted};
 use crate::Error;
 use alloc::vec::Vec;
 use tress_autograd::{Arrange, Fused, Pointwise, Reduce, Value};
@@ -49,6 +49,11 @@ impl CrossEntropy {
     /// A weight that is negative, infinite or NaN.
     pub fn weights(self, weights: &[f64]) -> Result<Self, Error> {
         Ok(Self { weights: Some(sound_weights("cross_entropy", weights)?), ..self })
+    }
+
+    /// For classes along another axis than the last, such as 1 of `[N, C, H, W]`: see [`Along`].
+    pub fn along(self, axis: usize) -> Along<Self> {
+        Along::new(self, axis)
     }
 }
 

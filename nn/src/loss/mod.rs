@@ -15,7 +15,10 @@
 //! | embeddings | other embeddings | [`Cosine`], [`Contrastive`], [`Triplet`] |
 //! | corners of boxes | corners of boxes | [`Iou`] |
 //! | probabilities of pixels | 0 or 1 | [`Dice`] |
+//!
+//! Classes lie along the last axis; of `[N, C, H, W]` and the like, [`Along`] takes a loss along another one.
 
+mod along;
 mod binary;
 mod boxes;
 mod dice;
@@ -27,6 +30,7 @@ mod labels;
 mod likelihood;
 mod over;
 
+pub use along::Along;
 pub use binary::{BinaryCrossEntropy, Focal};
 pub use boxes::Iou;
 pub use dice::Dice;

@@ -239,7 +239,7 @@ fn count<T: Float>(row: &mut Row, params: &Params<T>, used: Vec<usize>, counted:
         if counted.insert(index)
             && let Some(entry) = params.entries().nth(index)
         {
-            let to = if entry.is_trained() { &mut row.parameters } else { &mut row.state };
+            let to = if entry.is_state() { &mut row.state } else { &mut row.parameters };
             *to += entry.shape().len() as u64;
         }
     }

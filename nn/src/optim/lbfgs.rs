@@ -1,7 +1,7 @@
 //! L-BFGS.
 
 use super::line_search::{Point, strong_wolfe};
-use super::{Rules, State};
+use super::{Evaluate, Optimiser, Rules, State};
 use crate::{Error, Params};
 use alloc::format;
 use alloc::vec::Vec;
@@ -13,8 +13,7 @@ use tress_tensor::{Float, Tensor, block};
 /// `line_search_fn="strong_wolfe"` takes them where it may evaluate as often as it has to; here a line search takes at most
 /// 26 evaluations.
 ///
-/// It evaluates the loss as often as it has to, so it is no [`Optimiser`](super::Optimiser): [`step`](Lbfgs::step) is given
-/// what computes loss and gradient.
+/// It evaluates the loss as often as it has to: [`step`](Lbfgs::step) is given what computes loss and gradient.
 ///
 /// ```
 /// use tress_nn::optim::Lbfgs;
@@ -31,6 +30,34 @@ use tress_tensor::{Float, Tensor, block};
 ///     Ok::<_, tress_nn::Error>(loss.value_and_gradient(&bound)?)
 /// })?;
 /// assert!(loss < 1e-12);
+/// # Ok::<(), tress_nn::Error>(())
+/// ```
+///
+/// A [`Trainer`](crate::train::Trainer) takes one such step for each batch, or for as many batches as it accumulates: let a
+/// batch be all data, or a large part of it, for what the last steps have learned is that of other samples otherwise. As an
+/// [`Optimiser`] it has groups that are frozen or trained, but with neither rates nor decays of their own.
+///
+/// ```
+/// # use tress_autograd::{Reduce, Tape, Pointwise};
+/// # use tress_nn::data::Batches;
+/// # use tress_nn::optim::Lbfgs;
+/// # use tress_nn::train::{OnTape, Problem, Step, TapeLoss, Trainer};
+/// # use tress_nn::{Error, Handle, Init, Params};
+/// # struct Bowl(Handle);
+/// # impl Problem<f64> for Bowl {
+/// #     type Batch = ();
+/// #     fn order(&self, _: u64) -> Result<Batches, Error> { Batches::new(1, 1) }
+/// #     fn batch(&self, _: u64, _: &[usize]) -> Result<(), Error> { Ok(()) }
+/// #     fn loss<'t>(&self, _: &'t Tape<tress_autograd::Eager<f64>>, bound: &OnTape<'t, f64>, _: &(), _: &mut Step<'_>) -> TapeLoss<'t, f64> {
+/// #         Ok(bound[self.0].offset(-1.0).square().sum_all())
+/// #     }
+/// # }
+/// # let mut params = Params::<f64>::new(0);
+/// # let x = params.root().parameter("x", [2], Init::Constant(5.0))?;
+/// # let problem = Bowl(x);
+/// let mut trainer = Trainer::new(params, Lbfgs::new(), 1, 1);
+/// trainer.run(&problem, &mut [])?;
+/// # assert!((trainer.params.tensor("x")?.to_vec()[0] - 1.0).abs() < 1e-6);
 /// # Ok::<(), tress_nn::Error>(())
 /// ```
 #[derive(Clone, Debug)]
@@ -75,9 +102,9 @@ impl<T: Float> Lbfgs<T> {
         }
     }
 
-    /// How far along each direction the line search begins; 1 is right as a rule.
-    pub fn rate(self, rate: f64) -> Self {
-        Self { rate, ..self }
+    /// How far along each direction the line search begins, the learning rate of others; 1 is right as a rule.
+    pub fn length(self, length: f64) -> Self {
+        Self { rate: length, ..self }
     }
 
     /// How many steps and changes of the gradient are remembered, at least 1: each takes the memory of two
@@ -102,6 +129,12 @@ impl<T: Float> Lbfgs<T> {
         Self { rules: self.rules.freeze(pattern), ..self }
     }
 
+    /// Groups of parameters that are frozen, or trained after all. A rate or a decay of a group is an error in the first
+    /// step: the line search compares losses along one direction of all parameters.
+    pub fn rules(self, rules: Rules) -> Self {
+        Self { rules, ..self }
+    }
+
     /// How often the loss was evaluated so far.
     pub fn evaluations(&self) -> u64 {
         self.evaluations
@@ -117,6 +150,16 @@ impl<T: Float> Lbfgs<T> {
     pub fn step<E: From<Error>>(
         &mut self,
         params: &mut Params<T>,
+        evaluate: impl FnMut(&Params<T>) -> Result<(f64, Tensor<T>), E>,
+    ) -> Result<f64, E> {
+        self.step_from(params, None, evaluate)
+    }
+
+    /// As [`step`](Lbfgs::step), where loss and gradient of the parameters may be known already.
+    fn step_from<E: From<Error>>(
+        &mut self,
+        params: &mut Params<T>,
+        mut known: Option<(f64, Tensor<T>)>,
         mut evaluate: impl FnMut(&Params<T>) -> Result<(f64, Tensor<T>), E>,
     ) -> Result<f64, E> {
         super::check(
@@ -127,11 +170,18 @@ impl<T: Float> Lbfgs<T> {
         if let Some(memory) = &self.memory {
             params.expect_block("memory of L-BFGS", &memory.gradient)?;
         }
+        if !self.rules.only_freeze() {
+            let why = "its groups are frozen or trained; a rate or a decay of a group would bend the line of its search";
+            return Err(Error::Setting { of: "L-BFGS", why }.into());
+        }
         let runs: Vec<Range<usize>> = self.rules.runs(params)?.into_iter().map(|(range, _)| range).collect();
         let mut evaluations = 0u64;
         let mut look = |params: &Params<T>| -> Result<(f64, Tensor<T>), E> {
             evaluations += 1;
-            let (loss, gradient) = evaluate(params)?;
+            let (loss, gradient) = match known.take() {
+                Some(known) => known,
+                None => evaluate(params)?,
+            };
             params.expect_block("gradient", &gradient)?;
             Ok((loss, only(&runs, gradient)?))
         };
@@ -235,9 +285,46 @@ impl<T: Float> Lbfgs<T> {
         }
         Ok((direction, memory.scale))
     }
+}
 
-    /// All that the steps so far have made.
-    pub fn state(&self) -> State<T> {
+impl<T: Float> Optimiser<T> for Lbfgs<T> {
+    fn step(&mut self, _: &mut Params<T>, _: &Tensor<T>) -> Result<(), Error> {
+        let why = "it looks at the loss in several places, and one gradient is not enough: call `step_with`";
+        Err(Error::Setting { of: "L-BFGS", why })
+    }
+
+    fn step_with(
+        &mut self,
+        params: &mut Params<T>,
+        (loss, gradient): (f64, &Tensor<T>),
+        evaluate: &mut Evaluate<'_, T>,
+    ) -> Result<(), Error> {
+        self.step_from(params, Some((loss, gradient.clone())), evaluate).map(|_| ())
+    }
+
+    fn evaluates(&self) -> bool {
+        true
+    }
+
+    fn prepare(&mut self, params: &Params<T>) -> Result<(), Error> {
+        self.memory
+            .as_ref()
+            .map_or(Ok(()), |memory| params.expect_block("memory of L-BFGS", &memory.gradient))
+    }
+
+    fn groups(&self) -> &Rules {
+        &self.rules
+    }
+
+    fn rate(&self) -> f64 {
+        self.rate
+    }
+
+    fn set_rate(&mut self, rate: f64) {
+        self.rate = rate;
+    }
+
+    fn state(&self) -> State<T> {
         let state = State::new("lbfgs").with_count("steps", self.steps);
         let mut state = state.with_count("evaluations", self.evaluations).with_number("rate", self.rate);
         if let Some(memory) = &self.memory {
@@ -253,11 +340,7 @@ impl<T: Float> Lbfgs<T> {
         state
     }
 
-    /// Goes on where [`state`](Lbfgs::state) was taken, bit for bit, with the same settings.
-    ///
-    /// # Errors
-    /// It is a state of something else, or of another number of parameters; then nothing is changed.
-    pub fn restore(&mut self, state: &State<T>, params: &Params<T>) -> Result<(), Error> {
+    fn restore(&mut self, state: &State<T>, params: &Params<T>) -> Result<(), Error> {
         state.expect("lbfgs")?;
         let (steps, evaluations) = (state.count("steps")?, state.count("evaluations")?);
         let rate = state.number("rate")?;

@@ -3,7 +3,7 @@
 //! | | |
 //! |---|---|
 //! | [`Sgd`], [`Adam`] (and AdamW), [`RmsProp`], [`Adagrad`], [`Lion`] | take a gradient: [`Optimiser`] |
-//! | [`Lbfgs`] | evaluates the loss itself, as often as it has to |
+//! | [`Lbfgs`] | evaluates the loss as often as it has to: by itself, or in a [`Trainer`](crate::train::Trainer) |
 //! | [`Rules`] | groups of parameters with rates, decays of their own, or frozen |
 //! | [`Schedule`], [`Plateau`] | the learning rate, by the step or by how it goes |
 //! | [`Clip`], [`mod@clip`] | gradients that are too large |
@@ -46,6 +46,9 @@ use core::ops::Range;
 use rules::Tuning;
 use tress_tensor::{Float, Tensor};
 
+/// Loss and gradient `[P]` of parameters, as often as an optimiser asks for them.
+pub type Evaluate<'a, T> = dyn FnMut(&Params<T>) -> Result<(f64, Tensor<T>), Error> + 'a;
+
 /// Changes parameters by their gradient.
 pub trait Optimiser<T: Float = f32> {
     /// One step along the negative gradient `[P]`, laid out as the parameters are. State of the model is left alone.
@@ -54,6 +57,26 @@ pub trait Optimiser<T: Float = f32> {
     /// The gradient has another shape than `[P]`, earlier steps were taken with another number of parameters, a setting
     /// makes no sense, or a rule fits no parameter; then nothing is changed.
     fn step(&mut self, params: &mut Params<T>, gradient: &Tensor<T>) -> Result<(), Error>;
+
+    /// One step with loss and gradient `[P]` of the parameters as they are, by an optimiser that may ask for those of other
+    /// parameters, always for the same samples and the same random numbers. It is what a training loop calls. Most
+    /// optimisers ask for nothing, and take [`step`](Optimiser::step).
+    ///
+    /// # Errors
+    /// As there, or an error of `evaluate`.
+    fn step_with(
+        &mut self,
+        params: &mut Params<T>,
+        (_, gradient): (f64, &Tensor<T>),
+        _evaluate: &mut Evaluate<'_, T>,
+    ) -> Result<(), Error> {
+        self.step(params, gradient)
+    }
+
+    /// Whether [`step_with`](Optimiser::step_with) asks for other parameters.
+    fn evaluates(&self) -> bool {
+        false
+    }
 
     /// Sets aside the state of the optimiser now rather than in the first step, so that already the second step of a
     /// training run finds all the memory that it needs.

@@ -51,7 +51,8 @@ impl Rules {
         Self::default()
     }
 
-    /// Parameters that are not changed.
+    /// Parameters that are not changed. A [`Trainer`](crate::train::Trainer) does no work for their gradients, and runs their
+    /// layers in evaluation mode, as [`Params::freeze`] does for every loop.
     pub fn freeze(self, pattern: &str) -> Self {
         self.with(pattern, Change::Trains(false))
     }
@@ -81,6 +82,25 @@ impl Rules {
         self
     }
 
+    /// Whether there are rules that only freeze or train, with no rates and decays.
+    pub(super) fn only_freeze(&self) -> bool {
+        self.rules.iter().all(|(_, change)| matches!(change, Change::Trains(_)))
+    }
+
+    /// Whether no rule freezes anything.
+    pub(crate) fn freeze_nothing(&self) -> bool {
+        !self.rules.iter().any(|(_, change)| *change == Change::Trains(false))
+    }
+
+    /// Whether what has this name is frozen: a parameter, state, or a layer by the path of its scope.
+    pub(crate) fn freezes(&self, name: &str) -> bool {
+        let said = self.rules.iter().rev().find_map(|(pattern, change)| match change {
+            Change::Trains(yes) if pattern.matches(name) => Some(*yes),
+            _ => None,
+        });
+        said == Some(false)
+    }
+
     /// Whether a parameter is changed.
     pub fn trains(&self, entry: &Entry) -> bool {
         entry.is_trained() && self.tuning(entry).is_some()
@@ -89,7 +109,7 @@ impl Rules {
     /// Sets the gradient of frozen parameters to zero, so that they have no part in its norm, and it does not matter whether
     /// it is finite there.
     pub fn mask<T: Float>(&self, params: &Params<T>, gradient: &mut Tensor<T>) {
-        if !self.rules.iter().any(|(_, change)| *change == Change::Trains(false)) {
+        if self.freeze_nothing() {
             return;
         }
         for entry in params.entries().filter(|entry| !self.trains(entry)) {

@@ -1,6 +1,7 @@
 //! Parameters as values: what a model is run with.
 
-use super::{Entry, Handle, copy};
+use super::{Entry, Handle, Params, copy};
+use crate::optim::Rules;
 use alloc::vec::Vec;
 use core::cell::RefCell;
 use core::ops::{Index, Range};
@@ -28,6 +29,8 @@ pub struct Bound<V> {
     mode: Mode,
     /// Whether state is renewed to what one batch says, whatever was there before.
     afresh: bool,
+    /// The streams of random numbers of frozen layers.
+    still: Vec<u64>,
     /// New values of state, in the order in which layers have set them aside.
     pub(super) renewed: RefCell<Vec<(Handle, V)>>,
 }
@@ -37,16 +40,23 @@ struct Slot<V> {
     value: V,
     handle: Handle,
     trained: bool,
+    frozen: bool,
 }
 
 impl<V> Bound<V> {
-    pub(super) fn new<'e>(values: impl Iterator<Item = (&'e Entry, V)>, len: usize) -> Self {
-        let slot = |(entry, value): (&Entry, V)| Slot { value, handle: entry.handle, trained: entry.trained };
+    pub(super) fn new<'e>(values: impl Iterator<Item = (&'e Entry, V)>, len: usize, still: &[u64]) -> Self {
+        let slot = |(entry, value): (&Entry, V)| Slot {
+            value,
+            handle: entry.handle,
+            trained: entry.is_trained(),
+            frozen: entry.frozen,
+        };
         Self {
             slots: values.map(slot).collect(),
             len,
             mode: Mode::Evaluation,
             afresh: false,
+            still: still.to_vec(),
             renewed: RefCell::default(),
         }
     }
@@ -76,9 +86,36 @@ impl<V> Bound<V> {
         self
     }
 
-    /// The mode.
+    /// The mode. A layer that may be [frozen](crate::Params::freeze) asks for [its own](Bound::mode_of).
     pub fn mode(&self) -> Mode {
         self.mode
+    }
+
+    /// The mode of the layer that this parameter or state belongs to: evaluation where it is
+    /// [frozen](crate::Params::freeze).
+    pub fn mode_of(&self, handle: &Handle) -> Mode {
+        let own = self.slots.get(handle.index).filter(|slot| slot.handle == *handle);
+        if own.is_some_and(|slot| slot.frozen) { Mode::Evaluation } else { self.mode }
+    }
+
+    /// The mode of the layer that draws from this [stream](crate::Scope::stream), as [`mode_of`](Bound::mode_of).
+    pub fn mode_of_stream(&self, stream: u64) -> Mode {
+        if self.still.contains(&stream) { Mode::Evaluation } else { self.mode }
+    }
+
+    /// With what the rules of an optimiser freeze as if it were [frozen](crate::Params::freeze) in the parameters, which
+    /// these are the values of: no gradient is taken of it, and its layers are in evaluation mode.
+    /// [`Trainer`](crate::train::Trainer) does this.
+    pub fn frozen_by<T: Float>(mut self, rules: &Rules, params: &Params<T>) -> Self {
+        if rules.freeze_nothing() {
+            return self;
+        }
+        for (slot, entry) in self.slots.iter_mut().zip(params.entries()) {
+            slot.frozen |= rules.freezes(entry.name());
+            slot.trained &= !slot.frozen;
+        }
+        self.still.extend(params.streams_where(|path| rules.freezes(path)));
+        self
     }
 
     /// The value of a parameter; `None` if the handle is one of another model.
@@ -104,9 +141,11 @@ impl<V> Bound<V> {
             value: change(&slot.value, slot.trained),
             handle: slot.handle,
             trained: slot.trained,
+            frozen: slot.frozen,
         };
-        let slots = self.slots.iter().map(slot).collect();
-        Bound { slots, len: self.len, mode: self.mode, afresh: self.afresh, renewed: RefCell::default() }
+        let (slots, still) = (self.slots.iter().map(slot).collect(), self.still.clone());
+        let Self { len, mode, afresh, .. } = *self;
+        Bound { slots, len, mode, afresh, still, renewed: RefCell::default() }
     }
 }
 

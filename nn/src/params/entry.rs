@@ -30,6 +30,7 @@ pub struct Entry {
     pub(crate) name: String,
     pub(crate) handle: Handle,
     pub(crate) trained: bool,
+    pub(crate) frozen: bool,
 }
 
 impl Entry {
@@ -53,9 +54,19 @@ impl Entry {
         self.handle.range()
     }
 
-    /// Whether optimisers change it. State, such as a running mean, is stored but not trained.
+    /// Whether gradients are taken of it and optimisers change it: it is neither state nor [frozen](crate::Params::freeze).
     pub fn is_trained(&self) -> bool {
-        self.trained
+        self.trained && !self.frozen
+    }
+
+    /// Whether it is state, such as a running mean: stored, but never trained.
+    pub fn is_state(&self) -> bool {
+        !self.trained
+    }
+
+    /// Whether it is [frozen](crate::Params::freeze).
+    pub fn is_frozen(&self) -> bool {
+        self.frozen
     }
 
     /// Whether the entry is `path` or lies in the scope `path`; the empty path holds everything.

@@ -2,6 +2,7 @@
 
 mod bound;
 mod entry;
+mod freeze;
 mod gradient;
 mod renewed;
 mod scope;
@@ -48,7 +49,9 @@ pub struct Params<T: Float = f32> {
     len: usize,
     entries: Vec<Entry>,
     /// How many streams of random numbers each path has been given.
-    streams: Vec<(u64, u64)>,
+    streams: Vec<(String, u64)>,
+    /// The streams of frozen layers.
+    still: Vec<u64>,
 }
 
 /// Where the numbers of a new parameter come from.
@@ -70,6 +73,7 @@ impl<T: Float> Params<T> {
             len: 0,
             entries: Vec::new(),
             streams: Vec::new(),
+            still: Vec::new(),
         }
     }
 
@@ -88,7 +92,8 @@ impl<T: Float> Params<T> {
     pub fn from_static(numbers: &'static [T]) -> Self {
         // A slice that exists has a length that a shape can hold.
         let room = Tensor::from_static([numbers.len()], numbers).unwrap_or_else(|_| Tensor::vector(&[]));
-        Self { origin: Origin::Stored, room, len: 0, entries: Vec::new(), streams: Vec::new() }
+        let (entries, streams, still) = (Vec::new(), Vec::new(), Vec::new());
+        Self { origin: Origin::Stored, room, len: 0, entries, streams, still }
     }
 
     /// Whether all stored numbers belong to a parameter.
@@ -124,9 +129,9 @@ impl<T: Float> Params<T> {
         self.len == 0
     }
 
-    /// The number of numbers that optimisers change.
+    /// The number of numbers that optimisers change: without state, and without what is [frozen](Params::freeze).
     pub fn trained_len(&self) -> usize {
-        self.entries.iter().filter(|entry| entry.trained).map(|entry| entry.shape().len()).sum()
+        self.entries.iter().filter(|entry| entry.is_trained()).map(|entry| entry.shape().len()).sum()
     }
 
     /// The parameters and state, in the order of the block.
@@ -250,7 +255,7 @@ impl<T: Float> Params<T> {
     #[track_caller]
     pub fn bind<V: Value>(&self, mut value: impl FnMut(&Entry, Tensor<T>) -> V) -> Bound<V> {
         let slots = self.entries.iter().filter_map(|entry| Some((entry, self.view(entry).ok()?)));
-        Bound::new(slots.map(|(entry, numbers)| (entry, value(entry, numbers))), self.len)
+        Bound::new(slots.map(|(entry, numbers)| (entry, value(entry, numbers))), self.len, &self.still)
     }
 
     /// The parameters as leaves of a tape; nothing is copied.
@@ -262,7 +267,7 @@ impl<T: Float> Params<T> {
                 leaves.push((entry, tape.var(numbers))); // no closure: the place of a leaf is that of the caller
             }
         }
-        Bound::new(leaves.into_iter(), self.len)
+        Bound::new(leaves.into_iter(), self.len, &self.still)
     }
 
     /// The parameters as values that compute at once.
@@ -303,7 +308,7 @@ impl<T: Float> Params<T> {
         }
         self.len = end;
         let handle = Handle { index: self.entries.len(), start, shape };
-        self.entries.push(Entry { name, handle, trained });
+        self.entries.push(Entry { name, handle, trained, frozen: false });
         Ok(handle)
     }
 
@@ -318,18 +323,17 @@ impl<T: Float> Params<T> {
 
     /// The next stream of random numbers of a path.
     fn stream(&mut self, path: &str) -> u64 {
-        let hash = stream_of(path);
-        let count = match self.streams.iter_mut().find(|(other, _)| *other == hash) {
+        let count = match self.streams.iter_mut().find(|(other, _)| other == path) {
             Some((_, count)) => {
                 *count += 1;
                 *count
             }
             None => {
-                self.streams.push((hash, 0));
+                self.streams.push((String::from(path), 0));
                 0
             }
         };
-        mix(hash, count)
+        mix(stream_of(path), count)
     }
 }
 

@@ -51,6 +51,7 @@
 //! # Ok::<(), Error>(())
 //! ```
 
+mod again;
 mod callback;
 mod stopping;
 mod store;

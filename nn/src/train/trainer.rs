@@ -1,9 +1,10 @@
 //! The loop.
 
+use super::again::{Gathered, Taken};
 use super::callback::{Callback, Epoch, Flow};
 use super::{Problem, Step};
 use crate::data::prefetched;
-use crate::optim::{Accumulator, Average, Clip, Plateau, Schedule, clip};
+use crate::optim::{Average, Clip, Plateau, Schedule, clip};
 use crate::params::Kept;
 use crate::{Error, Gradient, Optimiser, Params, Random, Statistics, mix};
 use alloc::string::String;
@@ -45,7 +46,7 @@ pub struct Trainer<T: Float, O: Optimiser<T>> {
     pub(super) at: Place,
     /// Sum of the losses of this epoch times the sizes of their batches, and the sum of those.
     pub(super) loss: [f64; 2],
-    tape: Tape<Eager<T>>,
+    pub(super) tape: Tape<Eager<T>>,
     /// The state of the model before the batches of a step.
     kept: Kept<T>,
 }
@@ -144,7 +145,8 @@ impl<T: Float, O: Optimiser<T>> Trainer<T, O> {
         Self { average: Some(average), when, ..self }
     }
 
-    /// Holds gradients in bounds, before each step: `Clip::Norm(1.0)`, say.
+    /// Holds gradients in bounds, before each step: `Clip::Norm(1.0)`, say. Not for an optimiser that looks at the loss in
+    /// several places, as [`Lbfgs`](crate::optim::Lbfgs) does: it compares slopes, which are to be those of the loss.
     pub fn clip(self, clip: Clip) -> Self {
         Self { clip: Some(clip), ..self }
     }
@@ -234,6 +236,11 @@ impl<T: Float, O: Optimiser<T>> Trainer<T, O> {
         callbacks: &mut [&mut dyn Callback<T>],
     ) -> Result<Ended, Error> {
         Self::told_apart(callbacks)?;
+        if self.clip.is_some() && self.optimiser.evaluates() {
+            let why =
+                "this optimiser compares slopes of the loss, which clipping would change; train without it";
+            return Err(Error::Setting { of: "trainer", why });
+        }
         self.optimiser.prepare(&self.params)?;
         if let Some((_, plateau)) = &self.plateau {
             self.optimiser.set_rate(plateau.rate());
@@ -276,14 +283,15 @@ impl<T: Float, O: Optimiser<T>> Trainer<T, O> {
         count: usize,
         callbacks: &mut [&mut dyn Callback<T>],
     ) -> Result<(), Error> {
-        let (mut sum, mut before) = (Accumulator::new(), (self.random.clone(), self.loss));
+        let (mut step, mut before) = (Gathered::default(), (self.random.clone(), self.loss));
         for item in made {
-            if sum.is_empty() {
+            if step.batches == 0 {
                 before = (self.random.clone(), self.loss);
                 self.kept.take(&self.params);
             }
-            let value = match item.and_then(|made| self.step_of(problem, made, count, &mut sum)) {
+            let value = match item.and_then(|made| self.step_of(problem, made, count, &mut step)) {
                 Ok(Some((value, batches))) => {
+                    step = Gathered::default();
                     self.at.batch = batches;
                     value
                 }
@@ -316,21 +324,22 @@ impl<T: Float, O: Optimiser<T>> Trainer<T, O> {
 
     /// Takes one batch in, and steps if it is the last one of a step: then the loss of the batch, and how many batches of
     /// the epoch are done.
-    fn step_of<P: Problem<T>>(
+    fn step_of<'b, P: Problem<T>>(
         &mut self,
         problem: &P,
-        (i, rows, batch): (usize, &[usize], P::Batch),
+        (i, rows, batch): (usize, &'b [usize], P::Batch),
         count: usize,
-        sum: &mut Accumulator<T>,
+        gathered: &mut Gathered<'b, T, P::Batch>,
     ) -> Result<Option<(f64, u64)>, Error> {
         let (epoch, seed) = (self.at.epoch, mix(mix(self.seed, self.at.epoch), i as u64));
+        let random = self.random.clone();
         let mut step = Step { epoch, batch: i as u64, rows, seed, random: &mut self.random };
         let (value, mut gradient, renewed) = {
-            let bound = self.params.on(&self.tape).training(seed);
+            let bound = self.params.on(&self.tape).frozen_by(self.optimiser.groups(), &self.params);
+            let bound = bound.training(seed);
             let loss = problem.loss(&self.tape, &bound, &batch, &mut step)?;
             (loss.item()?.to_f64(), loss.gradient(&bound)?, bound.renewed()?)
         };
-        self.optimiser.groups().mask(&self.params, &mut gradient);
         self.tape.reset(); // lets go of the parameters, so that the step changes them in place
         if !value.is_finite() {
             return Err(Error::NotFinite { what: "the loss of a batch" });
@@ -342,12 +351,17 @@ impl<T: Float, O: Optimiser<T>> Trainer<T, O> {
         self.params.renew(&renewed)?;
         let size = rows.len() as f64;
         self.loss = [self.loss[0] + value * size, self.loss[1] + size];
+        gathered.count(value, size);
+        let evaluates = self.optimiser.evaluates();
+        if evaluates {
+            gathered.taken.push(Taken { batch, rows, number: i as u64, seed, random });
+        }
         if self.accumulate > 1 {
-            sum.add(&gradient, size)?;
-            if sum.batches() < self.accumulate && i + 1 < count {
+            gathered.sum.add(&gradient, size)?;
+            if gathered.batches < self.accumulate && i + 1 < count {
                 return Ok(None);
             }
-            gradient = sum.take()?;
+            gradient = gathered.sum.take()?;
         }
         if let Some(clip) = self.clip {
             clip.apply(&mut gradient, &self.params)?;
@@ -355,7 +369,10 @@ impl<T: Float, O: Optimiser<T>> Trainer<T, O> {
         if let Some(schedule) = &self.schedule {
             self.optimiser.set_rate(schedule.rate(self.at.step));
         }
-        self.optimiser.step(&mut self.params, &gradient)?;
+        match evaluates {
+            false => self.optimiser.step(&mut self.params, &gradient)?,
+            true => self.search(problem, gathered, &gradient)?,
+        }
         Ok(Some((value, i as u64 + 1)))
     }
 

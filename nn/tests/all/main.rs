@@ -5,6 +5,7 @@ mod checkpoints;
 mod data;
 mod device;
 mod files;
+mod freezing;
 mod layer_cases;
 mod layer_rules;
 mod layers;
@@ -25,6 +26,7 @@ mod optimisers;
 mod params;
 mod schedules;
 mod search;
+mod searching;
 mod torch_weights;
 mod training;
 

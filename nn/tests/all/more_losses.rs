@@ -7,8 +7,12 @@ use tress_autograd::{Dual, Eager, Outline, Reduce, Stacked, Tape, Value, Var};
 use tress_nn::loss::*;
 use tress_tensor::{Element, Float, Shape, Tensor};
 
-/// A loss of the fixture as a program of its operands.
+/// The files, and how many cases there are in each; in the second, classes lie along axis 1.
+const FILES: [(&str, usize); 2] = [("more_losses", 36), ("image_losses", 5)];
+
+/// A loss of a fixture as a program of its operands.
 struct Case<'f> {
+    file: &'f str,
     all: &'f Fixture,
     name: &'f str,
     weighted: bool,
@@ -33,6 +37,25 @@ impl Case<'_> {
         let together = || [xs[1].clone(), self.constant(x, "together")];
         let three = &[0.5, 1.0, 2.0];
         let entropy = CrossEntropy::new;
+        let (focal, labels) = (|gamma| Focal::new(gamma).unwrap(), || self.labels());
+        if self.file == "image_losses" {
+            return match self.name {
+                "entropy" => entropy().along(1).over(x, &labels(), over),
+                "entropy_ignore_weight_smooth" => {
+                    let entropy = entropy().weights(three).unwrap().smoothing(0.1).unwrap();
+                    entropy.along(1).over(x, &labels(), over)
+                }
+                "entropy_soft_weight_smooth" => {
+                    let entropy = entropy().weights(three).unwrap().smoothing(0.2).unwrap();
+                    entropy.along(1).over(x, &target(), over)
+                }
+                "focal_classes" => focal(2.0).along(1).over(x, &labels(), over),
+                "focal_classes_weight" => {
+                    focal(0.5).weights(three).unwrap().along(1).over(x, &labels(), over)
+                }
+                other => panic!("a loss that is not known: {other}"),
+            };
+        }
         match self.name {
             "mse" => Mse.over(x, &target(), over),
             "mae" => Mae.over(x, &target(), over),
@@ -108,18 +131,20 @@ impl check::Program for Case<'_> {
     }
 }
 
-fn each_case(all: &Fixture, mut test: impl FnMut(Case<'_>)) {
-    let names: Vec<&str> = all.cases().into_iter().filter(|&name| name != "all").collect();
-    assert_eq!(names.len(), 36);
-    for name in names {
-        test(Case { all, name, weighted: false });
+fn each_case(mut test: impl FnMut(Case<'_>)) {
+    for (file, count) in FILES {
+        let all = &Fixture::read(file);
+        let names: Vec<&str> = all.cases().into_iter().filter(|&name| name != "all").collect();
+        assert_eq!(names.len(), count, "{file}");
+        for name in names {
+            test(Case { file, all, name, weighted: false });
+        }
     }
 }
 
 fn compare<T: Float>(tolerance: f64) {
-    let all = Fixture::read("more_losses");
-    each_case(&all, |case| {
-        let Case { name, .. } = case;
+    each_case(|case| {
+        let Case { name, all, .. } = case;
         let expected = |part: &str| all.tensor::<f64>(&format!("{name}.{part}"));
         let tape = Tape::new();
         let leaves: Vec<Var<'_, Eager<T>>> =
@@ -179,8 +204,7 @@ fn values_and_gradients_are_those_of_pytorch() {
 
 #[test]
 fn products_with_the_hessian_are_those_of_pytorch() {
-    let all = Fixture::read("more_losses");
-    each_case(&all, |case| {
+    each_case(|case| {
         let (xs, vs, expected) = (case.blocks("x"), case.blocks("v"), case.blocks::<f64>("hv"));
         for product in [forward_over_reverse, reverse_over_reverse] {
             let hv = product(&case, &xs, &vs, &Tensor::scalar(1.0)).unwrap();
@@ -194,8 +218,7 @@ fn products_with_the_hessian_are_those_of_pytorch() {
 
 #[test]
 fn every_kind_of_value_gives_the_same_losses() {
-    let all = Fixture::read("more_losses");
-    each_case(&all, |case| {
+    each_case(|case| {
         let case = Case { weighted: true, ..case };
         let xs: Vec<Eager<f64>> = case.blocks("x").into_iter().map(Eager::new).collect();
         let directions: Vec<Eager<f64>> = case.blocks("v").into_iter().map(Eager::new).collect();
@@ -236,8 +259,7 @@ fn every_kind_of_value_gives_the_same_losses() {
 
 #[test]
 fn nothing_that_counts_is_zero_with_zero_gradients_whatever_stands_there() {
-    let all = Fixture::read("more_losses");
-    each_case(&all, |case| {
+    each_case(|case| {
         let tape = Tape::new();
         let hostile = |x: &Tensor<f64>| Tensor::full(*x.shape(), f64::NAN).unwrap();
         let leaves: Vec<_> = case.blocks("x").iter().map(|x| tape.var(hostile(x))).collect();
@@ -259,8 +281,7 @@ fn nothing_that_counts_is_zero_with_zero_gradients_whatever_stands_there() {
 
 #[test]
 fn what_is_masked_has_no_influence_on_the_rest() {
-    let all = Fixture::read("more_losses");
-    each_case(&all, |case| {
+    each_case(|case| {
         // Rows 1 and 4 are masked, and hold infinities.
         let spoilt: Vec<Eager<f64>> = case
             .blocks("x")
@@ -275,10 +296,10 @@ fn what_is_masked_has_no_influence_on_the_rest() {
                 )
             })
             .collect();
-        let mask = spoilt[0].lift(all.tensor("all.mask"));
-        let weights = spoilt[0].lift(all.tensor("all.weights"));
+        let mask = spoilt[0].lift(case.all.tensor("all.mask"));
+        let weights = spoilt[0].lift(case.all.tensor("all.weights"));
         let loss = case.loss(&spoilt, &Over::mean().weights(&weights).mask(&mask)).item().unwrap();
-        let expected = all.number(&format!("{}.weighted", case.name));
+        let expected = case.all.number(&format!("{}.weighted", case.name));
         assert!((loss - expected).abs() <= 1e-10 * expected.abs().max(1.0), "{}: {loss}", case.name);
         let each = case.loss(&spoilt, &Over::each().mask(&mask));
         let numbers = each.tensor().unwrap().to_vec();
@@ -385,4 +406,18 @@ fn ignored_labels_are_named_only_where_they_count() {
     let all = Labels::with_ignored([9, 9], 2, 9).unwrap();
     let x = Eager::new(Tensor::<f32>::zeros([2, 2]).unwrap());
     assert_eq!(cross_entropy(&x, &all).item().unwrap(), 0.0);
+}
+
+#[test]
+fn classes_along_an_axis_that_does_not_fit_are_refused() {
+    let x = Eager::new(Tensor::<f32>::zeros([2, 3, 4, 5]).unwrap());
+    let labels = |count: usize, classes| Labels::new(vec![0; count], classes).unwrap();
+    let loss = |axis, labels: &Labels| CrossEntropy::new().along(axis).loss(&x, labels).item();
+    assert!(loss(1, &labels(40, 3)).is_ok() && loss(3, &labels(24, 5)).is_ok());
+    for (axis, labels) in [(1, labels(40, 5)), (1, labels(24, 3)), (4, labels(40, 3)), (0, labels(60, 3))] {
+        let error = loss(axis, &labels).unwrap_err().to_string();
+        assert!(error.starts_with("cross_entropy"), "{error}");
+    }
+    assert!(CrossEntropy::new().along(4).loss(&x, &x).item().is_err());
+    assert!(Along::new(Kl::new(), 1).loss(&x, &x).item().is_ok(), "any loss of rows");
 }

@@ -59,7 +59,7 @@ fn twenty_steps_of_lbfgs_are_those_of_pytorch() {
         params.root().parameter("x", [start.len()], Init::Zeros).unwrap();
         params.set_block(&start).unwrap();
         let mut optimiser =
-            Lbfgs::new().rate(options[0]).iterations(options[1] as u32).history(options[2] as usize);
+            Lbfgs::new().length(options[0]).iterations(options[1] as u32).history(options[2] as usize);
         for step in 0..20 {
             let loss = optimiser.step(&mut params, rosenbrock).unwrap();
             let what = format!("{name}, step {step}");
@@ -113,7 +113,7 @@ fn lbfgs_holds_what_is_frozen_and_gives_errors_back() {
         Ok::<_, Error>((if beyond { f64::NAN } else { loss }, gradient))
     };
     let mut params = start();
-    let mut bold = Lbfgs::new().rate(40.0);
+    let mut bold = Lbfgs::new().length(40.0);
     let loss = bold.step(&mut params, cliff).unwrap();
     assert!(loss < 1e-8, "{loss}");
 }

@@ -103,7 +103,7 @@ impl Layer for BatchNorm {
         }
         let (weight, bias) = (bound.fetch(&self.weight, x), bound.fetch(&self.bias, x));
         let column = column(&shape);
-        let Mode::Training { .. } = bound.mode() else {
+        let Mode::Training { .. } = bound.mode_of(&self.running_mean) else {
             let (mean, variance) = (bound.fetch(&self.running_mean, x), bound.fetch(&self.running_var, x));
             let scale = variance.offset(self.epsilon).rsqrt() * weight;
             let shift = bias - mean * scale.clone();
