@@ -19,6 +19,7 @@
 mod error;
 pub mod idx;
 pub mod npz;
+mod order;
 mod pictures;
 mod records;
 mod schema;

@@ -10,6 +10,7 @@ use tress_nn::Labels;
 use tress_tensor::Tensor;
 
 use crate::error::{Error, Result};
+use crate::order::by_value;
 use crate::whole;
 
 /// The longest side of a picture that is read.
@@ -119,9 +120,10 @@ pub struct Pictures {
     pub images: Tensor<f32>,
     /// The class of each.
     pub labels: Labels,
-    /// The names of the classes: those of the folders, sorted.
+    /// The names of the classes: those of the folders, sorted: by their value if all of them are whole numbers (2 comes
+    /// before 10), else as text.
     pub classes: Vec<String>,
-    /// The files, class by class, sorted by name.
+    /// The files, class by class, sorted by name in the same way, without its ending.
     pub files: Vec<PathBuf>,
     /// Files in the folders of classes that have no ending of a picture, and were not read.
     pub skipped: Vec<PathBuf>,
@@ -180,7 +182,8 @@ impl Folder {
     }
 
     /// Reads all pictures under `root`. Names that begin with a dot are passed over. The order is that of the names, and
-    /// the same on every system.
+    /// the same on every system: where all names beside each other are whole numbers, by their value, so that folders 0 to
+    /// 11 are the classes 0 to 11.
     ///
     /// # Errors
     /// What the system says; no class, or no picture; a file that is no picture in spite of its ending; pictures of
@@ -239,7 +242,8 @@ impl Folder {
     /// What there is to be read.
     fn listing(&self, root: &Path) -> Result<Listing> {
         let found = listed(root)?.into_iter().filter(|path| path.is_dir());
-        let folders: Vec<(String, PathBuf)> = found.map(|path| (last_of(&path), path)).collect();
+        let mut folders: Vec<(String, PathBuf)> = found.map(|path| (last_of(&path), path)).collect();
+        by_value(&mut folders, |(class, _)| class.into());
         let given = self.classes.clone();
         let classes = given.unwrap_or_else(|| folders.iter().map(|(class, _)| class.clone()).collect());
         if classes.is_empty() {
@@ -252,14 +256,13 @@ impl Folder {
                 let trouble = format!("is none of the {} classes that were given", listing.classes.len());
                 return Err(Error::new(folder.display().to_string(), trouble));
             };
-            for path in listed(folder)?.into_iter().filter(|path| path.is_file()) {
-                if is_picture(&path) {
-                    listing.files.push(path);
-                    listing.labels.push(label as u32);
-                } else {
-                    listing.skipped.push(path);
-                }
-            }
+            let files = listed(folder)?.into_iter().filter(|path| path.is_file());
+            let (mut pictures, others): (Vec<PathBuf>, Vec<PathBuf>) =
+                files.partition(|path| is_picture(path));
+            by_value(&mut pictures, |path| path.file_stem().unwrap_or_default().to_string_lossy());
+            listing.labels.extend(pictures.iter().map(|_| label as u32));
+            listing.files.extend(pictures);
+            listing.skipped.extend(others);
         }
         Ok(listing)
     }

@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use crate::error::{Error, Result};
+use crate::order::by_value;
 use crate::records::{Cells, Records};
 use crate::table::{MOST_TEXT, Table, number, shown};
 use crate::whole;
@@ -256,13 +257,7 @@ impl Schema {
                             `.words(..).others()`";
                 return Err(Error::new(table.name(), format!("{why}; {mend}")));
             }
-            let values: Option<Vec<i128>> = words.iter().map(|word| whole_number(word)).collect();
-            if let Some(values) = values {
-                // Words of one value, such as 1 and 01, stay in the order of their texts.
-                let mut valued: Vec<(i128, &str)> = values.into_iter().zip(words).collect();
-                valued.sort_unstable();
-                words = valued.into_iter().map(|(_, word)| word).collect();
-            }
+            by_value(&mut words, |word| (*word).into());
             *given = Some(words.into_iter().map(str::to_owned).collect());
         }
         let words = given.get_or_insert_default();
@@ -305,9 +300,4 @@ impl Schema {
         words.extend(missing.filter(|_| !*label).map(|_| "(missing)".to_owned()));
         Ok(Cells::Words { codes, words, label: *label })
     }
-}
-
-/// The value of a word that is a whole number, also where a zero behind a point says so: `7`, `-3`, `+1`, `10.0`.
-fn whole_number(word: &str) -> Option<i128> {
-    word.strip_suffix(".0").unwrap_or(word).parse().ok()
 }

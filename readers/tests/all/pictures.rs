@@ -78,12 +78,28 @@ fn a_folder_gives_pictures_in_the_order_of_names() {
         (vec!["a".to_owned(), "b".to_owned()], &[0, 1, 1][..])
     );
     assert_eq!(found.images.shape()[..], [3, 1, 1, 2]);
-    assert_eq!(found.images.to_vec(), [1.0, 0.0, 0.4, 0.0, 0.2, 0.0]);
+    assert_eq!(found.images.to_vec(), [1.0, 0.0, 0.2, 0.0, 0.4, 0.0]);
     assert_eq!((found.files.len(), found.skipped.len()), (3, 1));
     let turned = Folder::grey().classes(["b", "c", "a"]).read(&root.0).unwrap();
     assert_eq!((turned.labels.as_slice(), turned.labels.classes()), (&[2, 0, 0][..], 3));
     let unknown = Folder::grey().classes(["a"]).read(&root.0).unwrap_err().to_string();
     assert!(unknown.contains("none of the 1 classes"), "{unknown}");
+}
+
+#[test]
+fn folders_that_are_numbers_are_classes_in_the_order_of_their_values() {
+    let one = || b"P5 1 1 255 a".to_vec();
+    let names: Vec<String> = (0..12).map(|class| format!("{class}/{}.pgm", 3 * class)).collect();
+    let files: Vec<(&str, Vec<u8>)> = names.iter().map(|name| (name.as_str(), one())).collect();
+    let root = Root::new("numbers", &files);
+    let found = Folder::grey().read(&root.0).unwrap();
+    assert_eq!(found.classes, (0..12).map(|class: u32| class.to_string()).collect::<Vec<_>>());
+    assert_eq!(found.labels.as_slice(), (0..12).collect::<Vec<u32>>());
+    assert!(found.files[10].ends_with("10/30.pgm"), "{:?}", found.files);
+    // One name that is none, and all are texts.
+    std::fs::create_dir(root.0.join("other")).unwrap();
+    let found = Folder::grey().read(&root.0).unwrap();
+    assert_eq!(found.classes[..4], ["0", "1", "10", "11"]);
 }
 
 #[test]
