@@ -76,7 +76,7 @@ fn renewed_state_goes_into_its_own_model_only() {
     assert_eq!(other.block().to_vec(), before);
 
     let bound = params.eager();
-    bound.renew(&norm.weight(), Eager::new(Tensor::zeros([2]).unwrap()));
+    bound.renew(&norm.weight().unwrap(), Eager::new(Tensor::zeros([2]).unwrap()));
     assert!(params.renew(&bound.renewed().unwrap()).is_err(), "a trained parameter");
     let bound = params.eager();
     bound.renew(&norm.running()[0], Eager::new(Tensor::zeros([3]).unwrap()));

@@ -55,6 +55,7 @@ impl EncoderBlock {
             activation: Map::Gelu,
             norms_first: true,
             dropout: 0.0,
+            biased: true,
         }
     }
 
@@ -138,6 +139,7 @@ pub struct EncoderBlockBuilder {
     activation: Map,
     norms_first: bool,
     dropout: f64,
+    biased: bool,
 }
 
 impl EncoderBlockBuilder {
@@ -161,6 +163,11 @@ impl EncoderBlockBuilder {
         Self { attention: self.attention.rotary(rotary), ..self }
     }
 
+    /// Without biases: in attention, in the norms, and in the dense layers.
+    pub fn without_bias(self) -> Self {
+        Self { attention: self.attention.without_bias(), biased: false, ..self }
+    }
+
     /// Dropout in training: of the weights of attention, of what it finds, and after each dense layer.
     pub fn dropout(self, rate: f64) -> Self {
         Self { dropout: rate, attention: self.attention.dropout(rate), ..self }
@@ -172,16 +179,21 @@ impl EncoderBlockBuilder {
     /// A width that does not fall into the heads, a rate that is not in `0.0..1.0`, names that exist in this scope, or a
     /// shape that is too large.
     pub fn build<T: Float>(self, scope: &mut Scope<'_, T>) -> Result<EncoderBlock, Error> {
-        let Self { attention, hidden, activation, norms_first, dropout: rate } = self;
+        let Self { attention, hidden, activation, norms_first, dropout: rate, biased } = self;
         let width = attention.width;
+        let norm = |scope: &mut Scope<'_, T>| match biased {
+            true => LayerNorm::new(scope, [width]),
+            false => LayerNorm::without_bias(scope, [width]),
+        };
+        let dense = |scope: &mut Scope<'_, T>, inputs, outputs| {
+            let dense = Dense::builder(inputs, outputs);
+            if biased { dense } else { dense.without_bias() }.build(scope)
+        };
         Ok(EncoderBlock {
             attention: attention.build(&mut scope.scope("attention"))?,
-            norms: [
-                LayerNorm::new(&mut scope.scope("norm1"), [width])?,
-                LayerNorm::new(&mut scope.scope("norm2"), [width])?,
-            ],
-            widen: Dense::new(&mut scope.scope("widen"), width, hidden)?.activation(activation),
-            narrow: Dense::new(&mut scope.scope("narrow"), hidden, width)?,
+            norms: [norm(&mut scope.scope("norm1"))?, norm(&mut scope.scope("norm2"))?],
+            widen: dense(&mut scope.scope("widen"), width, hidden)?.activation(activation),
+            narrow: dense(&mut scope.scope("narrow"), hidden, width)?,
             norms_first,
             dropout: match rate == 0.0 {
                 true => None,

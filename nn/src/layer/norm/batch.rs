@@ -1,5 +1,6 @@
 //! Batch normalisation, with running statistics.
 
+use super::Affine;
 use super::group::channels;
 use crate::layer::Layer;
 use crate::{Bound, Error, Handle, Init, Mode, Scope};
@@ -14,12 +15,11 @@ use tress_tensor::{Error as Wrong, Float, Shape};
 /// there: they are state, and what they become is [set aside](crate::Bound::renewed) for the end of the step, since running
 /// a model changes nothing. In evaluation the running ones are taken, so a sample does not depend on its batch.
 ///
-/// Its parameters are `weight [C]` (ones) and `bias [C]` (zeros), its state `running_mean [C]` (zeros) and
-/// `running_var [C]` (ones), the unbiased variance.
+/// Its parameters are `weight [C]` (ones) and `bias [C]` (zeros), unless it is made without them; its state is
+/// `running_mean [C]` (zeros) and `running_var [C]` (ones), the unbiased variance.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct BatchNorm {
-    weight: Handle,
-    bias: Handle,
+    affine: Affine,
     running_mean: Handle,
     running_var: Handle,
     momentum: f64,
@@ -32,9 +32,30 @@ impl BatchNorm {
     /// # Errors
     /// A parameter of its exists in this scope, or the shape is too large.
     pub fn new<T: Float>(scope: &mut Scope<'_, T>, channels: usize) -> Result<Self, Error> {
+        let affine = Affine::new(scope, Shape::new(&[channels])?, true)?;
+        Self::with(scope, channels, affine)
+    }
+
+    /// Scaled, but not shifted.
+    ///
+    /// # Errors
+    /// As [`new`](BatchNorm::new).
+    pub fn without_bias<T: Float>(scope: &mut Scope<'_, T>, channels: usize) -> Result<Self, Error> {
+        let affine = Affine::new(scope, Shape::new(&[channels])?, false)?;
+        Self::with(scope, channels, affine)
+    }
+
+    /// Neither scaled nor shifted: there is the state alone.
+    ///
+    /// # Errors
+    /// As [`new`](BatchNorm::new).
+    pub fn without_parameters<T: Float>(scope: &mut Scope<'_, T>, channels: usize) -> Result<Self, Error> {
+        Self::with(scope, channels, Affine::default())
+    }
+
+    fn with<T: Float>(scope: &mut Scope<'_, T>, channels: usize, affine: Affine) -> Result<Self, Error> {
         Ok(Self {
-            weight: scope.parameter("weight", [channels], Init::Constant(1.0))?,
-            bias: scope.parameter("bias", [channels], Init::Zeros)?,
+            affine,
             running_mean: scope.state("running_mean", [channels], Init::Zeros)?,
             running_var: scope.state("running_var", [channels], Init::Constant(1.0))?,
             momentum: 0.1,
@@ -59,13 +80,13 @@ impl BatchNorm {
     }
 
     /// The scales, `[C]`.
-    pub fn weight(&self) -> Handle {
-        self.weight
+    pub fn weight(&self) -> Option<Handle> {
+        self.affine.weight
     }
 
     /// The bias, `[C]`.
-    pub fn bias(&self) -> Handle {
-        self.bias
+    pub fn bias(&self) -> Option<Handle> {
+        self.affine.bias
     }
 
     /// The running mean and the running variance, `[C]` each.
@@ -98,15 +119,18 @@ impl Layer for BatchNorm {
     #[track_caller]
     fn apply<V: Value>(&self, bound: &Bound<V>, x: &V) -> V {
         let (op, shape) = ("batch_norm", x.shape());
-        if let Err(error) = channels(op, &shape, self.weight.shape()) {
+        if let Err(error) = channels(op, &shape, self.running_mean.shape()) {
             return x.fail(error);
         }
-        let (weight, bias) = (bound.fetch(&self.weight, x), bound.fetch(&self.bias, x));
+        let [weight, bias] = self.affine.fetch(bound, x);
         let column = column(&shape);
         let Mode::Training { .. } = bound.mode_of(&self.running_mean) else {
             let (mean, variance) = (bound.fetch(&self.running_mean, x), bound.fetch(&self.running_var, x));
-            let scale = variance.offset(self.epsilon).rsqrt() * weight;
-            let shift = bias - mean * scale.clone();
+            let scale = times(variance.offset(self.epsilon).rsqrt(), weight);
+            let shift = match bias {
+                Some(bias) => bias - mean * scale.clone(),
+                None => -(mean * scale.clone()),
+            };
             return x.clone() * scale.reshape(column) + shift.reshape(column);
         };
         let count = shape.len() / shape[1].max(1);
@@ -119,8 +143,20 @@ impl Layer for BatchNorm {
         let centred = x.clone() - mean.reshape(column);
         let variance = centred.square().mean(&axes);
         self.renew(bound, &mean, &variance, count);
-        let scale = variance.offset(self.epsilon).rsqrt() * weight;
-        centred * scale.reshape(column) + bias.reshape(column)
+        let scale = times(variance.offset(self.epsilon).rsqrt(), weight);
+        let y = centred * scale.reshape(column);
+        match bias {
+            Some(bias) => y + bias.reshape(column),
+            None => y,
+        }
+    }
+}
+
+#[track_caller]
+fn times<V: Value>(scale: V, weight: Option<V>) -> V {
+    match weight {
+        Some(weight) => scale * weight,
+        None => scale,
     }
 }
 

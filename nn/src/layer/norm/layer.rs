@@ -1,18 +1,19 @@
 //! Normalisation of each sample by itself, over its last axes.
 
+use super::Affine;
 use crate::layer::Layer;
-use crate::{Bound, Error, Handle, Init, Scope};
+use crate::{Bound, Error, Handle, Scope};
 use tress_autograd::{Arrange, Fused, Value};
 use tress_tensor::{Error as Wrong, Float, IntoShape, Shape};
 
 /// `(x - mean) / sqrt(variance + epsilon) weight + bias`, with mean and variance of each sample over the trailing axes
 /// (Ba, Kiros & Hinton 2016, "Layer normalization", equation 4): `[.., shape]` to the same shape, in one pass.
 ///
-/// Its parameters are `weight` (ones) and `bias` (zeros) of the shape of those axes.
+/// Its parameters are `weight` (ones) and `bias` (zeros) of the shape of those axes, unless it is made without them.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct LayerNorm {
-    weight: Handle,
-    bias: Handle,
+    affine: Affine,
+    axes: Shape,
     epsilon: f64,
 }
 
@@ -22,10 +23,25 @@ impl LayerNorm {
     /// # Errors
     /// No axis, `weight` or `bias` exist in this scope, or the shape is too large.
     pub fn new<T: Float>(scope: &mut Scope<'_, T>, shape: impl IntoShape) -> Result<Self, Error> {
-        let shape = axes("layer_norm", shape)?;
-        let weight = scope.parameter("weight", shape, Init::Constant(1.0))?;
-        let bias = scope.parameter("bias", shape, Init::Zeros)?;
-        Ok(Self { weight, bias, epsilon: 1e-5 })
+        let plain = Self::without_parameters(shape)?;
+        Ok(Self { affine: Affine::new(scope, plain.axes, true)?, ..plain })
+    }
+
+    /// Scaled, but not shifted.
+    ///
+    /// # Errors
+    /// As [`new`](LayerNorm::new).
+    pub fn without_bias<T: Float>(scope: &mut Scope<'_, T>, shape: impl IntoShape) -> Result<Self, Error> {
+        let plain = Self::without_parameters(shape)?;
+        Ok(Self { affine: Affine::new(scope, plain.axes, false)?, ..plain })
+    }
+
+    /// Neither scaled nor shifted (`elementwise_affine=False` elsewhere).
+    ///
+    /// # Errors
+    /// No axis, or the shape is too large.
+    pub fn without_parameters(shape: impl IntoShape) -> Result<Self, Error> {
+        Ok(Self { affine: Affine::default(), axes: axes("layer_norm", shape)?, epsilon: 1e-5 })
     }
 
     /// What keeps the quotient finite.
@@ -34,13 +50,13 @@ impl LayerNorm {
     }
 
     /// The scales.
-    pub fn weight(&self) -> Handle {
-        self.weight
+    pub fn weight(&self) -> Option<Handle> {
+        self.affine.weight
     }
 
     /// The bias.
-    pub fn bias(&self) -> Handle {
-        self.bias
+    pub fn bias(&self) -> Option<Handle> {
+        self.affine.bias
     }
 
     /// What keeps the quotient finite.
@@ -52,26 +68,27 @@ impl LayerNorm {
 impl Layer for LayerNorm {
     #[track_caller]
     fn apply<V: Value>(&self, bound: &Bound<V>, x: &V) -> V {
-        let own = *self.weight.shape();
+        let own = self.axes;
         if let Err(error) = ends("layer_norm", &x.shape(), &own) {
             return x.fail(error);
         }
-        let (weight, bias) = (bound.fetch(&self.weight, x), bound.fetch(&self.bias, x));
+        let [weight, bias] = self.affine.fetch(bound, x);
         if own.rank() == 1 {
-            return x.layer_norm(Some(&weight), Some(&bias), self.epsilon);
+            return x.layer_norm(weight.as_ref(), bias.as_ref(), self.epsilon);
         }
-        let (weight, bias) = (weight.reshape([own.len()]), bias.reshape([own.len()]));
-        rows(x, &own).layer_norm(Some(&weight), Some(&bias), self.epsilon).reshape(x.shape())
+        let (weight, bias) = (line(weight, &own), line(bias, &own));
+        rows(x, &own).layer_norm(weight.as_ref(), bias.as_ref(), self.epsilon).reshape(x.shape())
     }
 }
 
 /// `x / sqrt(mean square + epsilon) weight`, with the mean square of each sample over the trailing axes (Zhang & Sennrich
 /// 2019, "Root mean square layer normalization", equation 4): `[.., shape]` to the same shape, in one pass.
 ///
-/// Its parameter is `weight` (ones) of the shape of those axes.
+/// Its parameter is `weight` (ones) of the shape of those axes, unless it is made without.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct RmsNorm {
-    weight: Handle,
+    affine: Affine,
+    axes: Shape,
     epsilon: f64,
 }
 
@@ -81,8 +98,16 @@ impl RmsNorm {
     /// # Errors
     /// No axis, `weight` exists in this scope, or the shape is too large.
     pub fn new<T: Float>(scope: &mut Scope<'_, T>, shape: impl IntoShape) -> Result<Self, Error> {
-        let weight = scope.parameter("weight", axes("rms_norm", shape)?, Init::Constant(1.0))?;
-        Ok(Self { weight, epsilon: 1e-6 })
+        let plain = Self::without_parameters(shape)?;
+        Ok(Self { affine: Affine::new(scope, plain.axes, false)?, ..plain })
+    }
+
+    /// Not scaled.
+    ///
+    /// # Errors
+    /// No axis, or the shape is too large.
+    pub fn without_parameters(shape: impl IntoShape) -> Result<Self, Error> {
+        Ok(Self { affine: Affine::default(), axes: axes("rms_norm", shape)?, epsilon: 1e-6 })
     }
 
     /// What keeps the quotient finite.
@@ -91,8 +116,8 @@ impl RmsNorm {
     }
 
     /// The scales.
-    pub fn weight(&self) -> Handle {
-        self.weight
+    pub fn weight(&self) -> Option<Handle> {
+        self.affine.weight
     }
 
     /// What keeps the quotient finite.
@@ -104,15 +129,15 @@ impl RmsNorm {
 impl Layer for RmsNorm {
     #[track_caller]
     fn apply<V: Value>(&self, bound: &Bound<V>, x: &V) -> V {
-        let own = *self.weight.shape();
+        let own = self.axes;
         if let Err(error) = ends("rms_norm", &x.shape(), &own) {
             return x.fail(error);
         }
-        let weight = bound.fetch(&self.weight, x);
+        let [weight, _] = self.affine.fetch(bound, x);
         if own.rank() == 1 {
-            return x.rms_norm(Some(&weight), self.epsilon);
+            return x.rms_norm(weight.as_ref(), self.epsilon);
         }
-        rows(x, &own).rms_norm(Some(&weight.reshape([own.len()])), self.epsilon).reshape(x.shape())
+        rows(x, &own).rms_norm(line(weight, &own).as_ref(), self.epsilon).reshape(x.shape())
     }
 }
 
@@ -130,6 +155,15 @@ fn ends(op: &'static str, x: &Shape, own: &Shape) -> Result<(), Wrong> {
     match x.ends_with(own) {
         true => Ok(()),
         false => Err(Wrong::Mismatch { op, left: *x, right: *own, why, lengths: None }),
+    }
+}
+
+/// A parameter of the shape `own` as one line.
+#[track_caller]
+fn line<V: Value>(x: Option<V>, own: &Shape) -> Option<V> {
+    match x {
+        Some(x) => Some(x.reshape([own.len()])), // not `map`: a closure would lose the caller's place
+        None => None,
     }
 }
 
