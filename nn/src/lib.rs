@@ -25,8 +25,8 @@
 //! | pooling | [`MaxPool1d`], [`MaxPool2d`], [`MeanPool1d`], [`MeanPool2d`], [`GlobalMaxPool`], [`GlobalMeanPool`]; to a size: [`AdaptiveMaxPool2d`], [`AdaptiveMeanPool2d`] and their forms for sequences |
 //! | norms | [`BatchNorm`], [`LayerNorm`], [`RmsNorm`], [`GroupNorm`], [`InstanceNorm`] |
 //! | dropout | [`Dropout`], [`SpatialDropout`] |
-//! | sequences | [`Recurrent`] (simple, GRU, LSTM), [`MultiHeadAttention`], [`EncoderBlock`], [`Sinusoidal`], [`Rotary`], with [`Lengths`] and [`AttentionMask`] |
-//! | shapes | [`Flatten`], [`LastStep`], [`Upsample`] |
+//! | sequences | [`Recurrent`] (simple, GRU, LSTM) and its [`Ending`], [`MultiHeadAttention`], [`EncoderBlock`], [`Sinusoidal`], [`Rotary`], with [`Lengths`] and [`AttentionMask`] |
+//! | shapes | [`Flatten`], [`LastStep`], [`Upsample`], [`Pad1d`], [`Pad2d`] |
 //! | composition | [`Sequential`], [`Residual`], or a struct of your own that is a [`Layer`] |
 //! | activations | every function by name ([`Map`](tress_tensor::pointwise::Map)), [`Activation`], [`Prelu`] |
 //!
@@ -104,10 +104,10 @@ pub use init::Init;
 pub use layer::{
     Activation, AdaptiveMaxPool1d, AdaptiveMaxPool2d, AdaptiveMeanPool1d, AdaptiveMeanPool2d, AttentionMask,
     BatchNorm, Bilinear, Conv1d, Conv2d, ConvTranspose1d, ConvTranspose2d, Dense, Dropout, Embedding,
-    EncoderBlock, Flatten, GlobalMaxPool, GlobalMeanPool, GroupNorm, InstanceNorm, LastStep, Layer,
-    LayerNorm, Lengths, MaxPool1d, MaxPool2d, MeanPool1d, MeanPool2d, MultiHeadAttention, Prelu, Recurrent,
-    Residual, RmsNorm, Rotary, SeparableConv1d, SeparableConv2d, Sequential, Sinusoidal, SpatialDropout,
-    Upsample,
+    EncoderBlock, Ending, Flatten, GlobalMaxPool, GlobalMeanPool, GroupNorm, InstanceNorm, LastStep, Layer,
+    LayerNorm, Lengths, MaxPool1d, MaxPool2d, MeanPool1d, MeanPool2d, MultiHeadAttention, Pad1d, Pad2d,
+    PaddingMode, Prelu, Recurrent, Residual, RmsNorm, Rotary, SeparableConv1d, SeparableConv2d, Sequential,
+    Sinusoidal, SpatialDropout, Upsample,
 };
 pub use loss::{CrossEntropy, Labels, Loss, Over, cross_entropy, mse};
 pub use optim::{Adam, Lion, Optimiser, RmsProp, Schedule, Sgd};

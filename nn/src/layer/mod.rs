@@ -9,6 +9,7 @@ mod dropout;
 mod embedding;
 mod lengths;
 mod norm;
+mod pad;
 mod plain;
 mod pool;
 mod position;
@@ -31,6 +32,7 @@ pub use dropout::{Dropout, SpatialDropout};
 pub use embedding::Embedding;
 pub use lengths::Lengths;
 pub use norm::{BatchNorm, GroupNorm, InstanceNorm, LayerNorm, RmsNorm};
+pub use pad::{Pad, Pad1d, Pad2d, PaddingMode};
 pub use plain::{Flatten, LastStep};
 pub use pool::{
     AdaptiveMaxPool, AdaptiveMaxPool1d, AdaptiveMaxPool2d, AdaptiveMeanPool, AdaptiveMeanPool1d,
@@ -38,7 +40,7 @@ pub use pool::{
     MeanPool2d,
 };
 pub use position::{Rotary, Sinusoidal};
-pub use recurrent::{Carried, Cell, CellKind, Recurrent, RecurrentBuilder};
+pub use recurrent::{Carried, Cell, CellKind, Ending, Recurrent, RecurrentBuilder};
 pub use resample::{Manner, Upsample};
 pub use residual::Residual;
 pub use sequential::{Sequential, Step};

@@ -51,6 +51,7 @@ mod board;
 mod cost;
 mod drawing;
 mod flaw;
+mod joins;
 mod layout;
 mod sizes;
 mod summary;

@@ -21,7 +21,9 @@ use alloc::sync::Arc as Counted;
 /// What a function that is wired into a model is given: a value that records what is done to it.
 pub type Wire<T = f64> = Traced<Sketch<T>>;
 
-/// A layer with several operands, to be wired by [`Wiring::join`](super::Wiring::join).
+/// A layer with several operands, to be wired by [`Wiring::join`](super::Wiring::join): [`Bilinear`](crate::Bilinear),
+/// [`MultiHeadAttention`](crate::MultiHeadAttention) to another value, [`Recurrent`](crate::Recurrent) layers, their
+/// [`Ending`](crate::Ending) and [`EncoderBlock`](crate::EncoderBlock) with the lengths of their sequences, or one of your own.
 pub trait Join {
     /// The result for `xs`, which are as many as the layer was wired to.
     fn join<V: Value>(&self, bound: &Bound<V>, xs: &[V]) -> V;

@@ -111,7 +111,22 @@ impl<'p, T: Float> Wiring<'p, T> {
         self.shared(name, |scope| declare(scope).map(Work::layer), Location::caller())
     }
 
-    /// A layer of your own that takes several values.
+    /// A layer that takes several values: one of this crate ([`Join`] lists them), or one of your own.
+    ///
+    /// ```
+    /// use tress_nn::model::{Model, Wiring};
+    /// use tress_nn::{MultiHeadAttention, Params, Recurrent};
+    /// let mut params = Params::<f32>::new(1);
+    /// let wiring = Wiring::new(&mut params);
+    /// // Sentences of up to six words of eight numbers, how long each is, and a question of two words.
+    /// let (words, length) = (wiring.input("words", [6, 8]), wiring.input("length", []));
+    /// let question = wiring.input("question", [2, 8]);
+    /// let read = wiring.join("read", &[words, length], |s| Recurrent::gru(8, 8).build(s));
+    /// let found = wiring.join("found", &[question, read, length], |s| MultiHeadAttention::builder(8, 2).build(s));
+    /// let model = Model::new(&[words, length, question], &[("found", found)])?;
+    /// assert_eq!(model.outputs().next().unwrap().1.to_string(), "[N, 2, 8]");
+    /// # Ok::<(), tress_nn::Error>(())
+    /// ```
     #[track_caller]
     pub fn join<'w, J: Join + parallel::Shared + 'static>(
         &'w self,

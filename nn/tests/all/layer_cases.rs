@@ -9,12 +9,14 @@ use tress_tensor::pointwise::Map;
 use tress_tensor::{Float, Tensor};
 
 /// The files, and how many cases there are in each.
-pub(crate) const FILES: [(&str, usize); 5] = [
+pub(crate) const FILES: [(&str, usize); 7] = [
     ("layers_windows", 25),
     ("layers_rows", 27),
     ("layers_recurrent", 8),
     ("layers_recurrent_deep", 2),
     ("layers_attention", 10),
+    ("layers_padding", 19),
+    ("layers_bare", 16),
 ];
 
 /// A layer, and how it is applied.
@@ -25,6 +27,7 @@ enum Net {
     Scores(Embedding),
     Recurrent(Recurrent, Option<Lengths>),
     Attention(Box<MultiHeadAttention>, AttentionMask),
+    Biased(Box<MultiHeadAttention>),
     Encoder(Box<EncoderBlock>, AttentionMask),
 }
 
@@ -108,6 +111,7 @@ impl<'f, T: Float> Case<'f, T> {
             Net::Attention(layer, mask) => {
                 layer.attend(bound, &xs[0], if self.inputs == 2 { &xs[1] } else { &xs[0] }, mask)
             }
+            Net::Biased(layer) => layer.attend_biased(bound, &xs[0], &xs[0], &AttentionMask::new(), &xs[1]),
             Net::Encoder(block, mask) => block.run(bound, &xs[0], mask),
         }
     }
@@ -117,6 +121,25 @@ impl check::Program for Case<'_, f64> {
     fn run<V: Value<Elem = f64>>(&self, xs: &[V]) -> V {
         self.output(&self.bound(xs), xs)
     }
+}
+
+/// The mode that a case is named after.
+fn mode(name: &str) -> PaddingMode {
+    match name.rsplit('_').next() {
+        Some("reflect") => PaddingMode::Reflect,
+        Some("replicate") => PaddingMode::Replicate,
+        _ => PaddingMode::Circular,
+    }
+}
+
+/// What is added to the scores of each head and pair of steps: the less the further away, twice as much in the second head;
+/// perhaps the first step does not look at the last.
+fn far(heads: usize, hidden: bool) -> Tensor<f64> {
+    let score = |i: &[usize]| match hidden && (i[1] == 1 || heads == 1) && (i[2], i[3]) == (0, 2) {
+        true => f64::NEG_INFINITY,
+        false => -0.5 * (i[1] + 1) as f64 * i[2].abs_diff(i[3]) as f64,
+    };
+    Tensor::from_fn([1, heads, 3, 3], score).unwrap()
 }
 
 fn net<T: Float>(name: &str, s: &mut Scope<'_, T>) -> Result<Net, Error> {
@@ -163,6 +186,47 @@ fn net<T: Float>(name: &str, s: &mut Scope<'_, T>) -> Result<Net, Error> {
         "upsample_bilinear_corners" => Upsample::to([5, 7], Manner::BilinearCorners)?.into(),
         "upsample_bilinear_one" => Upsample::to([1, 2], Manner::BilinearCorners)?.into(),
 
+        "pad1d_reflect" | "pad1d_replicate" | "pad1d_circular" => Pad1d::new([[2, 3]], mode(name)).into(),
+        "pad2d_reflect" | "pad2d_replicate" | "pad2d_circular" => {
+            Pad2d::new([[1, 2], [2, 0]], mode(name)).into()
+        }
+        "pad2d_constant" => Pad2d::new([[2, 1], [1, 0]], PaddingMode::Constant(0.75)).into(),
+        "conv2d_reflect" | "conv2d_replicate" | "conv2d_circular" => {
+            let conv = Conv2d::builder(2, 2, [3, 2]).stride([2, 1]).padding([[2, 1], [1, 2]]);
+            conv.padding_mode(mode(name)).build(s)?.into()
+        }
+        "conv1d_reflect" => {
+            let conv = Conv1d::builder(4, 2, [3]).groups(2).dilation([2]).same().without_bias();
+            conv.padding_mode(PaddingMode::Reflect).build(s)?.into()
+        }
+        "separable_conv2d_circular" => {
+            let conv = SeparableConv2d::builder(2, 3, [3, 3]).same();
+            conv.padding_mode(PaddingMode::Circular).build(s)?.into()
+        }
+        "max_pool1d_ceil" | "max_pool1d_ceil_short" => MaxPool1d::new([3]).stride([2]).ceil().into(),
+        "max_pool1d_ceil_behind" => MaxPool1d::new([2]).stride([3]).padding([[1, 1]]).ceil().into(),
+        "max_pool2d_ceil" => {
+            let pool = MaxPool2d::new([3, 2]).stride([2, 3]).padding([[1, 1], [0, 0]]);
+            pool.dilation([1, 2]).ceil().into()
+        }
+        "mean_pool1d_ceil" => MeanPool1d::new([3]).stride([2]).padding([[1, 1]]).ceil().into(),
+        "mean_pool2d_ceil" => MeanPool2d::new([3, 2]).stride([2, 2]).padding([[1, 1], [0, 0]]).ceil().into(),
+        "mean_pool2d_ceil_inside" => {
+            let pool = MeanPool2d::new([3, 2]).stride([2, 2]).padding([[1, 1]; 2]);
+            pool.without_padding_counted().ceil().into()
+        }
+
+        "layer_norm_plain" => LayerNorm::without_parameters([4])?.into(),
+        "layer_norm_plain_2" => LayerNorm::without_parameters([3, 2])?.into(),
+        "layer_norm_without_bias" => LayerNorm::without_bias(s, [3, 2])?.into(),
+        "rms_norm_plain" => RmsNorm::without_parameters([5])?.into(),
+        "group_norm_plain" => GroupNorm::without_parameters(2, 4)?.into(),
+        "group_norm_without_bias" => GroupNorm::without_bias(s, 2, 4)?.into(),
+        "instance_norm_affine" => InstanceNorm::with_parameters(s, 2)?.into(),
+        "batch_norm_plain" | "batch_norm_plain_evaluation" => BatchNorm::without_parameters(s, 2)?.into(),
+        "batch_norm_without_bias" | "batch_norm_without_bias_evaluation" => {
+            BatchNorm::without_bias(s, 2)?.into()
+        }
         "dense" => Dense::builder(4, 2).activation(Map::Gelu).build(s)?.into(),
         "bilinear" => Net::Bilinear(Bilinear::new(s, 2, 4, 3)?),
         "batch_norm" => BatchNorm::new(s, 3)?.into(),
@@ -208,6 +272,21 @@ fn net<T: Float>(name: &str, s: &mut Scope<'_, T>) -> Result<Net, Error> {
             Net::Recurrent(lstm, Some(Lengths::new([3, 1, 4], 4)?))
         }
 
+        "attention_added" | "attention_added_heads" | "attention_added_causal" => {
+            let (scores, causal) = match name {
+                "attention_added" => (far(1, true).reshape([3, 3]).unwrap(), false),
+                "attention_added_heads" => (far(2, true), false),
+                _ => (far(1, false).reshape([1, 3, 3]).unwrap(), true),
+            };
+            let mask = AttentionMask::new().added(&scores)?;
+            let mask = if causal { mask.causal() } else { mask };
+            Net::Attention(Box::new(attention().without_bias().build(s)?), mask)
+        }
+        "attention_biased" => Net::Biased(Box::new(attention().without_bias().build(s)?)),
+        "encoder_without_bias" => {
+            let block = EncoderBlock::builder(4, 2, 3).without_bias().build(s)?;
+            Net::Encoder(Box::new(block), AttentionMask::new())
+        }
         "attention" => Net::Attention(Box::new(attention().build(s)?), AttentionMask::new()),
         "attention_without_bias" => {
             Net::Attention(Box::new(attention().without_bias().build(s)?), AttentionMask::new())

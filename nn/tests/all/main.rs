@@ -6,6 +6,7 @@ mod data;
 mod device;
 mod files;
 mod freezing;
+mod joins;
 mod layer_cases;
 mod layer_rules;
 mod layers;

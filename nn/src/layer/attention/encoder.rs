@@ -100,11 +100,11 @@ impl EncoderBlock {
         }
         if self.norms_first {
             let inside = first.apply(bound, x);
-            let found = self.attention.attend_to(bound, &inside, &inside, mask, counts);
+            let found = self.attention.attend_to(bound, &inside, &inside, mask, counts, None);
             let x = x.clone() + self.dropped(bound, 0, found);
             return self.wide(bound, &second.apply(bound, &x)) + x;
         }
-        let found = self.attention.attend_to(bound, x, x, mask, counts);
+        let found = self.attention.attend_to(bound, x, x, mask, counts, None);
         let x = first.apply(bound, &(x.clone() + self.dropped(bound, 0, found)));
         second.apply(bound, &(self.wide(bound, &x) + x.clone()))
     }

@@ -83,7 +83,7 @@ impl MultiHeadAttention {
     /// What `x [N, T, width]` finds in `memory [N, S, memory]` where the mask lets it look.
     #[track_caller]
     pub fn attend<V: Value>(&self, bound: &Bound<V>, x: &V, memory: &V, mask: &AttentionMask) -> V {
-        self.attend_to(bound, x, memory, mask, None)
+        self.attend_to(bound, x, memory, mask, None, None)
     }
 
     /// As [`attend`](MultiHeadAttention::attend), but which steps of the memory count is a value: `counts [N, S]`, 1 for a
@@ -98,7 +98,21 @@ impl MultiHeadAttention {
         mask: &AttentionMask,
         counts: &V,
     ) -> V {
-        self.attend_to(bound, x, memory, mask, Some(counts))
+        self.attend_to(bound, x, memory, mask, Some(counts), None)
+    }
+
+    /// As [`attend`](MultiHeadAttention::attend), with a value that is added to the scores, such as learned biases of relative
+    /// positions: `[N, heads, T, S]`, where each axis may have the length 1. Gradients flow to it.
+    #[track_caller]
+    pub fn attend_biased<V: Value>(
+        &self,
+        bound: &Bound<V>,
+        x: &V,
+        memory: &V,
+        mask: &AttentionMask,
+        added: &V,
+    ) -> V {
+        self.attend_to(bound, x, memory, mask, None, Some(added))
     }
 
     #[track_caller]
@@ -109,6 +123,7 @@ impl MultiHeadAttention {
         memory: &V,
         mask: &AttentionMask,
         counts: Option<&V>,
+        added: Option<&V>,
     ) -> V {
         let (op, shape, other) = ("attention", x.shape(), memory.shape());
         if let Err(error) = self.fit(op, &shape, &other) {
@@ -130,8 +145,23 @@ impl MultiHeadAttention {
             None => (queries, keys),
         };
         let each = (shape[2] / self.heads) as f64;
-        let scores = queries.scale(1.0 / libm::sqrt(each)).matmul(keys.transpose(2, 3));
-        let mask = match mask.of(op, x, [shape[0], shape[1], other[1]], self.causal, counts.is_some()) {
+        let mut scores = queries.scale(1.0 / libm::sqrt(each)).matmul(keys.transpose(2, 3));
+        let size = [shape[0], self.heads, shape[1], other[1]];
+        if let Some(added) = added {
+            let left = added.shape();
+            if left.rank() != 4 || (0..4).any(|axis| left[axis] != size[axis] && left[axis] != 1) {
+                return match (added.mistake(), Shape::named(op, &size)) {
+                    (Some(mistake), _) => x.wrong(mistake),
+                    (None, Ok(right)) => {
+                        let why = "what is added to the scores must be [N, heads, T, S], each of them or 1";
+                        x.fail(Wrong::Mismatch { op, left, right, why, lengths: None })
+                    }
+                    (None, Err(error)) => x.fail(error),
+                };
+            }
+            scores = scores + added.clone();
+        }
+        let mask = match mask.of(op, x, size, self.causal, counts.is_some()) {
             Ok(mask) => mask,
             Err(error) => return x.fail(error),
         };

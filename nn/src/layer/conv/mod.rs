@@ -8,6 +8,7 @@ pub use plain::{Conv, Conv1d, Conv2d, ConvBuilder};
 pub use separable::{SeparableConv, SeparableConv1d, SeparableConv2d, SeparableConvBuilder};
 pub use transposed::{ConvTranspose, ConvTranspose1d, ConvTranspose2d, ConvTransposeBuilder};
 
+use super::pad::PaddingMode;
 use crate::{Error as Wrong, Init};
 use tress_autograd::Sliding;
 use tress_tensor::{Error, Shape};
@@ -40,6 +41,7 @@ struct Settings<const D: usize> {
     outputs: usize,
     kernel: [usize; D],
     sliding: Sliding<D>,
+    mode: PaddingMode,
     /// Padding that follows from kernel and dilation, once these are known.
     fitted: Option<Fitted>,
     groups: usize,
@@ -58,8 +60,8 @@ enum Fitted {
 
 impl<const D: usize> Settings<D> {
     fn new(inputs: usize, outputs: usize, kernel: [usize; D]) -> Self {
-        let (sliding, init) = (Sliding::new(), Init::FanIn);
-        Self { inputs, outputs, kernel, sliding, fitted: None, groups: 1, init, bias: Some(init) }
+        let (sliding, init, mode) = (Sliding::new(), Init::FanIn, PaddingMode::Zeros);
+        Self { inputs, outputs, kernel, sliding, mode, fitted: None, groups: 1, init, bias: Some(init) }
     }
 
     /// Steps, padding and dilation, once all settings are known.

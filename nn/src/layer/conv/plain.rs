@@ -1,7 +1,7 @@
 //! The convolution layers of sequences and images.
 
 use super::{Fitted, Settings, common_settings, fits, named};
-use crate::layer::Layer;
+use crate::layer::{Layer, PaddingMode};
 use crate::{Bound, Error, Handle, Init, Scope};
 use tress_autograd::{Arrange, Fused, Sliding, Value};
 use tress_tensor::pointwise::Map;
@@ -19,6 +19,7 @@ pub struct Conv<const D: usize> {
     weight: Handle,
     bias: Option<Handle>,
     sliding: Sliding<D>,
+    mode: PaddingMode,
     kernel: [usize; D],
     groups: usize,
     activation: Option<Map>,
@@ -90,6 +91,20 @@ impl<const D: usize> Conv<D> {
         self.sliding
     }
 
+    /// What stands where it is padded.
+    pub fn padding_mode(&self) -> PaddingMode {
+        self.mode
+    }
+
+    /// `x` with its padding, where that is no matter of zeros, and how windows slide over it then.
+    #[track_caller]
+    fn padded<V: Value>(&self, op: &'static str, x: &V) -> (V, Sliding<D>) {
+        match self.mode {
+            PaddingMode::Zeros => (x.clone(), self.sliding),
+            mode => (mode.around(op, x, self.sliding.pad), self.sliding.pad([[0, 0]; D])),
+        }
+    }
+
     /// Into how many independent parts the channels fall.
     pub fn groups(&self) -> usize {
         self.groups
@@ -108,15 +123,20 @@ impl Layer for Conv<1> {
         if let Err(error) = fits::<1>(NAMES[0], &shape, &own, own[1] * self.groups) {
             return x.fail(error);
         }
+        let (x, sliding) = self.padded(NAMES[0], x);
+        let shape = x.shape();
+        if shape.rank() != 3 {
+            return x; // a mistake
+        }
         // A sequence is an image of one row.
-        let Sliding { stride: [stride], pad: [pad], dilation: [dilation] } = self.sliding;
+        let Sliding { stride: [stride], pad: [pad], dilation: [dilation] } = sliding;
         let window = Window::new([1, shape[2]], [1, self.kernel[0]]);
         let window = window.stride([1, stride]).pad([[0, 0], pad]).dilation([1, dilation]);
         if let Err(error) = reaches(NAMES[0], &window, &shape, &own) {
             return x.fail(error);
         }
-        let weight = bound.fetch(&self.weight, x).unsqueeze(2);
-        let bias = bound.fetch_some(self.bias.as_ref(), x);
+        let weight = bound.fetch(&self.weight, &x).unsqueeze(2);
+        let bias = bound.fetch_some(self.bias.as_ref(), &x);
         x.unsqueeze(2).conv2d(weight, bias.as_ref(), window, self.groups, self.activation).squeeze(2)
     }
 }
@@ -128,12 +148,17 @@ impl Layer for Conv<2> {
         if let Err(error) = fits::<2>(NAMES[1], &shape, &own, own[1] * self.groups) {
             return x.fail(error);
         }
-        let window = self.sliding.over([shape[2], shape[3]], self.kernel);
+        let (x, sliding) = self.padded(NAMES[1], x);
+        let shape = x.shape();
+        if shape.rank() != 4 {
+            return x; // a mistake
+        }
+        let window = sliding.over([shape[2], shape[3]], self.kernel);
         if let Err(error) = reaches(NAMES[1], &window, &shape, &own) {
             return x.fail(error);
         }
-        let weight = bound.fetch(&self.weight, x);
-        let bias = bound.fetch_some(self.bias.as_ref(), x);
+        let weight = bound.fetch(&self.weight, &x);
+        let bias = bound.fetch_some(self.bias.as_ref(), &x);
         x.conv2d(weight, bias.as_ref(), window, self.groups, self.activation)
     }
 }
@@ -159,7 +184,8 @@ impl<const D: usize> ConvBuilder<D> {
         Self { settings, activation }
     }
 
-    /// Zeros before and after each axis: `[[top, bottom], [left, right]]` for images.
+    /// Zeros before and after each axis: `[[top, bottom], [left, right]]` for images. (Or what a
+    /// [mode](ConvBuilder::padding_mode) puts there.)
     pub fn padding(mut self, pad: [[usize; 2]; D]) -> Self {
         (self.settings.sliding.pad, self.settings.fitted) = (pad, None);
         self
@@ -175,6 +201,12 @@ impl<const D: usize> ConvBuilder<D> {
     /// later: a causal convolution.
     pub fn causal(mut self) -> Self {
         self.settings.fitted = Some(Fitted::Causal);
+        self
+    }
+
+    /// What stands where it is padded, in place of zeros.
+    pub fn padding_mode(mut self, mode: PaddingMode) -> Self {
+        self.settings.mode = mode;
         self
     }
 
@@ -195,11 +227,11 @@ impl<const D: usize> ConvBuilder<D> {
     {
         let Self { settings, activation } = self;
         settings.check(named::<D>(NAMES))?;
-        let Settings { inputs, outputs, kernel, groups, init, bias, .. } = settings;
+        let Settings { inputs, outputs, kernel, groups, init, bias, mode, .. } = settings;
         let sliding = settings.sliding();
         let weight = settings.weight(outputs, inputs / groups)?;
         let weight = scope.parameter("weight", weight, settings.fans(init))?;
         let bias = bias.map(|init| scope.parameter("bias", [outputs], settings.fans(init))).transpose()?;
-        Ok(Conv { weight, bias, sliding, kernel, groups, activation })
+        Ok(Conv { weight, bias, sliding, mode, kernel, groups, activation })
     }
 }

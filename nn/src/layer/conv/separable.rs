@@ -1,7 +1,7 @@
 //! Depthwise-separable convolution layers.
 
 use super::{Conv, ConvBuilder, Fitted, Settings, common_settings, fits, named};
-use crate::layer::Layer;
+use crate::layer::{Layer, PaddingMode};
 use crate::{Bound, Error, Init, Scope};
 use tress_autograd::Value;
 use tress_tensor::Float;
@@ -89,6 +89,12 @@ impl<const D: usize> SeparableConvBuilder<D> {
     /// As [`ConvBuilder::same`].
     pub fn same(mut self) -> Self {
         self.settings.fitted = Some(Fitted::Same);
+        self
+    }
+
+    /// What stands where it is padded, in place of zeros.
+    pub fn padding_mode(mut self, mode: PaddingMode) -> Self {
+        self.settings.mode = mode;
         self
     }
 

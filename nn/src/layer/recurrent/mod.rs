@@ -1,8 +1,10 @@
 //! Recurrent layers: simple, gated, long short-term memory; several layers, both directions, sequences of several lengths.
 
 mod cell;
+mod ending;
 
 pub use cell::{Cell, CellKind};
+pub use ending::Ending;
 
 use super::lengths::{Counting, fit_counts};
 use super::{Dropout, Layer, Lengths};
