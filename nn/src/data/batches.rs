@@ -69,8 +69,9 @@ impl Batches {
     /// of the epoch. Rows whose label is ignored are spread like one more class.
     ///
     /// # Errors
-    /// A row that has no label.
+    /// A row that has no label, or several labels a row.
     pub fn stratified(mut self, labels: &Labels, seed: u64, epoch: u64) -> Result<Self, Error> {
+        labels.expect_one_each("batches")?;
         self.expect(labels.len())?;
         self = self.shuffled(seed, epoch);
         let classes: Vec<Option<usize>> = labels.iter().collect();

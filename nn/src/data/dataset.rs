@@ -60,7 +60,7 @@ impl<T: Float> Column<T> {
             Column::Labels(labels) => Column::Labels(chosen(labels, rows.iter().copied())?),
             Column::LabelsEach { labels, entries } => {
                 let places = rows.iter().flat_map(|&row| row * entries..(row + 1) * entries);
-                Column::LabelsEach { labels: chosen(labels, places)?, entries: *entries }
+                Column::LabelsEach { labels: chosen(labels, places)?.each(*entries), entries: *entries }
             }
         })
     }
@@ -171,7 +171,7 @@ impl<T: Float> Dataset<T> {
             let why = format!("{} labels are no whole rows of {entries}", labels.len());
             return Err(Error::Column { name: String::from(name), why });
         }
-        self.with(name, Column::LabelsEach { labels, entries })
+        self.with(name, Column::LabelsEach { labels: labels.each(entries), entries })
     }
 
     fn with(mut self, name: &str, column: Column<T>) -> Result<Self, Error> {

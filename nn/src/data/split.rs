@@ -103,6 +103,7 @@ impl Split {
     /// # Errors
     /// As [`random`](Split::random).
     pub fn stratified(labels: &Labels, shares: [f64; 3], seed: u64) -> Result<Self, Error> {
+        labels.expect_one_each("split")?;
         Self::dealt(labels.len(), strata(by_class(labels), seed), ends(shares)?)
     }
 
@@ -155,6 +156,7 @@ impl Split {
     /// # Errors
     /// As [`folds`](Split::folds).
     pub fn stratified_folds(labels: &Labels, k: usize, seed: u64) -> Result<Vec<Self>, Error> {
+        labels.expect_one_each("folds")?;
         Self::turns(labels.len(), strata(by_class(labels), seed), k)
     }
 

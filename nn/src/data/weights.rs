@@ -18,7 +18,8 @@ pub enum ClassWeights {
 
 impl ClassWeights {
     /// The weight of each class, for [`CrossEntropy::weights`](crate::CrossEntropy::weights). A class without samples
-    /// has the weight 0: nothing is known of it.
+    /// has the weight 0: nothing is known of it. Where each sample has several labels, such as one for each pixel, all of
+    /// them are counted.
     ///
     /// ```
     /// use tress_nn::data::ClassWeights;

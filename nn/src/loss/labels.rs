@@ -10,6 +10,8 @@ use tress_tensor::Tensor;
 pub struct Labels {
     labels: Vec<u32>,
     classes: usize,
+    /// How many labels a sample has.
+    entries: usize,
     /// Whether each sample counts; empty if all do.
     kept: Vec<bool>,
     /// The place of each label in the logits `[N, classes]` read as one line; of one that does not count, that of class 0.
@@ -62,7 +64,29 @@ impl Labels {
             rows.iter().enumerate().map(|(row, &label)| (row * classes) as u32 + label).collect();
         let index = |numbers: &[u32]| Index::new(&Tensor::vector(numbers));
         let (places, rows) = (index(&places), index(&rows));
-        Ok(Self { labels, classes, kept, places, rows })
+        Ok(Self { labels, classes, entries: 1, kept, places, rows })
+    }
+
+    /// With so many labels a sample, as a column of a data set has them.
+    pub(crate) fn each(self, entries: usize) -> Self {
+        Self { entries, ..self }
+    }
+
+    /// How many labels each sample has: 1, but for a column of [several](crate::data::Dataset::labels_each).
+    pub fn entries(&self) -> usize {
+        self.entries
+    }
+
+    /// That there is one label for each sample, so that samples can be told apart by it.
+    pub(crate) fn expect_one_each(&self, of: &'static str) -> Result<(), Error> {
+        match self.entries {
+            1 => Ok(()),
+            _ => {
+                let why = "each sample has several labels, and there is no one class to sort it by; give one label for each \
+                           sample, such as the rarest that it has";
+                Err(Error::Setting { of, why })
+            }
+        }
     }
 
     /// The labels as they were given, ignored ones included.

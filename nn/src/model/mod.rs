@@ -1,7 +1,8 @@
 //! Models with named inputs and outputs, wired from layers and checked before any work.
 //!
 //! A [`Wiring`] is where values are named and layers are put between them; [`Model::new`] takes what lies between inputs
-//! and outputs. The axis of the batch is open, and what runs the model is chosen where its parameters are bound, as for
+//! and outputs. The axis of the batch is open; the other lengths are as declared, that of sequences among them: shorter ones
+//! are padded, and an input says [what counts](Join). And what runs the model is chosen where its parameters are bound, as for
 //! every [`Layer`].
 //!
 //! ```

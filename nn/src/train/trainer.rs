@@ -197,7 +197,7 @@ impl<T: Float, O: Optimiser<T>> Trainer<T, O> {
 
     /// Takes running means of the model again, with the parameters as they are: the mean of what they are in the batches of
     /// the last epoch, in training mode. It is for averaged parameters, as the means have followed those before the
-    /// averaging.
+    /// averaging. What is frozen stays as it is.
     ///
     /// # Errors
     /// What the problem reports, a mistake of the model, or means that are not finite; then nothing is changed.
@@ -209,7 +209,8 @@ impl<T: Float, O: Optimiser<T>> Trainer<T, O> {
             let batch = problem.batch(epoch, rows)?;
             let seed = mix(mix(self.seed, epoch), i as u64);
             let mut step = Step { epoch, batch: i as u64, rows, seed, random: &mut random };
-            let bound = self.params.on(&tape).training(seed).afresh();
+            let bound = self.params.on(&tape).frozen_by(self.optimiser.groups(), &self.params);
+            let bound = bound.training(seed).afresh();
             problem.loss(&tape, &bound, &batch, &mut step)?.item()?;
             statistics.add(&bound.renewed()?);
             drop(bound);

@@ -1,14 +1,15 @@
 //! What the training loop does to gradients and parameters besides the step: clipping, averages, running means taken again;
 //! and that a step that fails leaves nothing behind.
 
+use crate::fixture::{Fixture, assert_near};
 use crate::training::{Product, product};
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
-use tress_autograd::{Pointwise, Reduce, Tape};
+use tress_autograd::{Eager, Pointwise, Reduce, Tape};
 use tress_nn::data::{Batches, Dataset};
 use tress_nn::optim::{Average, Clip};
 use tress_nn::train::{Callback, Flow, History, OnTape, Problem, Step, TapeLoss, Trainer};
-use tress_nn::{Adam, BatchNorm, Error, Init, Layer, Params, Sgd, Statistics};
-use tress_tensor::Tensor;
+use tress_nn::{Adam, BatchNorm, Dense, Error, Init, Layer, Params, Sequential, Sgd, Statistics};
+use tress_tensor::{Tensor, pointwise::Map};
 
 /// All parameters after each step.
 struct Course(Vec<Vec<f32>>);
@@ -194,6 +195,62 @@ fn running_means_are_taken_again_with_the_averaged_parameters() {
     assert!(run.retake_statistics(&problem).is_err());
     assert_eq!(run.params.block().to_vec()[2..], before[2..]);
     assert!(Statistics::new().is_empty());
+}
+
+/// A network with two batch norms, over batches of a fixture.
+struct TwoNorms {
+    model: Sequential,
+    batches: Vec<Tensor<f64>>,
+}
+
+impl Problem<f64> for TwoNorms {
+    type Batch = Tensor<f64>;
+
+    fn order(&self, _: u64) -> Result<Batches, Error> {
+        Batches::new(self.batches.len(), 1)
+    }
+
+    fn batch(&self, _: u64, rows: &[usize]) -> Result<Tensor<f64>, Error> {
+        Ok(self.batches[rows[0]].clone())
+    }
+
+    fn loss<'t>(
+        &self,
+        tape: &'t Tape<Eager<f64>>,
+        bound: &OnTape<'t, f64>,
+        batch: &Tensor<f64>,
+        _: &mut Step<'_>,
+    ) -> TapeLoss<'t, f64> {
+        Ok(self.model.apply(bound, &tape.var(batch.clone())).square().sum_all())
+    }
+}
+
+#[test]
+fn statistics_that_are_taken_again_are_those_of_pytorch() {
+    let all = Fixture::read("statistics");
+    let mut params = Params::<f64>::new(1);
+    let model = Sequential::new()
+        .then(Dense::new(&mut params.scope("first"), 2, 3).unwrap())
+        .then(BatchNorm::new(&mut params.scope("norm1"), 3).unwrap())
+        .then(Map::Tanh)
+        .then(Dense::new(&mut params.scope("second"), 3, 2).unwrap())
+        .then(BatchNorm::new(&mut params.scope("norm2"), 2).unwrap());
+    let names = |params: &Params<f64>, state: bool| -> Vec<String> {
+        let such = params.entries().filter(|entry| entry.is_state() == state);
+        such.map(|entry| entry.name().to_owned()).collect()
+    };
+    for name in names(&params, false) {
+        params.set(&name, &all.tensor(&format!("p.{name}"))).unwrap();
+    }
+    let batches = (0..3).map(|k| all.tensor(&format!("batch{k}"))).collect();
+    let mut run = Trainer::new(params, Sgd::new(0.1), 1, 1);
+    run.retake_statistics(&TwoNorms { model, batches }).unwrap();
+    let states = names(&run.params, true);
+    assert_eq!(states.len(), 4);
+    for name in states {
+        let found = run.params.tensor(&name).unwrap();
+        assert_near(&name, &found, &all.tensor(&format!("s.{name}")), 1e-12);
+    }
 }
 
 /// A problem whose loss fails once, at one batch of the second epoch.

@@ -482,3 +482,23 @@ fn prefetched_items_come_in_order_whatever_is_ahead() {
         assert_eq!(first, Some(2));
     }
 }
+
+#[test]
+fn samples_with_several_labels_are_in_no_class() {
+    let labels = Labels::new([0, 1, 1, 0, 2, 2, 0, 1], 3).unwrap();
+    let data = Dataset::<f32>::new().labels_each("pixels", 2, labels.clone()).unwrap();
+    let (pixels, part) = (data.labels_of("pixels").unwrap(), data.rows(&[3, 0]).unwrap());
+    assert_eq!((labels.entries(), pixels.entries(), part.labels_of("pixels").unwrap().entries()), (1, 2, 2));
+    let shares = [0.5, 0.25, 0.25];
+    for refused in [
+        Batches::new(4, 2).unwrap().stratified(pixels, 1, 0).map(|_| ()),
+        Split::stratified(pixels, shares, 1).map(|_| ()),
+        Split::stratified_folds(pixels, 2, 1).map(|_| ()),
+    ] {
+        let error = refused.unwrap_err().to_string();
+        assert!(error.contains("several labels") && error.contains("one label for each sample"), "{error}");
+    }
+    assert!(Batches::new(8, 2).unwrap().stratified(&labels, 1, 0).is_ok());
+    // Pixels are counted one by one.
+    assert_eq!(ClassWeights::Inverse.of(pixels).unwrap(), ClassWeights::Inverse.of(&labels).unwrap());
+}

@@ -71,7 +71,20 @@ fn model() -> Params<f32> {
 fn what_is_written_is_what_numpy_has_read() {
     // `make_numpy.py check` has read these bytes.
     let one = Tensor::from_fn([5], |i| i[0] as f64 / 3.0).unwrap();
-    let files = [("saved.npz", save_npz(&model()).unwrap()), ("saved.npy", write_npy(&one))];
+    let mut words = vec![0u32, 7, u32::MAX];
+    words.extend(0..3);
+    let whole = pack_npz(&[
+        ("u4", write_npy(&Tensor::new([2, 3], &words).unwrap())),
+        ("i4", write_npy(&Tensor::vector(&[i32::MIN, -1, i32::MAX]))),
+        ("u1", write_npy(&Tensor::new([1, 3], &[0u8, 128, 255]).unwrap())),
+        ("bool", write_npy(&Tensor::new([2, 1], &[true, false]).unwrap())),
+        ("scalar", write_npy(&Tensor::scalar(-5i32))),
+    ]);
+    let files = [
+        ("saved.npz", save_npz(&model()).unwrap()),
+        ("saved.npy", write_npy(&one)),
+        ("saved_whole.npz", whole.unwrap()),
+    ];
     for (name, bytes) in files {
         if std::env::var_os("WRITE_FIXTURES").is_some() {
             std::fs::write(path(name), &bytes).unwrap();
