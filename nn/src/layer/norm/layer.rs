@@ -161,10 +161,7 @@ fn ends(op: &'static str, x: &Shape, own: &Shape) -> Result<(), Wrong> {
 /// A parameter of the shape `own` as one line.
 #[track_caller]
 fn line<V: Value>(x: Option<V>, own: &Shape) -> Option<V> {
-    match x {
-        Some(x) => Some(x.reshape([own.len()])), // not `map`: a closure would lose the caller's place
-        None => None,
-    }
+    Some(x?.reshape([own.len()])) // not `map`: a closure would lose the caller's place
 }
 
 /// `x` with the axes of `own`, which are its last, joined to one.
