@@ -5,9 +5,9 @@
 //! *is* the shortest combination of MGDA). Of the features it is only asked that they be [cut](crate::sharing::cut) as
 //! if all tasks were there: give it the outputs, not the losses.
 //!
-//! A method with state has learned it for the K tasks that it was made for, in their order. So [`Partial`] keeps one
-//! method for each set of tasks that has been met: steps of one set are one training run to it. Where each data set has
-//! one task that is K methods for one task each, which all give plain gradients (but for their scale).
+//! A method with state has learned it for the K tasks that it was made for, in their order. [`Partial`] keeps that state for
+//! each task, and gives it to a method for those that are present. Where each data set has one task, a step has one task, and
+//! methods that look at gradients give it as it is (but for their scale); those that learn weights go on learning them.
 
 use alloc::vec::Vec;
 
@@ -15,7 +15,7 @@ use tress_autograd::{Eager, Var};
 use tress_nn::{Bound, Params};
 use tress_tensor::Float;
 
-use crate::balance::Weighting;
+use crate::balance::{Kept, Observation, Weighting, kept};
 use crate::error::{Error, Result, check_finite, check_length, check_tasks};
 use crate::solve::Gramian;
 use crate::sweep::{Balanced, balanced};
@@ -90,72 +90,137 @@ impl Presence {
     }
 }
 
-/// A balancing method for every set of tasks that comes to be present, each made when its set is first met.
+/// A balancing method that serves any of K tasks, each with what was learned for it.
+///
+/// One method is at work at a time, made for the tasks that are present. When others come to be present, its state goes back
+/// to those that it belongs to ([`Weighting::kept`]), and the next method begins with theirs: a task that is absent keeps its
+/// log-variance, its mean losses, its averaged gradient, until it is there again. Shares, which sum to one, keep their sum
+/// among the present tasks. What belongs to no task, such as a number of steps, goes on.
+///
+/// A method that does not say whose its state is ([`ParetoMtl`](crate::balance::ParetoMtl), whose sectors are other ones for other tasks;
+/// [`PerGroup`](crate::balance::PerGroup)) has a state for each set of tasks, which goes on when that set comes again.
 ///
 /// ```
-/// use tress_mtl::balance::Uncertainty;
+/// use tress_mtl::balance::{Uncertainty, Weighting};
 /// use tress_mtl::presence::{Partial, Presence};
 ///
 /// let mut methods = Partial::new(3, |tasks: &[usize]| Uncertainty::new(tasks.len(), 0.1))?;
-/// let some = Presence::of(&[Some(()), None, Some(())])?.unwrap();
-/// assert_eq!(methods.method(&some)?.log_variances().len(), 2);
-/// assert_eq!(methods.sets(), 1);
+/// let [first, last] = [[true, true, false], [false, true, true]].map(|there| there.map(|there| there.then_some(())));
+/// methods.method(&Presence::of(&first)?.unwrap())?.weights(&[2.0, 0.1], None)?;
+/// let learned = methods.method(&Presence::of(&last)?.unwrap())?.log_variances().to_vec();
+/// assert!(learned[0] < 0.0 && learned[1] == 0.0); // the task in both goes on, the new one begins
 /// # Ok::<(), tress_mtl::Error>(())
 /// ```
 #[derive(Clone, Debug)]
 pub struct Partial<M, F> {
     tasks: usize,
     make: F,
-    /// By mask, rising.
-    methods: Vec<(u32, M)>,
+    /// What the state of all tasks is made of; `None` where a state belongs to a set of tasks.
+    kept: Option<&'static [Kept]>,
+    /// The state of all tasks, without what the method at work has learned since.
+    whole: Vec<f64>,
+    /// The states of sets of tasks, by mask, rising; where a state belongs to a set.
+    sets: Vec<(u32, Vec<f64>)>,
+    /// The method at work, and for whom.
+    at_work: Option<(Presence, M)>,
 }
 
 impl<M: Weighting, F: Fn(&[usize]) -> Result<M>> Partial<M, F> {
-    /// Methods for sets of K tasks; `make` is given the present ones and makes a method for as many.
+    /// A method for K tasks; `make` is given those that are present and makes a method for as many, in its first state.
     ///
     /// # Errors
-    /// No task or more than 32.
+    /// No task or more than 32; what `make` refuses for all of them.
     pub fn new(tasks: usize, make: F) -> Result<Self> {
         check_tasks(tasks)?;
-        Ok(Self { tasks, make, methods: Vec::new() })
+        let all: Vec<usize> = (0..tasks).collect();
+        let method = make(&all)?;
+        let whole = method.save();
+        let kept = kept::fits(method.kept(), tasks, whole.len()).then_some(method.kept());
+        let whole = if kept.is_some() { whole } else { Vec::new() };
+        Ok(Self { tasks, make, kept, whole, sets: Vec::new(), at_work: None })
     }
 
     /// The method for the present tasks.
     ///
     /// # Errors
-    /// A presence of another number of tasks; what `make` refuses.
+    /// A presence of another number of tasks; what `make` refuses. Nothing is changed then.
     pub fn method(&mut self, presence: &Presence) -> Result<&mut M> {
         check_length("tasks", self.tasks, presence.tasks())?;
-        let mask = presence.mask();
-        let place = match self.methods.binary_search_by_key(&mask, |(of, _)| *of) {
-            Ok(place) => place,
-            Err(place) => {
-                self.methods.insert(place, (mask, (self.make)(presence.present())?));
-                place
+        if self.at_work.as_ref().is_none_or(|(of, _)| of != presence) {
+            let mut method = (self.make)(presence.present())?;
+            let (whole, sets) = self.brought_back()?;
+            if let Some(kept) = self.kept {
+                method.restore(&kept::of_some(kept, self.tasks, &whole, presence.present())?)?;
+            } else if let Ok(place) = sets.binary_search_by_key(&presence.mask(), |(of, _)| *of) {
+                method.restore(&sets[place].1)?;
             }
+            (self.whole, self.sets) = (whole, sets);
+            self.at_work = Some((presence.clone(), method));
+        }
+        match &mut self.at_work {
+            Some((_, method)) => Ok(method),
+            None => Err(Error::State { what: "no method is at work" }),
+        }
+    }
+
+    /// The states of all, with what the method at work has learned.
+    #[allow(clippy::type_complexity)]
+    fn brought_back(&self) -> Result<(Vec<f64>, Vec<(u32, Vec<f64>)>)> {
+        let (mut whole, mut sets) = (self.whole.clone(), self.sets.clone());
+        if let Some((presence, method)) = &self.at_work {
+            let state = method.save();
+            if let Some(kept) = self.kept {
+                whole = kept::with_some(kept, self.tasks, &whole, presence.present(), &state)?;
+            } else {
+                match sets.binary_search_by_key(&presence.mask(), |(of, _)| *of) {
+                    Ok(place) => sets[place].1 = state,
+                    Err(place) => sets.insert(place, (presence.mask(), state)),
+                }
+            }
+        }
+        Ok((whole, sets))
+    }
+
+    /// Tells of the end of an epoch, which is that of all tasks, present in the last step or not.
+    ///
+    /// # Errors
+    /// As [`Weighting::observe`]; nothing is changed then.
+    pub fn end_epoch(&mut self) -> Result<()> {
+        let (mut whole, mut sets) = self.brought_back()?;
+        let told = |present: &[usize], state: &mut Vec<f64>| -> Result<()> {
+            let mut method = (self.make)(present)?;
+            method.restore(state)?;
+            method.observe(Observation::EpochEnd)?;
+            *state = method.save();
+            Ok(())
         };
-        Ok(&mut self.methods[place].1)
+        if self.kept.is_some() {
+            told(&(0..self.tasks).collect::<Vec<_>>(), &mut whole)?;
+        }
+        for (mask, state) in &mut sets {
+            told(&self.members(*mask), state)?;
+        }
+        (self.whole, self.sets, self.at_work) = (whole, sets, None);
+        Ok(())
     }
 
-    /// The methods of all sets that have been met, to tell them of what is nobody's step, such as the end of an epoch.
-    pub fn methods_mut(&mut self) -> impl Iterator<Item = &mut M> {
-        self.methods.iter_mut().map(|(_, method)| method)
+    /// The tasks of a mask.
+    fn members(&self, mask: u32) -> Vec<usize> {
+        (0..self.tasks).filter(|task| mask >> task & 1 == 1).collect()
     }
 
-    /// How many sets of tasks have been met.
-    pub fn sets(&self) -> usize {
-        self.methods.len()
-    }
-
-    /// For each set its mask, the length of the state of its method, and that state.
-    pub fn save(&self) -> Vec<f64> {
-        let mut state = Vec::new();
-        for (mask, method) in &self.methods {
-            let own = method.save();
-            state.extend([f64::from(*mask), own.len() as f64]);
+    /// The state of all tasks; or, where a state belongs to a set of tasks, for each set its mask, the length of its state,
+    /// and that state.
+    ///
+    /// # Errors
+    /// A method whose state is not made of the parts that it names.
+    pub fn save(&self) -> Result<Vec<f64>> {
+        let (mut state, sets) = self.brought_back()?;
+        for (mask, own) in sets {
+            state.extend([f64::from(mask), own.len() as f64]);
             state.extend(own);
         }
-        state
+        Ok(state)
     }
 
     /// Takes back what [`save`](Partial::save) gave.
@@ -164,30 +229,33 @@ impl<M: Weighting, F: Fn(&[usize]) -> Result<M>> Partial<M, F> {
     /// State that `save` cannot give; nothing is changed then.
     pub fn restore(&mut self, state: &[f64]) -> Result<()> {
         check_finite("state", state)?;
+        if self.kept.is_some() {
+            (self.make)(&(0..self.tasks).collect::<Vec<_>>())?.restore(state)?;
+            (self.whole, self.at_work) = (state.to_vec(), None);
+            return Ok(());
+        }
         let wrong = |what| Err(Error::State { what });
-        let (mut rest, mut methods) = (state, Vec::<(u32, M)>::new());
+        let (mut rest, mut sets) = (state, Vec::<(u32, Vec<f64>)>::new());
         while let [mask, len, others @ ..] = rest {
             let (bits, count) = (*mask as u32, *len as usize);
             let all = u32::MAX >> (32 - self.tasks as u32);
             if f64::from(bits) != *mask || bits == 0 || bits & !all != 0 {
                 return wrong("a set is not one of the tasks");
             }
-            if methods.last().is_some_and(|(before, _)| *before >= bits) {
+            if sets.last().is_some_and(|(before, _)| *before >= bits) {
                 return wrong("the sets of tasks do not rise");
             }
             if count as f64 != *len || count > others.len() {
                 return wrong("the state of a set is cut short");
             }
-            let present: Vec<usize> = (0..self.tasks).filter(|task| bits >> task & 1 == 1).collect();
-            let mut method = (self.make)(&present)?;
-            method.restore(&others[..count])?;
-            methods.push((bits, method));
+            (self.make)(&self.members(bits))?.restore(&others[..count])?;
+            sets.push((bits, others[..count].to_vec()));
             rest = &others[count..];
         }
         if !rest.is_empty() {
             return wrong("the state of a set is cut short");
         }
-        self.methods = methods;
+        (self.sets, self.at_work) = (sets, None);
         Ok(())
     }
 }

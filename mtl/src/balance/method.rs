@@ -7,8 +7,8 @@ use core::str::FromStr;
 
 use super::{
     AlignedMtl, AutoLambda, CaGrad, Chebyshev, ConFig, DbMtl, DualProj, Dwa, Equal, ExcessMtl, FairGrad,
-    Famo, Geometric, GradDrop, GradNorm, GradVac, Heads, ImtlG, ImtlL, Mgda, MoCo, MoDo, NashMtl, Needs,
-    Observation, Observes, Panel, ParetoMtl, Pbi, PcGrad, RandomWeights, ScaleInvariant, SdmGrad,
+    Famo, Geometric, GradDrop, GradNorm, GradVac, Heads, ImtlG, ImtlL, Kept, Mgda, MoCo, MoDo, NashMtl,
+    Needs, Observation, Observes, Panel, ParetoMtl, Pbi, PcGrad, RandomWeights, ScaleInvariant, SdmGrad,
     SmoothChebyshev, Uncertainty, UpGrad, Weighting, Weights,
 };
 use crate::error::{Error, Result, check_tasks};
@@ -218,6 +218,10 @@ impl Weighting for Balance {
 
     fn save(&self) -> Vec<f64> {
         self.chosen().save()
+    }
+
+    fn kept(&self) -> &'static [Kept] {
+        self.chosen().kept()
     }
 
     fn restore(&mut self, state: &[f64]) -> Result<()> {

@@ -50,7 +50,7 @@
 //! | [`UpGrad`] | Gramian | | from 1 / K up | 1 | plain |
 //! | [`DualProj`] | Gramian | | from 1 / K up | 1 | plain |
 //! | [`ConFig`] | Gramian | | `|d|` is the sum of the falls | K | plain |
-//! | [`ParetoMtl`] | Gramian | | those of MGDA with rows of constraints | 1 | plain |
+//! | [`ParetoMtl`] | Gramian | ends of epochs | those of MGDA with rows of constraints | 1 | plain |
 //!
 //! The last column is [`Heads`]: whether the parameters of a task's own head are trained on `l_k` or on `w_k l_k`.
 //! Under Adam that makes nearly no difference, under SGD it scales the head's learning rate.
@@ -67,6 +67,7 @@
 //! panics; a number that is not finite is an error, and an error leaves the state as it was.
 
 pub mod gradient;
+pub(crate) mod kept;
 pub mod loss;
 mod method;
 mod panel;
@@ -74,6 +75,8 @@ mod per_group;
 mod rescaled;
 mod state;
 mod weights;
+
+pub use kept::Kept;
 
 pub use gradient::{
     AlignedMtl, CaGrad, ConFig, DbMtl, DualProj, ExcessMtl, FairGrad, GradDrop, GradNorm, GradVac, ImtlG,
@@ -224,6 +227,13 @@ pub trait Weighting {
     /// seed or a rate, are not part of it.
     fn save(&self) -> Vec<f64> {
         Vec::new()
+    }
+
+    /// Whose the numbers of [`save`](Weighting::save) are, part by part, for a method that can serve some of its tasks with
+    /// what belongs to them: see [`presence::Partial`](crate::presence::Partial). Without an answer a state belongs to one set
+    /// of tasks as a whole.
+    fn kept(&self) -> &'static [Kept] {
+        &[]
     }
 
     /// Takes back what [`save`](Weighting::save) gave, on an object made with the same settings.

@@ -3,7 +3,7 @@
 use alloc::vec::Vec;
 
 use super::panel::{BLOCK, Part};
-use super::{Heads, Needs, Observation, Observes, Panel, Weighting, Weights};
+use super::{Heads, Kept, Needs, Observation, Observes, Panel, Weighting, Weights};
 use crate::error::{Error, Result, check_length};
 use crate::solve::{Gramian, MAX_TASKS};
 
@@ -111,6 +111,10 @@ impl<W: Weighting> Weighting for Rescaled<W> {
 
     fn save(&self) -> Vec<f64> {
         self.method.save()
+    }
+
+    fn kept(&self) -> &'static [Kept] {
+        self.method.kept()
     }
 
     fn restore(&mut self, state: &[f64]) -> Result<()> {

@@ -99,13 +99,14 @@ pub(super) fn order(tasks: usize, random: &mut Random) -> [usize; MAX_TASKS] {
     order
 }
 
-/// Adam on K numbers, with its usual decays 0.9 and 0.999, 1e-8 added to the root, and bias correction.
+/// Adam on K numbers, with its usual decays 0.9 and 0.999, 1e-8 added to the root, and bias correction. Each number
+/// counts its own steps, since a task may be absent from some.
 ///
 /// D. Kingma and J. Ba, "Adam: a method for stochastic optimization", ICLR 2015, Algorithm 1.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Adam {
     rate: f64,
-    steps: u64,
+    steps: [u64; MAX_TASKS],
     means: [f64; MAX_TASKS],
     squares: [f64; MAX_TASKS],
 }
@@ -120,7 +121,7 @@ impl Adam {
         if !(rate.is_finite() && rate >= 0.0) {
             return Err(Error::Setting { what: "the rate of the task weights is a number from 0 up" });
         }
-        Ok(Self { rate, steps: 0, means: [0.0; MAX_TASKS], squares: [0.0; MAX_TASKS] })
+        Ok(Self { rate, steps: [0; MAX_TASKS], means: [0.0; MAX_TASKS], squares: [0.0; MAX_TASKS] })
     }
 
     /// Refuses slopes whose squares overflow, before they reach any state.
@@ -133,11 +134,11 @@ impl Adam {
 
     /// One step down the slopes, which [`Adam::check`] has passed.
     pub(super) fn descend(&mut self, values: &mut [f64], slopes: &[f64]) {
-        self.steps += 1;
-        let steps = self.steps as f64;
-        let mean_bias = 1.0 - libm::pow(Self::MEAN_DECAY, steps);
-        let square_bias = 1.0 - libm::pow(Self::SQUARE_DECAY, steps);
         for (k, (value, &slope)) in values.iter_mut().zip(slopes).enumerate() {
+            self.steps[k] += 1;
+            let steps = self.steps[k] as f64;
+            let mean_bias = 1.0 - libm::pow(Self::MEAN_DECAY, steps);
+            let square_bias = 1.0 - libm::pow(Self::SQUARE_DECAY, steps);
             self.means[k] = Self::MEAN_DECAY * self.means[k] + (1.0 - Self::MEAN_DECAY) * slope;
             self.squares[k] =
                 Self::SQUARE_DECAY * self.squares[k] + (1.0 - Self::SQUARE_DECAY) * slope * slope;
@@ -148,18 +149,21 @@ impl Adam {
 
     /// How many numbers [`Adam::save`] appends for K tasks.
     pub(super) fn saved_length(tasks: usize) -> usize {
-        1 + 2 * tasks
+        3 * tasks
     }
 
     pub(super) fn save(&self, tasks: usize, state: &mut Vec<f64>) {
-        state.push(self.steps as f64);
+        state.extend(self.steps[..tasks].iter().map(|&steps| steps as f64));
         state.extend_from_slice(&self.means[..tasks]);
         state.extend_from_slice(&self.squares[..tasks]);
     }
 
     /// The same optimiser with the numbers that were saved.
     pub(super) fn restored(&self, tasks: usize, saved: &mut Saved<'_>) -> Result<Self> {
-        let mut adam = Self { steps: saved.count()?, ..Self::new(self.rate)? };
+        let mut adam = Self::new(self.rate)?;
+        for steps in &mut adam.steps[..tasks] {
+            *steps = saved.count()?;
+        }
         adam.means[..tasks].copy_from_slice(saved.take(tasks));
         adam.squares[..tasks].copy_from_slice(saved.at_least(0.0, tasks)?);
         Ok(adam)

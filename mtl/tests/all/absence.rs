@@ -1,7 +1,12 @@
 //! Labels that are missing, and tasks that are absent: nothing invented, nothing lost, no NaN.
 
+use crate::rows::{Draw, direction, tell_after, tell_before};
+use std::cell::RefCell;
+use std::rc::Rc;
 use tress_autograd::{Eager, Tape};
-use tress_mtl::balance::{Heads, Method, Mgda, Needs, PcGrad, Uncertainty, Weighting, Weights};
+use tress_mtl::balance::{
+    Balance, Dwa, GradNorm, Heads, Method, Mgda, Needs, Observation, PcGrad, Uncertainty, Weighting, Weights,
+};
 use tress_mtl::data::Labelled;
 use tress_mtl::network::{Network, Objective, Targets, Task};
 use tress_mtl::presence::{Partial, Presence, balanced_present};
@@ -140,11 +145,11 @@ fn labels_go_missing_in_three_ways() {
     assert!(none.loss(&task, &Eager::new(Tensor::zeros([3, 3]).unwrap())).is_err(), "of other samples");
 }
 
-/// Remembers what it was asked.
-#[derive(Debug, PartialEq)]
+/// Remembers for how many tasks it was asked.
+#[derive(Debug)]
 struct Listening {
     tasks: usize,
-    heard: Vec<(Vec<f64>, Vec<f64>)>,
+    heard: Rc<RefCell<Vec<usize>>>,
 }
 
 impl Weighting for Listening {
@@ -159,7 +164,8 @@ impl Weighting for Listening {
     }
     fn weights(&mut self, losses: &[f64], gramian: Option<&Gramian>) -> Result<Weights, Error> {
         assert_eq!(losses.len(), self.tasks);
-        self.heard.push((losses.to_vec(), gramian.unwrap().as_slice().to_vec()));
+        assert_eq!(gramian.unwrap().tasks(), self.tasks);
+        self.heard.borrow_mut().push(self.tasks);
         Weights::new(&vec![1.0; losses.len()])
     }
 }
@@ -176,8 +182,9 @@ fn an_absent_task_takes_no_part_in_losses_gramian_or_gradient() {
     let whole = network.losses(&outputs, &truth(0.0)).unwrap();
     let all = sweep::task_gradients(&whole, &cut, &bound, &params).unwrap().gramian().unwrap();
 
-    let mut methods =
-        Partial::new(3, |tasks: &[usize]| Ok(Listening { tasks: tasks.len(), heard: vec![] })).unwrap();
+    let heard = Rc::new(RefCell::new(Vec::new()));
+    let make = |tasks: &[usize]| Ok(Listening { tasks: tasks.len(), heard: Rc::clone(&heard) });
+    let mut methods = Partial::new(3, make).unwrap();
     for present in [vec![0, 2], vec![1], vec![0, 1, 2], vec![0, 2]] {
         let labelled: Vec<_> = truth(0.0)
             .iter()
@@ -202,9 +209,8 @@ fn an_absent_task_takes_no_part_in_losses_gramian_or_gradient() {
         let spread = presence.spread(&step.losses).unwrap();
         assert!((0..3).all(|k| spread[k].is_some() == present.contains(&k)));
     }
-    assert_eq!(methods.sets(), 3);
+    assert_eq!(*heard.borrow(), [2, 1, 3, 2]);
     let both = Presence::of(&[Some(()), None, Some(())]).unwrap().unwrap();
-    assert_eq!(methods.method(&both).unwrap().heard.len(), 2, "steps of one set are one run");
     let nobody = [None, None, None];
     assert!(balanced_present(&nobody, &cut, &bound, &params, &mut methods).unwrap().is_none());
     assert!(
@@ -219,40 +225,146 @@ fn an_absent_task_takes_no_part_in_losses_gramian_or_gradient() {
     assert_eq!(Mgda::new().weights(&[1.0, 1.0], Some(&zero)).unwrap()[..], [1.0, 0.0]);
 }
 
-#[test]
-fn methods_for_sets_of_tasks_are_saved_and_restored() {
-    let make = |tasks: &[usize]| Uncertainty::new(tasks.len(), 0.1);
-    let mut whole = Partial::new(3, make).unwrap();
-    let sets: Vec<Presence> =
-        [[true, false, true], [true, true, true], [false, true, false], [true, false, true]]
-            .iter()
-            .map(|set| Presence::of(&set.map(|there| there.then_some(()))).unwrap().unwrap())
-            .collect();
-    let mut saved = Vec::new();
-    let step = |methods: &mut Partial<Uncertainty, _>, set: &Presence| {
-        let losses: Vec<f64> = set.present().iter().map(|&k| 0.5 + k as f64).collect();
-        methods.method(set).unwrap().weights(&losses, None).unwrap().to_vec()
-    };
-    let mut history = Vec::new();
-    for (i, set) in sets.iter().cycle().take(12).enumerate() {
-        if i == 5 {
-            saved = whole.save();
-        }
-        history.push(step(&mut whole, set));
+/// Who is there in the steps of the tests below; every task is absent from some.
+const THERE: [[bool; 3]; 5] =
+    [[true, false, true], [true, true, true], [false, true, false], [true, true, false], [false, true, true]];
+
+fn presence(there: [bool; 3]) -> Presence {
+    Presence::of(&there.map(|there| there.then_some(()))).unwrap().unwrap()
+}
+
+/// A step of whatever method with those who are there; the losses and rows of a task follow from the step and the task.
+fn step<F: Fn(&[usize]) -> Result<Balance, Error>>(methods: &mut Partial<Balance, F>, t: usize) -> Vec<f64> {
+    let presence = presence(THERE[t % THERE.len()]);
+    let present = presence.present();
+    let draw = |task: usize| Draw::new(1000 * t as u64 + task as u64);
+    let rows: Vec<Vec<f64>> = present.iter().map(|&task| draw(task).numbers(40)).collect();
+    let losses: Vec<f64> = present.iter().map(|&task| 0.5 + task as f64 + draw(task).losses(1)[0]).collect();
+    let method = methods.method(&presence).unwrap();
+    tell_before(method, present.len(), &mut Draw::new(t as u64)).unwrap();
+    let (mut found, weights) = direction(method, &losses, &rows).unwrap();
+    tell_after(method, &losses).unwrap();
+    if t % 7 == 6 {
+        methods.end_epoch().unwrap();
     }
+    found.extend_from_slice(&weights);
+    found
+}
+
+#[test]
+fn a_task_that_is_absent_keeps_what_was_learned_for_it() {
+    // A method whose tasks do not look at each other is, for each of them, a run of its own over the steps that it is in.
+    let make = |tasks: &[usize]| Uncertainty::new(tasks.len(), 0.1);
+    let mut together = Partial::new(3, make).unwrap();
+    let mut alone: Vec<Uncertainty> = (0..3).map(|_| Uncertainty::new(1, 0.1).unwrap()).collect();
+    for t in 0..60 {
+        let presence = presence(THERE[t % THERE.len()]);
+        let loss = |task: usize| 0.1 + task as f64 + 0.01 * t as f64;
+        let losses: Vec<f64> = presence.present().iter().map(|&task| loss(task)).collect();
+        let weights = together.method(&presence).unwrap().weights(&losses, None).unwrap();
+        for (&task, &weight) in presence.present().iter().zip(weights.iter()) {
+            let own = alone[task].weights(&[loss(task)], None).unwrap()[0];
+            assert_eq!(weight, own, "task {task} in step {t}");
+        }
+    }
+    assert!(alone.iter().all(|one| one.log_variances()[0].abs() > 0.1), "they have learned something");
+
+    // DWA: the means of a task are those of the steps that it was in; one that begins late counts as one that stays.
+    let mut dwa = Partial::new(2, |tasks: &[usize]| Dwa::new(tasks.len())).unwrap();
+    let [first, both] = [[Some(()), None], [Some(()), Some(())]].map(|s| Presence::of(&s).unwrap().unwrap());
+    for loss in [4.0, 2.0] {
+        for _ in 0..3 {
+            assert_eq!(dwa.method(&first).unwrap().weights(&[loss], None).unwrap()[..], [1.0]);
+        }
+        dwa.end_epoch().unwrap();
+    }
+    let softmax = |r: [f64; 2]| r.map(|x| 2.0 * (x / 2.0).exp() / ((r[0] / 2.0).exp() + (r[1] / 2.0).exp()));
+    let found = dwa.method(&both).unwrap().weights(&[1.0, 8.0], None).unwrap();
+    assert!(found.iter().zip(softmax([0.5, 1.0])).all(|(a, b)| (a - b).abs() < 1e-15), "{found:?}");
+
+    // GradNorm: the weight of one that is away stays, and the others share what they had.
+    let mut norm = Partial::new(3, |tasks: &[usize]| GradNorm::new(tasks.len(), 0.1)).unwrap();
+    let three = Gramian::new(3, &[9.0, 0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0, 4.0]).unwrap();
+    let mut last = [0.0; 3];
+    for t in 0..40 {
+        let there = if t < 20 { [true; 3] } else { [true, false, true] };
+        let presence = presence(there);
+        let losses = presence.select(&[1.0, 1.0, 1.0]).unwrap();
+        let gramian = presence.gramian(&three).unwrap();
+        let weights = norm.method(&presence).unwrap().weights(&losses, Some(&gramian)).unwrap();
+        presence.present().iter().zip(weights.iter()).for_each(|(&task, &weight)| last[task] = weight);
+        let sum: f64 = last.iter().sum();
+        assert!((sum - 3.0).abs() < 0.11, "{t}: {sum}");
+    }
+    let whole = Presence::of(&[Some(()); 3]).unwrap().unwrap();
+    let back = norm.method(&whole).unwrap().weights(&[1.0; 3], Some(&three)).unwrap();
+    assert!((back.iter().sum::<f64>() - 3.0).abs() < 1e-12 && back[1] > 1.1, "{back:?}");
+}
+
+#[test]
+fn every_method_serves_changing_tasks_and_goes_on_from_what_was_saved() {
+    for method in Method::ALL {
+        let make = |tasks: &[usize]| method.build(tasks.len(), 1, 0.1);
+        let mut whole = Partial::new(3, make).unwrap();
+        let (mut saved, mut history) = (Vec::new(), Vec::new());
+        for t in 0..20 {
+            if t == 9 {
+                saved = whole.save().unwrap();
+            }
+            history.push(step(&mut whole, t));
+        }
+        assert!(history.iter().flatten().all(|x| x.is_finite()), "{method}");
+        let mut resumed = Partial::new(3, make).unwrap();
+        (0..3).for_each(|t| drop(step(&mut resumed, t)));
+        resumed.restore(&saved).unwrap();
+        for (t, before) in history.iter().enumerate().skip(9) {
+            assert_eq!(step(&mut resumed, t), *before, "{method} in step {t}");
+        }
+        let state = whole.save().unwrap();
+        assert_eq!(resumed.save().unwrap(), state, "{method}");
+        // A refused state changes nothing; ParetoMTL's may end between two sets.
+        if !state.is_empty() && method != Method::ParetoMtl {
+            assert!(resumed.restore(&state[1..]).is_err(), "{method}");
+        }
+        assert_eq!(resumed.save().unwrap(), state, "{method}");
+
+        // All there all the time is the method itself, also after it was brought back.
+        let mut plain = make(&[0, 1, 2]).unwrap();
+        let mut partial = Partial::new(3, make).unwrap();
+        for t in [1, 6, 11, 16] {
+            let found = step(&mut partial, t);
+            let (draw, tasks) = (|task: usize| Draw::new(1000 * t as u64 + task as u64), 0..3);
+            let rows: Vec<Vec<f64>> = tasks.clone().map(|task| draw(task).numbers(40)).collect();
+            let losses: Vec<f64> = tasks.map(|task| 0.5 + task as f64 + draw(task).losses(1)[0]).collect();
+            tell_before(&mut plain, 3, &mut Draw::new(t as u64)).unwrap();
+            let (mut expected, weights) = direction(&mut plain, &losses, &rows).unwrap();
+            tell_after(&mut plain, &losses).unwrap();
+            if t % 7 == 6 {
+                plain.observe(Observation::EpochEnd).unwrap();
+            }
+            expected.extend_from_slice(&weights);
+            let near = |(a, b): (&f64, &f64)| (a - b).abs() <= 1e-12 * (1.0 + b.abs());
+            assert!(found.iter().zip(&expected).all(near), "{method} in step {t}");
+        }
+    }
+    assert!(Partial::new(33, |_: &[usize]| Ok(PcGrad::new(1))).is_err());
+}
+
+#[test]
+fn states_of_sets_of_tasks_are_saved_and_restored() {
+    // A method that does not say whose its state is.
+    let make = |tasks: &[usize]| Method::ParetoMtl.build(tasks.len(), 1, 0.1);
+    let mut whole = Partial::new(3, make).unwrap();
+    (0..12).for_each(|t| drop(step(&mut whole, t)));
+    let saved = whole.save().unwrap();
     let mut resumed = Partial::new(3, make).unwrap();
     resumed.restore(&saved).unwrap();
-    for (i, set) in sets.iter().cycle().take(12).enumerate().skip(5) {
-        assert_eq!(step(&mut resumed, set), history[i]);
-    }
-    assert_eq!(resumed.save(), whole.save());
-    // State that ends within a set is refused; between sets it is that of an earlier time.
     let (mut ends, mut end) = (Vec::new(), 0);
     while end < saved.len() {
         ends.push(end);
         end += 2 + saved[end + 1] as usize;
     }
-    assert_eq!((ends.len(), end), (3, saved.len()));
+    assert_eq!((ends.len(), end), (5, saved.len()));
     for cut in 0..saved.len() {
         let mut other = Partial::new(3, make).unwrap();
         assert_eq!(other.restore(&saved[..cut]).is_ok(), ends.contains(&cut), "{cut}");
@@ -262,11 +374,5 @@ fn methods_for_sets_of_tasks_are_saved_and_restored() {
     assert!(resumed.restore(&[8.0, 0.0]).is_err() && resumed.restore(&[0.0, 0.0]).is_err());
     assert!(resumed.restore(&[1.0, 1e9]).is_err() && resumed.restore(&[1.0, f64::NAN]).is_err());
     assert!(resumed.restore(&[1.5, 0.0]).is_err() && resumed.restore(&[1.0, -1.0]).is_err());
-    assert_eq!(resumed.save(), whole.save(), "a refused call changes nothing");
-    // The methods of the crate by name serve any set.
-    for method in Method::ALL {
-        let mut partial = Partial::new(3, |tasks: &[usize]| method.build(tasks.len(), 1, 0.1)).unwrap();
-        partial.method(&sets[0]).unwrap();
-    }
-    assert!(Partial::new(33, |_: &[usize]| Ok(PcGrad::new(1))).is_err());
+    assert_eq!(resumed.save().unwrap(), saved, "a refused call changes nothing");
 }

@@ -495,6 +495,22 @@ fn pareto_mtl_enters_its_sector_and_stays() {
     }
     // One ray has no constraint: MGDA.
     let rows = conflict();
+    // A sector that is out of reach: after two epochs the tasks count all the same.
+    let mut method = ParetoMtl::new(&[[1.0, 0.0], [0.0, 1.0]], 0).unwrap();
+    let far = [0.1, 5.0];
+    for epoch in 0..3 {
+        assert_eq!(method.has_entered(), epoch >= 2);
+        let weights = method.weights(&far, Some(&gramian(&rows))).unwrap();
+        // At first the constraint alone, u_1 - u_0.
+        assert_eq!(weights[..] == [-1.0, 1.0], epoch < 2, "{weights:?}");
+        method.observe(Observation::EpochEnd).unwrap();
+    }
+    let saved = method.save();
+    let mut other = ParetoMtl::new(&[[1.0, 0.0], [0.0, 1.0]], 0).unwrap();
+    other.restore(&saved).unwrap();
+    assert!(other.has_entered() && other == method);
+    let mut at_once = ParetoMtl::new(&[[1.0, 0.0], [0.0, 1.0]], 0).unwrap().first_phase(0);
+    assert!(at_once.weights(&far, Some(&gramian(&rows))).unwrap()[..] != [-1.0, 1.0]);
     assert_eq!(of(&mut ParetoMtl::new(&[[1.0, 1.0]], 0).unwrap(), &rows), of(&mut Mgda, &rows));
     // Inside of the sector and off its border too; at its border a row more is in the hull.
     let mut method = ParetoMtl::new(&rays, 1).unwrap();

@@ -5,7 +5,7 @@ use alloc::vec::Vec;
 use super::memory::Memory;
 use crate::balance::panel::BLOCK;
 use crate::balance::state::{Saved, softmax};
-use crate::balance::{Heads, Needs, Panel, Weighting, Weights, check_losses, check_setting};
+use crate::balance::{Heads, Kept, Needs, Panel, Weighting, Weights, check_losses, check_setting};
 use crate::error::{Error, Result, check_finite, check_length, check_tasks};
 use crate::solve::{Gramian, MAX_TASKS};
 
@@ -117,6 +117,10 @@ impl Weighting for ExcessMtl {
         state.extend_from_slice(&self.first[..self.tasks]);
         self.squares.save(&mut state);
         state
+    }
+
+    fn kept(&self) -> &'static [Kept] {
+        &[Kept::LogShares, Kept::Task, Kept::Rows]
     }
 
     fn restore(&mut self, state: &[f64]) -> Result<()> {

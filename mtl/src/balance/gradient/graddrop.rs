@@ -4,7 +4,7 @@ use alloc::vec::Vec;
 
 use crate::balance::panel::BLOCK;
 use crate::balance::state::{Draws, Saved};
-use crate::balance::{Heads, Needs, Panel, Weighting, Weights, check_losses, check_setting};
+use crate::balance::{Heads, Kept, Needs, Panel, Weighting, Weights, check_losses, check_setting};
 use crate::error::{Error, Result, check_length};
 use crate::solve::{Gramian, MAX_TASKS};
 
@@ -98,6 +98,10 @@ impl Weighting for GradDrop {
 
     fn save(&self) -> Vec<f64> {
         Vec::from([self.draws.save()])
+    }
+
+    fn kept(&self) -> &'static [Kept] {
+        &[Kept::Common(1)]
     }
 
     fn restore(&mut self, state: &[f64]) -> Result<()> {

@@ -3,7 +3,7 @@
 use alloc::vec::Vec;
 
 use crate::balance::state::{Adam, Saved};
-use crate::balance::{Heads, Needs, Weighting, Weights, check_from_zero, check_gramian, check_setting};
+use crate::balance::{Heads, Kept, Needs, Weighting, Weights, check_from_zero, check_gramian, check_setting};
 use crate::error::{Error, Result, check_length, check_tasks};
 use crate::solve::{Gramian, MAX_TASKS};
 
@@ -13,8 +13,8 @@ use crate::solve::{Gramian, MAX_TASKS};
 /// With `n_k = w_k |g_k|`, their mean `n`, and the relative inverse training rate `r_k = (l_k / l_k(0)) / mean`, the
 /// weights descend on `Σ |n_k - n r_k^α|`, the target `n r_k^α` held fixed. The slope is `± |g_k|`: no second derivative is
 /// needed, since the norm of an unweighted gradient does not depend on the weights. Then the weights, kept from zero
-/// up, are brought back to the sum K. `α = 1.5`, as in the paper for tasks that differ; `l(0)` are the losses of the
-/// first step, which must be above zero. Later ones may be zero, and where all are zero every `r_k` is one. The paper
+/// up, are brought back to the sum K; where some tasks are absent, those of the others to the sum that they had. `α = 1.5`, as
+/// in the paper for tasks that differ; `l(0)` are the losses of the first step of each task, which must be above zero. Later ones may be zero, and where all are zero every `r_k` is one. The paper
 /// takes the gradients at the last shared layer; here they are those that are balanced.
 ///
 /// **Scale.** The weights sum to K.
@@ -23,7 +23,7 @@ pub struct GradNorm {
     tasks: usize,
     alpha: f64,
     weights: [f64; MAX_TASKS],
-    /// The losses of the first step; zeros before.
+    /// The loss of the first step of each task; zero before.
     first: [f64; MAX_TASKS],
     adam: Adam,
 }
@@ -51,10 +51,9 @@ impl GradNorm {
 
     /// The lengths that the weighted gradients should have: `n r_k^α`.
     fn targets(&self, losses: &[f64], gramian: &Gramian) -> [f64; MAX_TASKS] {
-        let first = if self.first[0] == 0.0 { losses } else { &self.first[..self.tasks] };
         let mut targets = [0.0; MAX_TASKS];
         for k in 0..self.tasks {
-            targets[k] = losses[k] / first[k];
+            targets[k] = if self.first[k] == 0.0 { 1.0 } else { losses[k] / self.first[k] };
         }
         let rate = targets.iter().sum::<f64>() / self.tasks as f64;
         let relative = |trained: f64| if rate > 0.0 { trained / rate } else { 1.0 };
@@ -82,9 +81,8 @@ impl Weighting for GradNorm {
         let gramian = check_gramian(self.name(), losses, gramian)?;
         check_length("losses", self.tasks, losses.len())?;
         check_from_zero(self.name(), losses)?;
-        if self.first[0] == 0.0
-            && let Some(task) = losses.iter().position(|&l| l == 0.0)
-        {
+        let begins = |k: usize| self.first[k] == 0.0 && losses[k] == 0.0;
+        if let Some(task) = (0..self.tasks).find(|&k| begins(k)) {
             return Err(Error::LossRange { method: self.name(), task, range: "above 0 at the first step" });
         }
         let weights = Weights::new(&self.weights[..self.tasks])?;
@@ -95,15 +93,16 @@ impl Weighting for GradNorm {
             slopes[k] = if excess == 0.0 { 0.0 } else { gramian.norm(k).copysign(excess) };
         }
         Adam::check(&slopes[..self.tasks])?;
-        if self.first[0] == 0.0 {
-            self.first[..self.tasks].copy_from_slice(losses);
+        for (first, &loss) in self.first.iter_mut().zip(losses) {
+            *first = if *first == 0.0 { loss } else { *first };
         }
         let own = &mut self.weights[..self.tasks];
+        let before: f64 = own.iter().sum();
         self.adam.descend(own, &slopes[..self.tasks]);
         own.iter_mut().for_each(|w| *w = w.max(0.0));
         let total: f64 = own.iter().sum();
         // A rate so large that all weights ran out starts again.
-        own.iter_mut().for_each(|w| *w = if total > 0.0 { *w * self.tasks as f64 / total } else { 1.0 });
+        own.iter_mut().for_each(|w| *w = if total > 0.0 { *w * before / total } else { 1.0 });
         Ok(weights)
     }
 
@@ -115,13 +114,14 @@ impl Weighting for GradNorm {
         state
     }
 
+    fn kept(&self) -> &'static [Kept] {
+        &[Kept::Task; 5]
+    }
+
     fn restore(&mut self, state: &[f64]) -> Result<()> {
         let mut saved = Saved::new(state, 2 * self.tasks + Adam::saved_length(self.tasks))?;
         let weights = saved.at_least(0.0, self.tasks)?;
         let first = saved.at_least(0.0, self.tasks)?;
-        if first.contains(&0.0) && first.iter().any(|&l| l != 0.0) {
-            return Err(Error::State { what: "the first loss of some tasks is missing" });
-        }
         self.adam = self.adam.restored(self.tasks, &mut saved)?;
         self.weights[..self.tasks].copy_from_slice(weights);
         self.first[..self.tasks].copy_from_slice(first);

@@ -3,7 +3,7 @@
 use alloc::vec::Vec;
 
 use crate::balance::state::{Draws, Saved, order};
-use crate::balance::{Heads, Needs, Weighting, Weights, check_gramian, check_setting};
+use crate::balance::{Heads, Kept, Needs, Weighting, Weights, check_gramian, check_setting};
 use crate::error::{Error, Result, check_length, check_tasks};
 use crate::solve::{Gramian, MAX_TASKS};
 
@@ -99,6 +99,10 @@ impl Weighting for GradVac {
         let mut state = Vec::from([self.draws.save()]);
         self.targets[..self.tasks].iter().for_each(|row| state.extend_from_slice(&row[..self.tasks]));
         state
+    }
+
+    fn kept(&self) -> &'static [Kept] {
+        &[Kept::Common(1), Kept::Pairs]
     }
 
     fn restore(&mut self, state: &[f64]) -> Result<()> {

@@ -5,7 +5,7 @@ use alloc::vec::Vec;
 use super::memory::Memory;
 use crate::balance::panel::BLOCK;
 use crate::balance::state::Saved;
-use crate::balance::{Heads, Needs, Panel, Weighting, Weights, check_losses, check_setting};
+use crate::balance::{Heads, Kept, Needs, Panel, Weighting, Weights, check_losses, check_setting};
 use crate::error::{Error, Result, check_length, check_tasks};
 use crate::solve::{Gramian, MAX_TASKS, onto_simplex};
 
@@ -161,6 +161,10 @@ impl Weighting for MoCo {
         state.extend_from_slice(&self.weights[..self.tasks]);
         self.averages.save(&mut state);
         state
+    }
+
+    fn kept(&self) -> &'static [Kept] {
+        &[Kept::Common(1), Kept::Shares, Kept::Rows]
     }
 
     fn restore(&mut self, state: &[f64]) -> Result<()> {

@@ -4,7 +4,7 @@ use alloc::vec::Vec;
 
 use crate::balance::state::Saved;
 use crate::balance::{
-    Heads, Needs, Observation, Observes, Weighting, Weights, check_losses, check_setting, check_told,
+    Heads, Kept, Needs, Observation, Observes, Weighting, Weights, check_losses, check_setting, check_told,
 };
 use crate::error::{Error, Result, check_length, check_tasks};
 use crate::solve::{Gramian, MAX_TASKS, onto_simplex};
@@ -100,6 +100,10 @@ impl Weighting for MoDo {
         let mut state = Vec::from(&self.weights[..self.tasks]);
         state.push(f64::from(u8::from(self.waits)));
         state
+    }
+
+    fn kept(&self) -> &'static [Kept] {
+        &[Kept::Shares, Kept::Common(1)]
     }
 
     fn restore(&mut self, state: &[f64]) -> Result<()> {

@@ -3,7 +3,7 @@
 use alloc::vec::Vec;
 
 use crate::balance::state::Saved;
-use crate::balance::{Heads, Needs, Weighting, Weights, check_gramian, check_setting};
+use crate::balance::{Heads, Needs, Observation, Observes, Weighting, Weights, check_gramian, check_setting};
 use crate::error::{Error, Result, check_finite, check_length, check_tasks};
 use crate::solve::{Gramian, MAX_TASKS, min_norm};
 
@@ -17,6 +17,10 @@ use crate::solve::{Gramian, MAX_TASKS, min_norm};
 ///    gradients;
 /// 2. from then on, of those of the tasks and of the constraints that are violated or tight.
 ///
+/// The first phase ends after two epochs ([`Observation::EpochEnd`]) all the same, as in the authors' program
+/// ([`first_phase`](ParetoMtl::first_phase) sets another number): a sector that the network cannot reach would else be all that is
+/// ever looked for, and no task would be learned.
+///
 /// **Scale.** The convex weights of the rows sum to one, in terms of the tasks `w_k = β_k + Σ_i γ_i a_ik`. Those may be
 /// negative, which drives the losses into the sector; so, unlike in the authors' program, which weighs the heads too,
 /// heads are trained plainly. That program also divides by `Σ |w_k| / K`, which is not done here.
@@ -26,6 +30,9 @@ pub struct ParetoMtl {
     /// The differences `a_i`, each of length K.
     constraints: Vec<f64>,
     entered: bool,
+    /// The epochs of the first phase so far, and how many it may take.
+    epochs: u64,
+    limit: u64,
 }
 
 impl ParetoMtl {
@@ -59,13 +66,20 @@ impl ParetoMtl {
                 constraints.extend(other.iter().zip(own).take(tasks).map(|(u, own)| u - own));
             }
         }
-        Ok(Self { tasks, constraints, entered: false })
+        Ok(Self { tasks, constraints, entered: false, epochs: 0, limit: 2 })
     }
 
-    /// Whether the losses have been in the sector: from then on the tasks count too.
+    /// The same with a first phase of at most so many epochs; with none, the tasks count from the start.
+    #[must_use]
+    pub fn first_phase(mut self, epochs: u64) -> Self {
+        self.limit = epochs;
+        self
+    }
+
+    /// Whether the tasks count: the losses have been in the sector, or the first phase has lasted as long as it may.
     #[must_use]
     pub fn has_entered(&self) -> bool {
-        self.entered
+        self.entered || self.epochs >= self.limit
     }
 }
 
@@ -87,7 +101,7 @@ impl Weighting for ParetoMtl {
         check_length("losses", self.tasks, losses.len())?;
         let tasks = self.tasks;
         let distance = |a: &[f64]| -> f64 { a.iter().zip(losses).map(|(a, l)| a * l).sum() };
-        let entered = self.entered || self.constraints.chunks_exact(tasks).all(|a| distance(a) <= 0.0);
+        let entered = self.has_entered() || self.constraints.chunks_exact(tasks).all(|a| distance(a) <= 0.0);
 
         // The rows of the problem in terms of the tasks.
         let mut rows = [[0.0; MAX_TASKS]; MAX_TASKS];
@@ -113,17 +127,32 @@ impl Weighting for ParetoMtl {
         Ok(weights)
     }
 
-    /// 1 when the losses have been in the sector, 0 before.
+    fn observes(&self) -> Observes {
+        Observes::Epochs
+    }
+
+    fn observe(&mut self, seen: Observation<'_>) -> Result<()> {
+        let Observation::EpochEnd = seen else {
+            return Err(Error::NotObserved { method: self.name(), what: seen.name() });
+        };
+        if !self.has_entered() {
+            self.epochs += 1;
+        }
+        Ok(())
+    }
+
+    /// 1 when the tasks count, 0 before; and the epochs before.
     fn save(&self) -> Vec<f64> {
-        Vec::from([f64::from(u8::from(self.entered))])
+        Vec::from([f64::from(u8::from(self.entered)), self.epochs as f64])
     }
 
     fn restore(&mut self, state: &[f64]) -> Result<()> {
-        let entered = Saved::new(state, 1)?.count()?;
+        let mut saved = Saved::new(state, 2)?;
+        let (entered, epochs) = (saved.count()?, saved.count()?);
         if entered > 1 {
             return Err(Error::State { what: "the sector has been entered or not: 1 or 0" });
         }
-        self.entered = entered == 1;
+        (self.entered, self.epochs) = (entered == 1, epochs);
         Ok(())
     }
 }

@@ -3,7 +3,7 @@
 use alloc::vec::Vec;
 
 use crate::balance::state::{Draws, Saved, order};
-use crate::balance::{Heads, Needs, Weighting, Weights, check_gramian};
+use crate::balance::{Heads, Kept, Needs, Weighting, Weights, check_gramian};
 use crate::error::{Error, Result, check_length};
 use crate::solve::{Gramian, MAX_TASKS};
 
@@ -90,6 +90,10 @@ impl Weighting for PcGrad {
 
     fn save(&self) -> Vec<f64> {
         Vec::from([self.draws.save()])
+    }
+
+    fn kept(&self) -> &'static [Kept] {
+        &[Kept::Common(1)]
     }
 
     fn restore(&mut self, state: &[f64]) -> Result<()> {

@@ -4,7 +4,7 @@ use alloc::vec::Vec;
 
 use crate::balance::state::{Adam, Saved};
 use crate::balance::{
-    Heads, Needs, Observation, Observes, Weighting, Weights, check_losses, check_setting, check_told,
+    Heads, Kept, Needs, Observation, Observes, Weighting, Weights, check_losses, check_setting, check_told,
 };
 use crate::error::{Error, Result, check_finite, check_length, check_tasks};
 use crate::solve::{Gramian, MAX_TASKS};
@@ -113,6 +113,10 @@ impl Weighting for AutoLambda {
         state.push(f64::from(u8::from(self.waits)));
         self.adam.save(self.tasks, &mut state);
         state
+    }
+
+    fn kept(&self) -> &'static [Kept] {
+        &[Kept::Task, Kept::Common(1), Kept::Task, Kept::Task, Kept::Task]
     }
 
     fn restore(&mut self, state: &[f64]) -> Result<()> {

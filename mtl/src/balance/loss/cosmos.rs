@@ -5,7 +5,7 @@ use alloc::vec::Vec;
 use tress_nn::Random;
 
 use crate::balance::state::{Draws, Saved};
-use crate::balance::{Heads, Needs, Observes, Weighting, Weights, check_losses, check_setting};
+use crate::balance::{Heads, Kept, Needs, Observes, Weighting, Weights, check_losses, check_setting};
 use crate::error::{Result, check_length, check_tasks};
 use crate::solve::{Gramian, MAX_TASKS};
 
@@ -112,6 +112,10 @@ impl Weighting for Cosmos {
 
     fn save(&self) -> Vec<f64> {
         Vec::from([self.draws.save()])
+    }
+
+    fn kept(&self) -> &'static [Kept] {
+        &[Kept::Common(1)]
     }
 
     fn restore(&mut self, state: &[f64]) -> Result<()> {

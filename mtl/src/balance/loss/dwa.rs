@@ -4,7 +4,7 @@ use alloc::vec::Vec;
 
 use crate::balance::state::{Saved, softmax};
 use crate::balance::{
-    Heads, Needs, Observation, Observes, TINY_LOSS, Weighting, Weights, check_losses, check_setting,
+    Heads, Kept, Needs, Observation, Observes, TINY_LOSS, Weighting, Weights, check_losses, check_setting,
 };
 use crate::error::{Error, Result, check_finite, check_length, check_tasks};
 use crate::solve::{Gramian, MAX_TASKS};
@@ -12,8 +12,9 @@ use crate::solve::{Gramian, MAX_TASKS};
 /// Dynamic weight average: `w = K softmax(r / T)`, `r_k` the mean loss of the last epoch over that of the one before.
 ///
 /// S. Liu, E. Johns and A. Davison, "End-to-end multi-task learning with attention", CVPR 2019, equation (7), with
-/// `T = 2` as there. Weights are one during the first two epochs. The method averages the losses of its steps by
-/// itself; it must be told when an epoch ends ([`Observation::EpochEnd`]). An epoch without a step is none. Only means over
+/// `T = 2` as there. Weights are one during the first two epochs; a task that has fewer behind it than the others counts as one
+/// whose loss stays. The method averages the losses of its steps by
+/// itself; it must be told when an epoch ends ([`Observation::EpochEnd`]). An epoch without a step of a task is none to it. Only means over
 /// an epoch are looked at: a batch may have a loss of zero, a mean below `1e-8` counts as `1e-8`, and one that is
 /// negative is an error at the end of the epoch.
 ///
@@ -22,11 +23,11 @@ use crate::solve::{Gramian, MAX_TASKS};
 pub struct Dwa {
     tasks: usize,
     temperature: f64,
-    /// Of the present epoch.
-    steps: u64,
+    /// Of the present epoch, for each task.
+    steps: [u64; MAX_TASKS],
     sums: [f64; MAX_TASKS],
-    /// The mean losses of the last epoch and of the one before, as far as there were any.
-    epochs: u64,
+    /// How many epochs each task had, and its mean losses in the last and in the one before, as far as there were any.
+    epochs: [u64; MAX_TASKS],
     means: [[f64; MAX_TASKS]; 2],
 }
 
@@ -40,9 +41,9 @@ impl Dwa {
         Ok(Self {
             tasks,
             temperature: 2.0,
-            steps: 0,
+            steps: [0; MAX_TASKS],
             sums: [0.0; MAX_TASKS],
-            epochs: 0,
+            epochs: [0; MAX_TASKS],
             means: [[0.0; MAX_TASKS]; 2],
         })
     }
@@ -78,17 +79,17 @@ impl Weighting for Dwa {
         sums.iter_mut().zip(losses).for_each(|(sum, l)| *sum += l);
         check_finite("sums of losses", &sums[..self.tasks])?;
         let mut weights = [1.0; MAX_TASKS];
-        if self.epochs >= 2 {
-            for k in 0..self.tasks {
-                weights[k] =
-                    self.means[0][k].max(TINY_LOSS) / self.means[1][k].max(TINY_LOSS) / self.temperature;
+        if self.epochs[..self.tasks].iter().any(|&epochs| epochs >= 2) {
+            for k in (0..self.tasks).filter(|&k| self.epochs[k] >= 2) {
+                weights[k] = self.means[0][k].max(TINY_LOSS) / self.means[1][k].max(TINY_LOSS);
             }
+            weights.iter_mut().for_each(|ratio| *ratio /= self.temperature);
             softmax(&mut weights[..self.tasks]);
             weights.iter_mut().for_each(|w| *w *= self.tasks as f64);
         }
         let weights = Weights::new(&weights[..self.tasks])?;
         self.sums = sums;
-        self.steps += 1;
+        self.steps[..self.tasks].iter_mut().for_each(|steps| *steps += 1);
         Ok(weights)
     }
 
@@ -100,36 +101,45 @@ impl Weighting for Dwa {
         let Observation::EpochEnd = seen else {
             return Err(Error::NotObserved { method: self.name(), what: seen.name() });
         };
-        if self.steps > 0 {
-            if let Some(task) = self.sums[..self.tasks].iter().position(|&sum| sum < 0.0) {
-                let range = "whose mean over an epoch is from 0 up";
-                return Err(Error::LossRange { method: self.name(), task, range });
+        if let Some(task) = self.sums[..self.tasks].iter().position(|&sum| sum < 0.0) {
+            let range = "whose mean over an epoch is from 0 up";
+            return Err(Error::LossRange { method: self.name(), task, range });
+        }
+        for k in 0..self.tasks {
+            if self.steps[k] == 0 {
+                continue;
             }
-            self.means[1] = self.means[0];
-            for k in 0..self.tasks {
-                self.means[0][k] = self.sums[k] / self.steps as f64;
-            }
-            self.sums = [0.0; MAX_TASKS];
-            self.steps = 0;
-            self.epochs += 1;
+            self.means[1][k] = self.means[0][k];
+            self.means[0][k] = self.sums[k] / self.steps[k] as f64;
+            (self.sums[k], self.steps[k]) = (0.0, 0);
+            self.epochs[k] += 1;
         }
         Ok(())
     }
 
-    /// The number of steps in this epoch and K sums of losses; the number of epochs, and the means of the last two.
+    /// For each task its steps in this epoch, its epochs, the sum of its losses, and its means of the last two epochs.
     fn save(&self) -> Vec<f64> {
-        let mut state = Vec::from([self.steps as f64, self.epochs as f64]);
+        let counts = self.steps[..self.tasks].iter().chain(&self.epochs[..self.tasks]);
+        let mut state: Vec<f64> = counts.map(|&count| count as f64).collect();
         for part in [&self.sums, &self.means[0], &self.means[1]] {
             state.extend_from_slice(&part[..self.tasks]);
         }
         state
     }
 
+    fn kept(&self) -> &'static [Kept] {
+        &[Kept::Task; 5]
+    }
+
     fn restore(&mut self, state: &[f64]) -> Result<()> {
-        let mut saved = Saved::new(state, 2 + 3 * self.tasks)?;
+        let mut saved = Saved::new(state, 5 * self.tasks)?;
         let mut own = Self::new(self.tasks)?;
         own.temperature = self.temperature;
-        (own.steps, own.epochs) = (saved.count()?, saved.count()?);
+        for counts in [&mut own.steps, &mut own.epochs] {
+            for count in &mut counts[..self.tasks] {
+                *count = saved.count()?;
+            }
+        }
         own.sums[..self.tasks].copy_from_slice(saved.take(self.tasks));
         for mean in &mut own.means {
             mean[..self.tasks].copy_from_slice(saved.at_least(0.0, self.tasks)?);

@@ -4,7 +4,7 @@ use alloc::vec::Vec;
 
 use crate::balance::state::{Adam, Saved, softmax};
 use crate::balance::{
-    Heads, Needs, Observation, Observes, Weighting, Weights, check_losses, check_setting, check_told,
+    Heads, Kept, Needs, Observation, Observes, Weighting, Weights, check_losses, check_setting, check_told,
 };
 use crate::error::{Error, Result, check_finite, check_length, check_tasks};
 use crate::solve::{Gramian, MAX_TASKS};
@@ -168,6 +168,10 @@ impl Weighting for Famo {
         state.extend_from_slice(&before[..self.tasks]);
         self.adam.save(self.tasks, &mut state);
         state
+    }
+
+    fn kept(&self) -> &'static [Kept] {
+        &[Kept::Task, Kept::Common(1), Kept::Task, Kept::Task, Kept::Task, Kept::Task]
     }
 
     fn restore(&mut self, state: &[f64]) -> Result<()> {

@@ -3,7 +3,7 @@
 use alloc::vec::Vec;
 
 use crate::balance::state::{Draws, Saved, softmax};
-use crate::balance::{Heads, Needs, Weighting, Weights, check_losses};
+use crate::balance::{Heads, Kept, Needs, Weighting, Weights, check_losses};
 use crate::error::Result;
 use crate::solve::{Gramian, MAX_TASKS};
 
@@ -51,6 +51,10 @@ impl Weighting for RandomWeights {
 
     fn save(&self) -> Vec<f64> {
         Vec::from([self.draws.save()])
+    }
+
+    fn kept(&self) -> &'static [Kept] {
+        &[Kept::Common(1)]
     }
 
     fn restore(&mut self, state: &[f64]) -> Result<()> {

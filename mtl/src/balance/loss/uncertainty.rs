@@ -3,7 +3,7 @@
 use alloc::vec::Vec;
 
 use crate::balance::state::{Adam, Saved};
-use crate::balance::{Heads, Needs, Weighting, Weights, check_losses};
+use crate::balance::{Heads, Kept, Needs, Weighting, Weights, check_losses};
 use crate::error::{Error, Result, check_length, check_tasks};
 use crate::solve::{Gramian, MAX_TASKS};
 
@@ -127,6 +127,10 @@ impl Weighting for Uncertainty {
         let mut state = Vec::from(self.log_variances());
         self.adam.save(self.tasks, &mut state);
         state
+    }
+
+    fn kept(&self) -> &'static [Kept] {
+        &[Kept::Task; 4]
     }
 
     fn restore(&mut self, state: &[f64]) -> Result<()> {
