@@ -4,19 +4,15 @@
 
 use std::collections::BTreeSet;
 use tress::autograd::op::Index;
-use tress::nn::data::Dataset;
-use tress::nn::optim::Clip;
 use tress::nn::train::{OnTape, Problem, Progress, Step, TapeLoss, Trainer};
-use tress::nn::{Embedding, Error, Recurrent};
+use tress::nn::{Error, data::Dataset, optim::Clip};
 use tress::prelude::*;
 
-/// How many characters are read in one piece.
-const LENGTH: usize = 32;
+const LENGTH: usize = 32; // of a piece that is read, in characters
 
 struct Reader {
     letters: Embedding,
-    gru: Recurrent,
-    output: Dense,
+    rest: Sequential,
     known: Dataset,
 }
 
@@ -32,9 +28,7 @@ impl Reader {
     /// The mean loss over pieces of a text.
     fn mean<V: Value>(&self, bound: &Bound<V>, pieces: &Dataset) -> Result<V, Error> {
         let letters = self.letters.look_up(bound, &Index::new(pieces.integers_of("codes")?))?;
-        let logits = self.output.apply(bound, &self.gru.apply(bound, &letters));
-        let next = pieces.labels_of("next")?;
-        Ok(cross_entropy(&logits.reshape([next.len(), next.classes()]), next))
+        Ok(cross_entropy(&self.rest.apply(bound, &letters), pieces.labels_of("next")?))
     }
 }
 
@@ -71,15 +65,14 @@ pub fn main() -> Result<(), Box<dyn std::error::Error>> {
     let mut text: Vec<u32> = text.chars().map(|c| known.range(..c).count() as u32).collect();
     let held_out = text.split_off(text.len() / 10 * 9);
     let letters = Embedding::new(&mut params.scope("letters"), known.len(), 32)?;
-    let gru = Recurrent::gru(32, 96).build(&mut params.scope("gru"))?;
-    let output = Dense::new(&mut params.scope("output"), 96, known.len())?;
-    let reader = Reader { letters, gru, output, known: pieces(&text, 1, known.len())? };
+    let rest = Sequential::new().then(Recurrent::gru(32, 96).build(&mut params.scope("gru"))?);
+    let rest = rest.then(Dense::new(&mut params.scope("output"), 96, known.len())?);
+    let reader = Reader { letters, rest, known: pieces(&text, 1, known.len())? };
     let schedule = Schedule::cosine(0.01, 0.0005, 4 * 50)?;
     let mut trainer = Trainer::new(params, Adam::new(0.01), 4, 1).schedule(schedule).clip(Clip::Norm(1.0));
     trainer.run(&reader, &mut [&mut Progress::new(|line| println!("{line}"))])?;
-    let asked = pieces(&held_out, LENGTH, known.len())?;
+    let (asked, pairs) = (pieces(&held_out, LENGTH, known.len())?, pairs(&text, &held_out, known.len()));
     let loss = f64::from(reader.mean(&trainer.params.eager(), &asked)?.item()?);
-    let pairs = pairs(&text, &held_out, known.len());
     println!("nats for each held-out character: {loss:.3}; from the one before alone {pairs:.3}");
     assert!(loss < pairs - 0.2, "it looks further back than one character");
     Ok(())

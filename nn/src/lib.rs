@@ -26,7 +26,7 @@
 //! | norms | [`BatchNorm`], [`LayerNorm`], [`RmsNorm`], [`GroupNorm`], [`InstanceNorm`] |
 //! | dropout | [`Dropout`], [`SpatialDropout`] |
 //! | sequences | [`Recurrent`] (simple, GRU, LSTM) and its [`Ending`], [`MultiHeadAttention`], [`EncoderBlock`], [`Sinusoidal`], [`Rotary`], with [`Lengths`] and [`AttentionMask`] |
-//! | shapes | [`Flatten`], [`LastStep`], [`Upsample`], [`Pad1d`], [`Pad2d`] |
+//! | shapes | [`Flatten`], [`Reshape`], [`Permute`], [`LastStep`], [`Upsample`], [`Upsample1d`], [`Pad1d`], [`Pad2d`] |
 //! | composition | [`Sequential`], [`Residual`], or a struct of your own that is a [`Layer`] |
 //! | activations | every function by name ([`Map`](tress_tensor::pointwise::Map)), [`Activation`], [`Prelu`] |
 //!
@@ -106,8 +106,8 @@ pub use layer::{
     BatchNorm, Bilinear, Conv1d, Conv2d, ConvTranspose1d, ConvTranspose2d, Dense, Dropout, Embedding,
     EncoderBlock, Ending, Flatten, GlobalMaxPool, GlobalMeanPool, GroupNorm, InstanceNorm, LastStep, Layer,
     LayerNorm, Lengths, MaxPool1d, MaxPool2d, MeanPool1d, MeanPool2d, MultiHeadAttention, Pad1d, Pad2d,
-    PaddingMode, Prelu, Recurrent, Residual, RmsNorm, Rotary, SeparableConv1d, SeparableConv2d, Sequential,
-    Sinusoidal, SpatialDropout, Upsample,
+    PaddingMode, Permute, Prelu, Recurrent, Reshape, Residual, RmsNorm, Rotary, SeparableConv1d,
+    SeparableConv2d, Sequential, Sinusoidal, SpatialDropout, Upsample, Upsample1d,
 };
 pub use loss::{CrossEntropy, Labels, Loss, Over, cross_entropy, mse};
 pub use optim::{Adam, Lion, Optimiser, RmsProp, Schedule, Sgd};

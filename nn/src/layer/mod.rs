@@ -33,7 +33,7 @@ pub use embedding::Embedding;
 pub use lengths::Lengths;
 pub use norm::{BatchNorm, GroupNorm, InstanceNorm, LayerNorm, RmsNorm};
 pub use pad::{Pad, Pad1d, Pad2d, PaddingMode};
-pub use plain::{Flatten, LastStep};
+pub use plain::{Flatten, LastStep, Permute, Reshape};
 pub use pool::{
     AdaptiveMaxPool, AdaptiveMaxPool1d, AdaptiveMaxPool2d, AdaptiveMeanPool, AdaptiveMeanPool1d,
     AdaptiveMeanPool2d, GlobalMaxPool, GlobalMeanPool, MaxPool, MaxPool1d, MaxPool2d, MeanPool, MeanPool1d,
@@ -41,7 +41,7 @@ pub use pool::{
 };
 pub use position::{Rotary, Sinusoidal};
 pub use recurrent::{Carried, Cell, CellKind, Ending, Recurrent, RecurrentBuilder};
-pub use resample::{Manner, Upsample};
+pub use resample::{Manner, Upsample, Upsample1d};
 pub use residual::Residual;
 pub use sequential::{Sequential, Step};
 

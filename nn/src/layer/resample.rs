@@ -1,4 +1,4 @@
-//! More places from fewer: nearest and bilinear upsampling.
+//! More places from fewer: nearest and bilinear upsampling of images, nearest and linear of sequences.
 
 use super::Layer;
 use crate::{Bound, Error as Wrong};
@@ -132,6 +132,75 @@ impl Layer for Upsample {
             };
         }
         y
+    }
+}
+
+/// Brings sequences `[N, C, L]` to another length, as [`Upsample`] does images: in straight lines where that is bilinear.
+///
+/// ```
+/// use tress_autograd::Eager;
+/// use tress_nn::{Layer, Params, Upsample1d};
+/// use tress_tensor::Tensor;
+/// let x = Eager::new(Tensor::new([1, 1, 2], &[0.0f32, 8.0])?);
+/// let y = Upsample1d::linear(2)?.apply(&Params::new(0).eager(), &x);
+/// assert_eq!(y.tensor()?.to_vec(), [0.0, 2.0, 6.0, 8.0]);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Upsample1d {
+    image: Upsample,
+}
+
+impl Upsample1d {
+    /// Each place so many times.
+    ///
+    /// # Errors
+    /// A factor of 0.
+    pub fn nearest(factor: usize) -> Result<Self, Wrong> {
+        Self::times(factor, Manner::Nearest)
+    }
+
+    /// So many times the places, in straight lines between those that are there.
+    ///
+    /// # Errors
+    /// A factor of 0.
+    pub fn linear(factor: usize) -> Result<Self, Wrong> {
+        Self::times(factor, Manner::Bilinear)
+    }
+
+    /// So many times the places.
+    ///
+    /// # Errors
+    /// A factor of 0.
+    pub fn times(factor: usize, manner: Manner) -> Result<Self, Wrong> {
+        Ok(Self { image: Upsample::times([1, factor], manner)? })
+    }
+
+    /// To this length, whatever that of the sequence.
+    ///
+    /// # Errors
+    /// A length of 0.
+    pub fn to(length: usize, manner: Manner) -> Result<Self, Wrong> {
+        Ok(Self { image: Upsample::to([1, length], manner)? })
+    }
+
+    /// Where the numbers come from.
+    pub fn manner(&self) -> Manner {
+        self.image.manner
+    }
+}
+
+impl Layer for Upsample1d {
+    #[track_caller]
+    fn apply<V: Value>(&self, bound: &Bound<V>, x: &V) -> V {
+        let shape = x.shape();
+        if shape.rank() != 3 || shape[2] == 0 {
+            let why = "sequences are wanted, [N, C, L], of at least one place";
+            return x.fail(Error::Unfit { op: "upsample1d", shape, why });
+        }
+        // A sequence is an image of one row.
+        let image = self.image.apply(bound, &x.unsqueeze(2));
+        if image.shape().rank() == 4 { image.squeeze(2) } else { image }
     }
 }
 

@@ -4,8 +4,8 @@ use super::{
     Activation, AdaptiveMaxPool1d, AdaptiveMaxPool2d, AdaptiveMeanPool1d, AdaptiveMeanPool2d, BatchNorm,
     Conv1d, Conv2d, ConvTranspose1d, ConvTranspose2d, Dense, Dropout, EncoderBlock, Ending, Flatten,
     GlobalMaxPool, GlobalMeanPool, GroupNorm, InstanceNorm, LastStep, Layer, LayerNorm, MaxPool1d, MaxPool2d,
-    MeanPool1d, MeanPool2d, MultiHeadAttention, Pad1d, Pad2d, Prelu, Recurrent, Residual, RmsNorm, Rotary,
-    SeparableConv1d, SeparableConv2d, Sinusoidal, SpatialDropout, Upsample,
+    MeanPool1d, MeanPool2d, MultiHeadAttention, Pad1d, Pad2d, Permute, Prelu, Recurrent, Reshape, Residual,
+    RmsNorm, Rotary, SeparableConv1d, SeparableConv2d, Sinusoidal, SpatialDropout, Upsample, Upsample1d,
 };
 use crate::Bound;
 use alloc::boxed::Box;
@@ -102,7 +102,7 @@ macro_rules! steps {
 steps! {
     Dense, Conv1d, Conv2d, ConvTranspose1d, ConvTranspose2d, MaxPool1d, MaxPool2d, MeanPool1d, MeanPool2d, GlobalMaxPool,
     GlobalMeanPool, AdaptiveMaxPool1d, AdaptiveMaxPool2d, AdaptiveMeanPool1d, AdaptiveMeanPool2d, LayerNorm, GroupNorm,
-    InstanceNorm, RmsNorm, Dropout, SpatialDropout, Flatten, LastStep, Residual, Upsample, Pad1d, Pad2d, Recurrent, Ending, Sinusoidal, Rotary,
+    InstanceNorm, RmsNorm, Dropout, SpatialDropout, Flatten, Reshape, Permute, LastStep, Residual, Upsample, Upsample1d, Pad1d, Pad2d, Recurrent, Ending, Sinusoidal, Rotary,
     Activation, Prelu, Map, Sequential;
     boxed SeparableConv1d, SeparableConv2d, BatchNorm, MultiHeadAttention, EncoderBlock
 }

@@ -34,8 +34,10 @@ pub struct Row {
     pub from: Vec<String>,
     /// The shape of its result; N stands for the number of samples.
     pub shape: String,
-    /// The numbers that are trained. Those of a layer in several places count where it stands first.
+    /// The numbers of its parameters. Those of a layer in several places count where it stands first.
     pub parameters: u64,
+    /// How many of these are [frozen](Params::freeze).
+    pub frozen: u64,
     /// The numbers that are stored and not trained.
     pub state: u64,
     /// The multiply-adds of products and convolutions.
@@ -111,6 +113,7 @@ impl Model {
             from: joint.from.iter().map(|&x| self.joints[x].name.clone()).collect(),
             shape: joint.sizes.to_string(),
             parameters: 0,
+            frozen: 0,
             state: 0,
             multiply_adds: 0,
             activations: 0,
@@ -184,6 +187,7 @@ impl Summary {
                 from: entry.operands.iter().filter(|&&x| is_line(x)).map(|&x| called(x)).collect(),
                 shape: entry.value.shape().to_string(),
                 parameters: 0,
+                frozen: 0,
                 state: 0,
                 multiply_adds: costs[index].multiply_adds,
                 activations: costs[index].numbers * size_of::<T>() as u64,
@@ -207,9 +211,14 @@ impl Summary {
         self.rows.iter().find(|row| row.name == name)
     }
 
-    /// All numbers that are trained.
+    /// All numbers of parameters.
     pub fn parameters(&self) -> u64 {
         self.rows.iter().map(|row| row.parameters).sum()
+    }
+
+    /// How many of these are [frozen](Params::freeze).
+    pub fn frozen(&self) -> u64 {
+        self.rows.iter().map(|row| row.frozen).sum()
     }
 
     /// All numbers that are stored and not trained.
@@ -240,7 +249,9 @@ fn count<T: Float>(row: &mut Row, params: &Params<T>, used: Vec<usize>, counted:
             && let Some(entry) = params.entries().nth(index)
         {
             let to = if entry.is_state() { &mut row.state } else { &mut row.parameters };
-            *to += entry.shape().len() as u64;
+            let numbers = entry.shape().len() as u64;
+            *to += numbers;
+            row.frozen += if entry.is_frozen() && !entry.is_state() { numbers } else { 0 };
         }
     }
 }
@@ -273,7 +284,10 @@ impl fmt::Display for Summary {
         writeln!(f, "{rule}")?;
         let (elem, size) = self.elem;
         let stored = self.parameters() + self.state();
-        write!(f, "parameters: {} trained", grouped(self.parameters()))?;
+        write!(f, "parameters: {} trained", grouped(self.parameters() - self.frozen()))?;
+        if self.frozen() > 0 {
+            write!(f, ", {} frozen", grouped(self.frozen()))?;
+        }
         if self.state() > 0 {
             write!(f, ", {} state", grouped(self.state()))?;
         }

@@ -2,6 +2,7 @@
 
 use tress_autograd::{Eager, Pointwise, Reduce, Tape, Value};
 use tress_nn::data::Batches;
+use tress_nn::model::{Model, Wiring};
 use tress_nn::optim::Rules;
 use tress_nn::train::{OnTape, Problem, Step, TapeLoss, Trainer};
 use tress_nn::{
@@ -167,4 +168,25 @@ fn whole_channels_that_are_dropped_have_the_mode_of_their_scope() {
     assert_eq!(run(&params), *x.tensor().unwrap());
     let mapped = params.eager().training(1).map(|value, _| value.clone());
     assert_eq!(dropout.apply(&mapped, &x).tensor().unwrap(), x.tensor().unwrap(), "as other values, too");
+}
+
+#[test]
+fn the_table_of_a_model_counts_what_is_frozen() {
+    let mut params = Params::<f32>::new(3);
+    let wiring = Wiring::new(&mut params);
+    let x = wiring.input("x", [2]);
+    let seen = x.layer("trunk", |s| Dense::new(s, 2, 4)).layer("norm", |s| BatchNorm::new(s, 4));
+    let model = Model::new(&[x], &[("y", seen.layer("head", |s| Dense::new(s, 4, 1)))]).unwrap();
+    let counts = |params: &Params| {
+        let table = model.summary(params).unwrap();
+        (table.parameters(), table.frozen(), table.to_string())
+    };
+    let (all, none, text) = counts(&params);
+    assert_eq!((all, none), (12 + 8 + 5, 0));
+    assert!(text.contains("parameters: 25 trained, 8 state"), "{text}");
+    params.freeze("trunk").unwrap();
+    params.freeze("norm").unwrap();
+    let (all, frozen, text) = counts(&params);
+    assert_eq!((all, frozen), (25, 20));
+    assert!(text.contains("parameters: 5 trained, 20 frozen, 8 state"), "{text}");
 }

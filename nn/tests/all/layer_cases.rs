@@ -15,7 +15,7 @@ pub(crate) const FILES: [(&str, usize); 7] = [
     ("layers_recurrent", 8),
     ("layers_recurrent_deep", 2),
     ("layers_attention", 10),
-    ("layers_padding", 19),
+    ("layers_padding", 24),
     ("layers_bare", 16),
 ];
 
@@ -215,6 +215,12 @@ fn net<T: Float>(name: &str, s: &mut Scope<'_, T>) -> Result<Net, Error> {
             let pool = MeanPool2d::new([3, 2]).stride([2, 2]).padding([[1, 1]; 2]);
             pool.without_padding_counted().ceil().into()
         }
+
+        "upsample1d_nearest" => Upsample1d::nearest(3)?.into(),
+        "upsample1d_linear" => Upsample1d::to(7, Manner::Bilinear)?.into(),
+        "upsample1d_corners" => Upsample1d::to(7, Manner::BilinearCorners)?.into(),
+        "reshape" => Reshape::new([2, 3])?.into(),
+        "permute" => Permute::new([0, 2, 1])?.into(),
 
         "layer_norm_plain" => LayerNorm::without_parameters([4])?.into(),
         "layer_norm_plain_2" => LayerNorm::without_parameters([3, 2])?.into(),

@@ -7,7 +7,7 @@ use tress_autograd::{Eager, Pointwise, Reduce, Tape, Value};
 use tress_nn::data::{Batches, Dataset};
 use tress_nn::optim::{Clip, Lbfgs, Rules};
 use tress_nn::train::{OnTape, Problem, Step, TapeLoss, Trainer};
-use tress_nn::{Dense, Error, Gradient, Labels, Layer, Optimiser, Params, cross_entropy};
+use tress_nn::{Dense, Error, Gradient, Labels, Layer, Mode, Optimiser, Params, cross_entropy};
 use tress_tensor::Tensor;
 
 /// Logistic regression with a little decay, which has one optimum.
@@ -121,7 +121,7 @@ fn every_look_of_a_step_sees_the_same_noise_and_the_run_goes_on_to_the_same_bits
     assert_eq!(seen.len(), 6, "and another stream for each step");
 }
 
-/// Notes the seed of each look, and what comes next in the stream of the run.
+/// Notes the seed of each look, that of its dropout, and what comes next in the stream of the run.
 struct Looks {
     inner: Product,
     seen: Mutex<Vec<[u64; 2]>>,
@@ -140,6 +140,7 @@ impl Problem for Looks {
 
     fn loss<'t>(&self, tape: &'t Tape, bound: &OnTape<'t>, batch: &Dataset, step: &mut Step) -> TapeLoss<'t> {
         let next = step.random.clone().uniform().to_bits();
+        assert_eq!(bound.mode(), Mode::Training { seed: step.seed });
         self.seen.lock().unwrap().push([step.seed, next]);
         self.inner.loss(tape, bound, batch, step)
     }
