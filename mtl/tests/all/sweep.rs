@@ -336,3 +336,36 @@ fn running_statistics_of_a_trunk_move_once_however_many_tasks_there_are() {
         }
     }
 }
+
+#[test]
+fn what_is_frozen_of_a_trunk_has_no_part_in_the_balance() {
+    let mut params = Params::<f64>::new(3);
+    let model = Model::new(&mut params, 3);
+    let jacobian = |params: &Params<f64>| {
+        let tape = Tape::new();
+        let bound = params.on(&tape).training(0);
+        let (features, losses) = model.run(&bound, tape.var(images()));
+        let rows = sweep::shared_jacobian(&losses, &[features], &bound, params).unwrap();
+        let step = sweep::balanced(&losses, &[features], &bound, params, &mut Mgda::new()).unwrap();
+        let names = sweep::shared_names(&losses, &[features], &bound, params).unwrap();
+        (rows, step, names)
+    };
+    let (whole, before, _) = jacobian(&params);
+    params.freeze("trunk.conv").unwrap();
+    let (rows, step, names) = jacobian(&params);
+    assert_eq!(names, ["trunk.dense.weight", "trunk.dense.bias"]);
+    let frozen = params.range_of("trunk.conv").unwrap();
+    for k in 0..3 {
+        let (row, all) = (rows.at(0, k).unwrap().to_vec(), whole.at(0, k).unwrap().to_vec());
+        for (i, (found, all)) in row.iter().zip(&all).enumerate() {
+            assert_eq!(*found, if frozen.contains(&i) { 0.0 } else { *all }, "number {i} of task {k}");
+        }
+    }
+    assert!(step.gradient.to_vec()[frozen].iter().all(|&g| g == 0.0));
+    let gramian = rows.matmul(&rows.transpose(0, 1).unwrap()).unwrap();
+    let found = step.gramian.unwrap();
+    for (i, j) in (0..3).flat_map(|i| (0..3).map(move |j| (i, j))) {
+        assert!((found.at(i, j) - gramian[[i, j]]).abs() < 1e-12);
+    }
+    assert_ne!(step.weights, before.weights, "the weights are those of what moves");
+}

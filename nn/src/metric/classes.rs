@@ -146,6 +146,20 @@ impl Confusion {
         Scores::of(self.count(class, class), self.predicted(class), self.support(class))
     }
 
+    /// The intersection over union of what is of a class and what was predicted to be (Jaccard 1901; the IoU of
+    /// segmentation): `None` for a class that occurs neither as label nor as prediction.
+    pub fn overlap(&self, class: usize) -> Option<f64> {
+        let both = self.count(class, class);
+        let either = self.predicted(class) + self.support(class) - both;
+        (either > 0).then(|| both as f64 / either as f64)
+    }
+
+    /// The mean of the overlaps of all classes that occur (mean IoU).
+    pub fn mean_overlap(&self) -> Option<f64> {
+        let found: Vec<f64> = (0..self.classes).filter_map(|class| self.overlap(class)).collect();
+        (!found.is_empty()).then(|| found.iter().sum::<f64>() / found.len() as f64)
+    }
+
     /// The mean of the scores of classes, each counting `weight`; `None` if nothing counts.
     fn mean(&self, weight: impl Fn(usize) -> f64) -> Option<Scores> {
         let (mut sum, mut total) = (Scores::default(), 0.0);

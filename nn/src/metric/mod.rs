@@ -7,13 +7,29 @@
 //! | | |
 //! |---|---|
 //! | [`Mean`] | losses, shares |
-//! | [`Confusion`] | accuracy; precision, recall and F1 by class, macro, micro and weighted |
+//! | [`Confusion`] | accuracy; precision, recall and F1 by class, macro, micro and weighted; intersection over union |
 //! | [`TopK`], [`LogLoss`] | rankings and probabilities of classes |
 //! | [`Calibration`] | whether probabilities mean what they say |
 //! | [`Ranking`], [`OneVsRest`] | area under the ROC curve and average precision, of yes or no and of classes |
 //! | [`Regression`] | MAE, RMSE, R2 |
 //! | [`BoxPrecision`] | mean average precision of boxes |
 //! | [`Clusters`] | NMI and ARI of clusters |
+//!
+//! Classes lie along the last axis. For others, such as the axis 1 of maps `[N, C, H, W]`, it is moved there, which copies
+//! nothing:
+//!
+//! ```
+//! use tress_nn::{Labels, metric::Confusion};
+//! use tress_tensor::Tensor;
+//!
+//! // One map of three pixels, two classes.
+//! let logits = Tensor::new([1, 2, 1, 3], &[0.0f32, 5.0, 0.0, 1.0, 0.0, 2.0])?;
+//! let mut confusion = Confusion::new(2)?;
+//! confusion.add(&logits.permute(&[0, 2, 3, 1])?, &Labels::new([1, 0, 0], 2)?)?;
+//! assert_eq!(confusion.accuracy(), Some(2.0 / 3.0));
+//! assert_eq!(confusion.overlap(0), Some(0.5)); // intersection over union
+//! # Ok::<(), tress_nn::Error>(())
+//! ```
 //!
 //! Sums and counts need the same memory however many samples there are; [`Ranking`], [`OneVsRest`] and [`BoxPrecision`] keep
 //! a few bytes of each.

@@ -104,9 +104,8 @@ impl<V> Bound<V> {
     }
 
     /// With what the rules of an optimiser freeze as if it were [frozen](crate::Params::freeze) in the parameters, which
-    /// these are the values of: no gradient is taken of it, and its layers are in evaluation mode.
-    /// [`Trainer`](crate::train::Trainer) does this.
-    pub fn frozen_by<T: Float>(mut self, rules: &Rules, params: &Params<T>) -> Self {
+    /// these are the values of. Not for everybody: that entries are trained and that they are leaves is one thing outside.
+    pub(crate) fn frozen_by<T: Float>(mut self, rules: &Rules, params: &Params<T>) -> Self {
         if rules.freeze_nothing() {
             return self;
         }

@@ -4,6 +4,7 @@
 //! |---|---|
 //! | [`Problem`] | what is learnt: the order of the rows, a batch, its loss, the figures that it is judged by |
 //! | [`Trainer`] | parameters and optimiser, with schedule, average, clipping, accumulation; runs, stores itself, resumes |
+//! | [`Params::freeze`](crate::Params::freeze), [`Rules`](crate::optim::Rules) | which parts are trained, and how fast; the others stand still |
 //! | [`Callback`] | what happens after a step and after an epoch: [`Progress`], [`History`], [`EarlyStop`], your own |
 //! | [`EarlyStopping`] | when a figure no longer gets better |
 //!

@@ -64,6 +64,10 @@ fn classes_are_those_of_scikit_learn() {
         column("precision", |scores| scores.precision);
         column("recall", |scores| scores.recall);
         column("f1", |scores| scores.f1);
+        let overlaps: Vec<f64> = (0..5).filter_map(|class| confusion.overlap(class)).collect();
+        assert_eq!(overlaps.len(), 5, "the last class is no label, but a prediction");
+        let found = [&overlaps[..], &[confusion.mean_overlap().unwrap()]].concat();
+        assert_near("jaccard", &Tensor::vector(&found), &all.tensor("classes.jaccard"), 1e-14);
         for (name, scores) in [
             ("macro", confusion.macro_scores()),
             ("micro", confusion.micro_scores()),
