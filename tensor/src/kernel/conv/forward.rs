@@ -37,6 +37,15 @@ impl<T: Float> Forward<'_, T> {
         if self.conv.is_depthwise() {
             return super::depthwise::forward(isa, self);
         }
+        if self.conv.is_for_winograd() {
+            return super::winograd::forward(isa, self);
+        }
+        self.by_definition(isa);
+    }
+
+    /// Each output as one chain of multiply-adds over the taps of all channels.
+    #[inline(never)]
+    pub(super) fn by_definition<I: Lanes<T>>(self, isa: I) {
         let Self { conv, x, w, y, bias, activation } = self;
         let (channels, outputs, groups) = (conv.channels_each(), conv.outputs_each(), conv.groups);
         let (depth, pixels, image) = (conv.depth(), conv.pixels(), conv.image());

@@ -17,6 +17,9 @@
 //! With few channels packing costs as much as multiplying. Then the forward role reads registers of pixels off the stage
 //! (`direct`), with the sums of the product; and the weight gradient has its lanes along the pixels (`correlate`).
 //!
+//! Windows of 3 x 3 at step 1 over many channels are convolved by Winograd's algorithm (`winograd`), with less than half of the
+//! multiplications: the forward role, and the input gradient where it is a forward convolution.
+//!
 //! # The order of sums
 //!
 //! Samples do not meet in y and dx, so those do not depend on N. An element of dw is summed over pixels within a
@@ -34,6 +37,7 @@ mod roles;
 mod stage;
 mod three;
 mod weight_grad;
+mod winograd;
 
 #[cfg(test)]
 mod tests;

@@ -54,6 +54,11 @@ impl Stage {
         self.channels * self.high * self.row()
     }
 
+    /// Where row `y` of the padded image of channel `c` begins.
+    pub(super) fn place(&self, c: usize, y: usize) -> usize {
+        (c * self.high + y) * self.row()
+    }
+
     /// An empty stage: zeros, and the slack behind them.
     pub(super) fn build<T: Float>(&self) -> Buffer<T> {
         Buffer::zeros(self.len() + SLACK)

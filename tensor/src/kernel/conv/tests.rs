@@ -128,6 +128,17 @@ mod cases {
             2,
         ));
         check::<T>(&conv(Window::new([40, 9], [1, 6]).pad([[0, 0], [9, 3]]), [2, 1, 11], 1));
+        // Winograd's tiles: whole and cut, in rows shorter and longer than a register, all blocks of channels, groups.
+        for conv in [
+            conv(Window::new([20, 20], [3, 3]).pad(pad), [2, 16, 17], 1),
+            conv(Window::new([23, 19], [3, 3]).pad([[0, 1], [2, 1]]), [3, 19, 16], 1),
+            conv(Window::new([8, 75], [3, 3]), [1, 16, 30], 1),
+            conv(Window::new([12, 12], [3, 3]), [1, 300, 64], 1),
+            conv(Window::new([13, 33], [3, 3]).pad(pad), [2, 34, 32], 2),
+        ] {
+            assert!(conv.is_for_winograd());
+            check::<T>(&conv);
+        }
         // More samples in a chunk than are summed together.
         check::<T>(&conv(Window::new([24, 24], [5, 5]), [50, 1, 2], 1));
     }
@@ -190,8 +201,9 @@ mod cases {
             (Window::new([20, 20], [3, 3]).pad([[1, 1], [1, 1]]), 3),
             (Window::new([9, 7], [3, 3]).pad([[1, 1], [1, 1]]).stride([2, 1]), 5),
             (Window::new([6, 6], [1, 1]), 33),
+            (Window::new([21, 23], [3, 3]).pad([[1, 1], [1, 1]]), 16),
         ] {
-            let (samples, outputs, stacked) = (5, 7, 3);
+            let (samples, outputs, stacked) = (5, if channels == 16 { 16 } else { 7 }, 3);
             let one = conv(window, [samples, channels, outputs], 1);
             let many_samples = conv(window, [stacked * samples, channels, outputs], 1);
             let many_outputs = conv(window, [samples, channels, stacked * outputs], 1);
@@ -259,6 +271,7 @@ mod cases {
             conv(Window::new([28, 28], [5, 5]), [40, 1, 10], 1),
             conv(Window::new([56, 56], [3, 3]).pad(pad), [1, 16, 40], 1),
             conv(Window::new([20, 20], [3, 3]).pad(pad), [6, 32, 32], 32),
+            conv(Window::new([33, 31], [3, 3]).pad(pad), [3, 40, 30], 1),
         ] {
             let (x, w, dy) =
                 (noise::<T>(conv.x_len(), 1), noise::<T>(conv.w_len(), 2), noise::<T>(conv.y_len(), 3));
@@ -292,12 +305,13 @@ at_each!(threads_change_no_bit);
 #[test]
 fn special_numbers_stay_where_they_belong() {
     crate::simd::at_each_level(|_| {
-        for window in [
-            Window::new([20, 20], [5, 5]),
-            Window::new([17, 21], [3, 3]).pad([[1, 1], [1, 1]]),
-            Window::new([12, 12], [3, 3]).pad([[1, 1], [1, 1]]),
+        for (window, sizes) in [
+            (Window::new([20, 20], [5, 5]), [3, 2, 3]),
+            (Window::new([17, 21], [3, 3]).pad([[1, 1], [1, 1]]), [3, 2, 3]),
+            (Window::new([12, 12], [3, 3]).pad([[1, 1], [1, 1]]), [3, 2, 3]),
+            (Window::new([20, 21], [3, 3]).pad([[1, 1], [1, 1]]), [3, 16, 16]),
         ] {
-            let conv = conv(window, [3, 2, 3], 1);
+            let conv = conv(window, sizes, 1);
             let (clean, w) = (noise::<f32>(conv.x_len(), 1), noise::<f32>(conv.w_len(), 2));
             let dy = noise::<f32>(conv.y_len(), 3);
             for (at, special) in
@@ -329,4 +343,64 @@ fn sizes_that_do_not_fit_are_refused() {
     assert!(Conv::new(window, [1, 3, 6], 2, "conv2d").is_err());
     assert!(Conv::new(window.pad([[0, usize::MAX - 9], [0, 0]]), [1, 4, 6], 2, "conv2d").is_err());
     assert!(Conv::new(Window::new([5, 5], [6, 3]), [1, 4, 6], 1, "conv2d").is_err());
+}
+
+/// What the error of Winograd's algorithm is: of an output at most some roundings of the largest sum of `|x| |w|` among the
+/// four of its tile; and over all no more than a few times as large as that of the definition.
+#[test]
+fn winograds_error_is_a_few_roundings_of_its_tile() {
+    let window = Window::new([32, 32], [3, 3]).pad([[1, 1], [1, 1]]);
+    for (channels, wide_range) in [(16, false), (64, false), (256, false), (64, true)] {
+        let conv = conv(window, [1, channels, 16], 1);
+        assert!(conv.is_for_winograd());
+        let (mut x, w) = (noise::<f32>(conv.x_len(), 1), noise::<f32>(conv.w_len(), 2));
+        if wide_range {
+            // Numbers beside others that are 2^20 times as large.
+            x.iter_mut().step_by(7).for_each(|x| *x *= 1_048_576.0);
+        }
+        let (mut y, mut defined) = (vec![0.0; conv.y_len()], vec![0.0; conv.y_len()]);
+        conv_forward(&conv, &x, &w, &mut y, None, None);
+        let role =
+            forward::Forward { conv: &conv, x: &x, w: &w, y: &mut defined, bias: None, activation: None };
+        ByDefinition(role).run_best();
+        assert!(y != defined, "both ways are the same");
+        let (mut exact, mut size) = (vec![0.0; y.len()], vec![0.0f64; y.len()]);
+        terms(&conv, |i, j, k| {
+            let term = f64::from(x[i]) * f64::from(w[j]);
+            exact[k] += term;
+            size[k] += term.abs();
+        });
+        let (mut worst, mut squares, mut defined_squares) = (0.0f64, 0.0, 0.0);
+        for k in 0..y.len() {
+            let corner = k / 64 * 64 + k % 32 / 2 * 2;
+            let of_tile = [0, 1, 32, 33].into_iter().map(|by| size[corner + by]).fold(0.0, f64::max);
+            let scale = of_tile * f64::from(f32::EPSILON);
+            let error = (f64::from(y[k]) - exact[k]).abs() / scale;
+            worst = worst.max(error);
+            squares += error * error;
+            defined_squares += ((f64::from(defined[k]) - exact[k]) / scale).powi(2);
+        }
+        let times = (squares / defined_squares).sqrt();
+        std::eprintln!(
+            "{channels} channels: at most {worst:.2} roundings; {times:.2} times the definition's"
+        );
+        assert!(worst < 2.0, "{worst} roundings, {channels} channels");
+        assert!(times < 3.0, "{times} times the error of the definition, {channels} channels");
+    }
+}
+
+/// A convolution that is not to be computed by Winograd's algorithm.
+struct ByDefinition<'a>(forward::Forward<'a, f32>);
+
+impl ByDefinition<'_> {
+    fn run_best(self) {
+        f32::dispatch(self);
+    }
+}
+
+impl crate::simd::Kernel<f32> for ByDefinition<'_> {
+    type Output = ();
+    fn run<I: crate::simd::Lanes<f32>>(self, isa: I) {
+        self.0.by_definition(isa);
+    }
 }
