@@ -208,6 +208,10 @@ impl Weighting for Balance {
         self.chosen_mut().direction(losses, panel)
     }
 
+    fn held(&self) -> Option<Weights> {
+        self.chosen().held()
+    }
+
     fn observes(&self) -> Observes {
         self.chosen().observes()
     }

@@ -211,6 +211,12 @@ pub trait Weighting {
         Observes::Nothing
     }
 
+    /// The weights that the method holds before it is told of the next step, for who has to know them to find out what to
+    /// tell: the trial step of Auto-lambda goes by them. `None` for a method whose weights follow from the step.
+    fn held(&self) -> Option<Weights> {
+        None
+    }
+
     /// Tells the method what it asked for by [`observes`](Weighting::observes).
     ///
     /// # Errors

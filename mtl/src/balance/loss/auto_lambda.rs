@@ -86,6 +86,10 @@ impl Weighting for AutoLambda {
         Ok(weights)
     }
 
+    fn held(&self) -> Option<Weights> {
+        Weights::new(&self.weights[..self.tasks]).ok()
+    }
+
     fn observes(&self) -> Observes {
         Observes::Slopes
     }
