@@ -58,7 +58,7 @@ impl State {
     }
 
     fn push(&mut self, name: String, part: Part, from: Vec<usize>, sizes: Sizes) -> usize {
-        self.joints.push(Joint { name, part, from, sizes });
+        self.joints.push(Joint { name, part, from, sizes, any_length: false });
         self.joints.len() - 1
     }
 }
@@ -108,6 +108,26 @@ impl<T: Float> dyn Board<T> + '_ {
             joint.part = Part::Index(rows);
         }
         index
+    }
+
+    /// Lets axis 1 of an input have any length.
+    pub(super) fn any_length(&self, index: usize, place: Place) -> usize {
+        if self.has_failed() || index == NOWHERE {
+            return NOWHERE;
+        }
+        let found = {
+            let mut state = self.state().borrow_mut();
+            let named = state.named(index);
+            let joint = &mut state.joints[index];
+            match joint.part.is_input() && joint.sizes.rank() > 1 {
+                true => {
+                    joint.any_length = true;
+                    Ok(index)
+                }
+                false => Err(Cause::NoSteps { value: named }),
+            }
+        };
+        self.settle(found, place)
     }
 
     /// A new unit, with parameters in the scope of its name.

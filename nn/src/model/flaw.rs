@@ -47,6 +47,18 @@ pub enum Cause {
         /// What to do.
         advice: &'static str,
     },
+    /// A layer that fits sequences of the declared length alone, in a model for sequences of any length.
+    Length {
+        /// The layer.
+        layer: String,
+        /// What is wrong for one step more, and two samples.
+        error: tress_tensor::Error,
+    },
+    /// What is to have any length is no input with an axis of steps.
+    NoSteps {
+        /// The value.
+        value: Named,
+    },
     /// A layer whose result has axes that do not follow from the number of samples.
     Batch {
         /// The layer.
@@ -138,6 +150,8 @@ pub enum Cause {
     Shape {
         /// The input and its shape.
         input: Named,
+        /// Whether axis 1 may have any length.
+        any_length: bool,
         /// The shape of the value.
         found: Shape,
     },
@@ -184,6 +198,17 @@ impl fmt::Display for Cause {
                     write!(f, " ({}:{})", line.file(), line.line())?;
                 }
                 write!(f, "; {advice}")
+            }
+            Cause::Length { layer, error } => {
+                write!(f, "layer `{layer}` does not fit sequences of any length: {error}; ")?;
+                f.write_str("pool them, take the last step or an ending before it, or leave `any_length` out")
+            }
+            Cause::NoSteps { value: (name, sizes) } => {
+                write!(
+                    f,
+                    "`{name}` {sizes} is no input of sequences, [N, T, ..], that could have any length; "
+                )?;
+                f.write_str("say it of an input, when it is declared")
             }
             Cause::Batch { layer, shapes: [a, b, c] } => {
                 write!(f, "layer `{layer}`: batches of 2, 3 and 5 samples give {a}, {b} and {c}: ")?;
@@ -250,9 +275,12 @@ impl fmt::Display for Cause {
                     .enumerate()
                     .try_for_each(|(i, name)| write!(f, "{}`{name}`", if i == 0 { " " } else { ", " }))
             }
-            Cause::Shape { input: (name, sizes), found } => {
+            Cause::Shape { input: (name, sizes), any_length, found } => {
                 write!(f, "input `{name}` is {sizes}, but a value of shape {found} is given; ")?;
-                f.write_str("the first axis counts samples, the others must be as declared")
+                f.write_str(match any_length {
+                    true => "the first axis counts samples, the second at least one step, the others must be as declared",
+                    false => "the first axis counts samples, the others must be as declared",
+                })
             }
             Cause::Place { input, place, rows } => {
                 write!(f, "input `{input}` holds {place}, but it counts {rows} things, from 0 to ")?;

@@ -1,8 +1,8 @@
 //! Models with named inputs and outputs, wired from layers and checked before any work.
 //!
 //! A [`Wiring`] is where values are named and layers are put between them; [`Model::new`] takes what lies between inputs
-//! and outputs. The axis of the batch is open; the other lengths are as declared, that of sequences among them: shorter ones
-//! are padded, and an input says [what counts](Join). And what runs the model is chosen where its parameters are bound, as for
+//! and outputs. The axis of the batch is open; the other lengths are as declared, but for sequences of [any
+//! length](Node::any_length). Of those that are padded, an input says [what counts](Join). What runs the model is chosen where its parameters are bound, as for
 //! every [`Layer`].
 //!
 //! ```
@@ -54,6 +54,8 @@ mod drawing;
 mod flaw;
 mod joins;
 mod layout;
+mod length;
+mod outputs;
 mod sizes;
 mod summary;
 mod svg;
@@ -63,6 +65,7 @@ mod wiring;
 pub use cost::multiply_adds;
 pub use drawing::Drawing;
 pub use flaw::{Cause, Flaw};
+pub use outputs::Outputs;
 pub(crate) use sizes::PROBES;
 pub use sizes::Sizes;
 pub use summary::{Row, Summary};
@@ -99,6 +102,8 @@ struct Joint {
     part: Part,
     from: Vec<usize>,
     sizes: Sizes,
+    /// Whether axis 1 may have another length than `sizes` says.
+    any_length: bool,
 }
 
 /// What gives a value.
@@ -158,7 +163,7 @@ impl Model {
     /// # Errors
     /// The first mistake of the wiring, with the name of its layer, the shapes and what to do; no input or no output; an
     /// input that comes out of a layer, or that no output depends on; an output that needs an input which is not listed;
-    /// a name that is used twice.
+    /// a name that is used twice; a layer that sequences of [any length](Node::any_length) do not fit.
     #[track_caller]
     pub fn new<'w, T: Float>(inputs: &[Node<'w, T>], outputs: &[(&str, Node<'w, T>)]) -> Result<Self, Error> {
         let place = Location::caller();
@@ -215,7 +220,14 @@ impl Model {
         if let Some(input) = inputs.iter().find(|input| !needed[input.index]) {
             return wrong(Cause::Unused { input: state.joints[input.index].name.clone() });
         }
-        Ok(Self::part_of(&state.joints, &state.units, &needed, inputs, outputs))
+        let model = Self::part_of(&state.joints, &state.units, &needed, inputs, outputs);
+        // Not run where another layer is being declared: then nothing was wired.
+        let mut checked = Ok(());
+        board.with(&mut |params| checked = model.check_length(params));
+        match checked {
+            Ok(()) => Ok(model),
+            Err(cause) => wrong(cause),
+        }
     }
 
     fn part_of<T: Float>(
@@ -239,7 +251,8 @@ impl Model {
                 other => other,
             };
             let from = joint.from.iter().map(|&x| numbers[x]).collect();
-            kept.push(Joint { name: joint.name.clone(), part, from, sizes: joint.sizes });
+            let (sizes, any_length) = (joint.sizes, joint.any_length);
+            kept.push(Joint { name: joint.name.clone(), part, from, sizes, any_length });
         }
         Self {
             joints: kept,
@@ -295,7 +308,7 @@ impl Model {
         for (name, _) in &self.outputs {
             outputs.extend(found.next().map(|value| (name.clone(), value))); // as many as there are names
         }
-        Ok(Outputs(outputs))
+        Ok(Outputs::new(outputs))
     }
 
     /// What is given, in the order of the inputs.
@@ -320,7 +333,7 @@ impl Model {
         let mut held = Vec::with_capacity(self.inputs.len());
         let mut samples: Option<(String, usize)> = None;
         for &input in &self.inputs {
-            let Joint { name, part, sizes, .. } = &self.joints[input];
+            let Joint { name, part, sizes, any_length, .. } = &self.joints[input];
             let mut found = all.iter().filter(|(other, _)| other == name);
             let Some((_, value)) = found.next() else { return not(name, "is not given") };
             if found.next().is_some() {
@@ -341,8 +354,13 @@ impl Model {
                 _ => return not(name, "takes a value, and no index"),
             };
             let count = shape.first().copied().unwrap_or(0);
-            if sizes.at(count) != Ok(shape) {
-                return wrong(Cause::Shape { input: (name.clone(), *sizes), found: shape });
+            let wanted = match shape.get(1) {
+                Some(&steps) if *any_length && steps > 0 => sizes.with(1, steps),
+                _ => *sizes,
+            };
+            if wanted.at(count) != Ok(shape) {
+                let input = (name.clone(), *sizes);
+                return wrong(Cause::Shape { input, any_length: *any_length, found: shape });
             }
             let own = (name.clone(), count);
             match &samples {
@@ -445,42 +463,6 @@ impl Layer for Model {
                     "a model of several inputs or outputs is no layer; `run` takes and gives them by name";
                 x.fail(tress_tensor::Error::Setting { op: "model", why })
             }
-        }
-    }
-}
-
-/// The outputs of a model, by name and in its order.
-#[derive(Clone, Debug)]
-pub struct Outputs<V>(Vec<(String, V)>);
-
-impl<V> Outputs<V> {
-    /// The output of this name.
-    pub fn get(&self, name: &str) -> Option<&V> {
-        self.0.iter().find(|(other, _)| other == name).map(|(_, value)| value)
-    }
-
-    /// Names and values, in the order of the model.
-    pub fn iter(&self) -> impl ExactSizeIterator<Item = (&str, &V)> {
-        self.0.iter().map(|(name, value)| (name.as_str(), value))
-    }
-
-    /// The values, in the order of the model.
-    pub fn into_values(self) -> Vec<V> {
-        self.0.into_iter().map(|(_, value)| value).collect()
-    }
-}
-
-impl<V> core::ops::Index<&str> for Outputs<V> {
-    type Output = V;
-
-    /// The output of this name.
-    ///
-    /// # Panics
-    /// If the model has none, as an index out of range does.
-    fn index(&self, name: &str) -> &V {
-        match self.get(name) {
-            Some(value) => value,
-            None => panic!("the model has no output `{name}`"),
         }
     }
 }

@@ -310,6 +310,34 @@ impl<'w, T: Float> Node<'w, T> {
         self.at(self.board.pass(unit, Ok([self.index].into()), place))
     }
 
+    /// For an input of sequences, [`Wiring::input`] or [`Wiring::index`]: axis 1, that of the steps, may have any length when
+    /// the model runs. Layers are looked at with the length that it is declared with, and [`Model::new`](super::Model::new)
+    /// checks that a sequence of one step more goes through as well. Two inputs may have different lengths. An exported model
+    /// has those that are declared.
+    ///
+    /// ```
+    /// use tress_autograd::Eager;
+    /// use tress_nn::model::{Model, Wiring};
+    /// use tress_nn::{Dense, Params, Recurrent};
+    /// use tress_tensor::Tensor;
+    /// let mut params = Params::<f32>::new(1);
+    /// let wiring = Wiring::new(&mut params);
+    /// let (words, length) = (wiring.input("words", [20, 8]).any_length(), wiring.input("length", []));
+    /// let read = wiring.join("read", &[words, length], |s| Ok(Recurrent::gru(8, 6).build(s)?.ending()));
+    /// let score = read.layer("score", |s| Dense::new(s, 6, 1));
+    /// let model = Model::new(&[words, length], &[("score", score)])?;
+    /// for steps in [3, 50] {
+    ///     let (x, length) = (Eager::new(Tensor::zeros([2, steps, 8])?), Eager::new(Tensor::full([2], 3.0)?));
+    ///     let found = model.run(&params.eager(), &[("words", &x), ("length", &length)])?;
+    ///     assert_eq!(**found["score"].tensor()?.shape(), [2, 1]);
+    /// }
+    /// # Ok::<(), tress_nn::Error>(())
+    /// ```
+    #[track_caller]
+    pub fn any_length(self) -> Self {
+        self.at(self.board.any_length(self.index, Location::caller()))
+    }
+
     /// A layer without parameters, such as an activation or a pool, or one whose parameters are declared already. It is
     /// named after what it is.
     #[track_caller]

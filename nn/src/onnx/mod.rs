@@ -12,8 +12,8 @@
 //! [`attend_where`](crate::MultiHeadAttention::attend_where), [`EncoderBlock::run_where`](crate::EncoderBlock::run_where)
 //! or [`Recurrent::run_where`](crate::Recurrent::run_where).
 //!
-//! The samples are the one open axis. The other lengths, that of sequences among them, are those that the inputs were
-//! declared with: a recurrent layer is written step by step. Declare the longest sequence that is to come, pad shorter ones,
+//! The samples are the one open axis. The other lengths, that of sequences (of [any length](crate::model::Node::any_length)
+//! in a model) among them, are those that the inputs were declared with: a recurrent layer is written step by step. Declare the longest sequence that is to come, pad shorter ones,
 //! and say by such an input what counts; or export once for each of a few lengths, which all read the same parameters.
 //!
 //! ```
