@@ -1,12 +1,16 @@
 # The boards of QEMU, and what all programs for them have in common: building one, its size, and the line that says what it printed.
 # To be sourced after toolchain.sh and machines.sh; `lines` is the file that collects what was printed.
 
-# The line of one run: machine, program, bytes of flash, instructions a tick (0: a tick is a nanosecond), what was printed.
+# The line of one run: machine, program, bytes of flash, instructions a tick (0: a tick is a nanosecond), what was printed. A
+# program that printed nothing did not run.
 note() {
-  local machine=$1 program=$2 flash=$3 factor=$4
+  local machine=$1 program=$2 flash=$3 factor=$4 count=0
   while IFS= read -r line; do
-    [ -z "$line" ] || printf '%s %s %s %s %s\n' "$machine" "$program" "$flash" "$factor" "$line" >>"$lines"
+    [ -n "$line" ] || continue
+    printf '%s %s %s %s %s\n' "$machine" "$program" "$flash" "$factor" "$line" >>"$lines"
+    count=$((count + 1))
   done
+  [ $count -gt 0 ] || { echo "$machine $program: printed nothing" >&2; return 1; }
 }
 
 # Code and constants of an ELF file, as they take room in flash.

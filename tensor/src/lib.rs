@@ -70,6 +70,11 @@ mod tensor;
 mod view;
 mod walk;
 
+/// Whether this is a microcontroller, where flash and memory are scarcer than time: a target of 32 bits without an operating
+/// system, and without `std`. What has two ways to the same bits takes the one of less code there.
+pub(crate) const SMALL: bool =
+    cfg!(all(not(feature = "std"), target_os = "none", target_pointer_width = "32"));
+
 pub use axes::Axes;
 pub use element::{Element, Float};
 pub use error::Error;

@@ -17,8 +17,7 @@ pub struct Shape {
 impl Shape {
     /// The largest number of axes: 8, or 5 on a microcontroller, where each costs memory that is scarce. That is an image's
     /// four, and one for K cotangents in front of them.
-    pub const MAX_RANK: usize =
-        if cfg!(all(not(feature = "std"), target_os = "none", target_pointer_width = "32")) { 5 } else { 8 };
+    pub const MAX_RANK: usize = if crate::SMALL { 5 } else { 8 };
 
     /// The shape without axes: that of a single number.
     pub const SCALAR: Shape = Shape { lengths: [0; Shape::MAX_RANK], rank: 0 };

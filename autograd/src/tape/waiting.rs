@@ -148,8 +148,7 @@ impl<C: Value> Arrived<C> {
     /// Adds all parts: as many as lie side by side in one block.
     fn join(&mut self) {
         let mut parts = core::mem::take(&mut self.parts);
-        // In the order of their places, of equal ones in that of their arrival.
-        parts.sort_by_key(|(slice, _)| slice.start);
+        in_order(&mut parts);
         while !parts.is_empty() {
             let (mut side_by_side, mut others) = (Vec::with_capacity(parts.len()), Vec::new());
             let mut end = 0;
@@ -184,6 +183,25 @@ impl<C: Value> Arrived<C> {
     }
 }
 
+/// Puts parts in the order of their places, equal ones in that of their arrival.
+fn in_order<C>(parts: &mut [(Slice, C)]) {
+    if cfg!(all(not(feature = "std"), target_os = "none", target_pointer_width = "32")) {
+        return insert(parts);
+    }
+    parts.sort_by_key(|(slice, _)| slice.start);
+}
+
+/// As [`in_order`], one after the other: for microcontrollers, where parts are few, and sorting takes 4 KB of flash.
+fn insert<C>(parts: &mut [(Slice, C)]) {
+    for i in 1..parts.len() {
+        let mut at = i;
+        while at > 0 && parts[at - 1].0.start > parts[at].0.start {
+            parts.swap(at - 1, at);
+            at -= 1;
+        }
+    }
+}
+
 fn times<C: Value>(transposed: [bool; 2], a: &C, b: &C) -> C {
     C::apply(Op::Product(Product { transposed, ..Product::default() }), &[a, b])
 }
@@ -212,4 +230,22 @@ fn block<C: Value>(parts: &[(Slice, C)], length: usize) -> C {
     }
     zeros_to(length, end, &mut all);
     C::apply(Op::Concat(axis), &all.iter().collect::<Vec<_>>())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Both ways to sort keep parts of one place in the order of their arrival.
+    #[test]
+    fn parts_inserted_are_in_the_order_of_parts_sorted() {
+        for count in 0..40 {
+            let part = |i: usize| (Slice { axis: 0, start: i * 7 % 11, end: 20, step: 1 }, i);
+            let (mut inserted, mut sorted): (Vec<_>, Vec<_>) =
+                ((0..count).map(part).collect(), (0..count).map(part).collect());
+            insert(&mut inserted);
+            sorted.sort_by_key(|(slice, _)| slice.start);
+            assert!(inserted.iter().map(|part| part.1).eq(sorted.iter().map(|part| part.1)), "{count} parts");
+        }
+    }
 }

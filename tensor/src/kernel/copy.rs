@@ -4,7 +4,7 @@ use super::disjoint::Disjoint;
 use super::{BLOCK, PIECE, Room, dense, turn};
 use crate::view::View;
 use crate::walk::Plan;
-use crate::{Element, Float, Layout, Shape, parallel};
+use crate::{Element, Float, Layout, SMALL, Shape, parallel};
 use core::ops::Range;
 
 /// Side of the square tiles of a transposing copy: the rows and the columns of a tile both stay in the first-level cache.
@@ -16,6 +16,9 @@ const STRETCH: usize = 128;
 /// `out = x`, in row-major order.
 pub(crate) fn copy<T: Element>(x: View<'_, T>, out: &mut [T]) {
     debug_assert_eq!(x.layout().len(), out.len());
+    if let (true, Some(x)) = (SMALL, x.as_slice()) {
+        return out.copy_from_slice(x);
+    }
     let plan = Plan::new([x.layout()]);
     if let Some(turn) = Turn::of(&plan) {
         return turn.copy(x.data(), out);

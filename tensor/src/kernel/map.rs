@@ -1,16 +1,20 @@
 //! Functions of one number, and their fused gradients `g f'(kept)`.
 
+use super::copy::copy;
+use super::zip::zip_in_place;
 use super::{BLOCK, FEW, PIECE, Room, STREAM, aligned, dense};
-use crate::parallel;
-use crate::pointwise::{Function, Map, Visit};
+use crate::pointwise::{Function, Map, Visit, Zip};
 use crate::simd::{Kernel, Lanes, Vector};
 use crate::view::View;
 use crate::walk::Plan;
-use crate::{Element, Float};
+use crate::{Element, Float, SMALL, parallel};
 
 /// `out = f(x)`.
 pub(crate) fn map<T: Float>(map: Map, x: View<'_, T>, out: &mut [T]) {
     debug_assert_eq!(x.layout().len(), out.len());
+    if SMALL {
+        return map_of_copy(map, x, out);
+    }
     if let (true, Some(x)) = (out.len() <= FEW, x.as_slice()) {
         out.copy_from_slice(x);
         return map.visit(InPlace(out));
@@ -22,6 +26,12 @@ pub(crate) fn map<T: Float>(map: Map, x: View<'_, T>, out: &mut [T]) {
     });
 }
 
+/// As [`map`], by two passes and so with one loop for each function, that in place.
+pub(super) fn map_of_copy<T: Float>(map: Map, x: View<'_, T>, out: &mut [T]) {
+    copy(x, out);
+    map_in_place(map, out);
+}
+
 /// `x = f(x)`, where the caller owns the only copy.
 pub(crate) fn map_in_place<T: Float>(map: Map, x: &mut [T]) {
     parallel::for_each_piece(x, PIECE, |_, x| map.visit(InPlace(x)));
@@ -30,13 +40,23 @@ pub(crate) fn map_in_place<T: Float>(map: Map, x: &mut [T]) {
 /// `out = g f'(kept)`, with `kept` the function's argument or value as [`Map::keep`] says.
 pub(crate) fn map_grad<T: Float>(map: Map, kept: View<'_, T>, g: View<'_, T>, out: &mut [T]) {
     debug_assert!(kept.layout().len() == out.len() && g.layout().shape() == kept.layout().shape());
+    if SMALL {
+        return map_grad_of_copy(map, kept, g, out);
+    }
     let plan = Plan::new([kept.layout(), g.layout()]);
     parallel::for_each_piece(out, PIECE, |i, out| {
         map.visit(Gradient { plan: &plan, kept: kept.data(), g: g.data(), start: i * PIECE, out });
     });
 }
 
-/// A function and what to do with it: what [`Visit`] turns the three jobs below into.
+/// As [`map_grad`], by three passes: a loop for each function needs no more than a number and its place.
+pub(super) fn map_grad_of_copy<T: Float>(map: Map, kept: View<'_, T>, g: View<'_, T>, out: &mut [T]) {
+    copy(kept, out);
+    map.visit(Slopes(out));
+    zip_in_place(Zip::Mul, out, g);
+}
+
+/// A function and what to do with it: what [`Visit`] turns the four jobs below into.
 struct With<F, J>(F, J);
 
 struct Forward<'a, T> {
@@ -105,6 +125,31 @@ impl<T: Float, F: Function> Kernel<T> for With<F, InPlace<'_, T>> {
         let at = x.as_mut_ptr();
         // SAFETY: the slice is read and written as a whole.
         unsafe { apply(isa, f, at, at, x.len(), false) };
+    }
+}
+
+/// Derivatives in place of what was kept.
+struct Slopes<'a, T>(&'a mut [T]);
+
+impl<T: Float> Visit for Slopes<'_, T> {
+    type Output = ();
+    fn visit<F: Function>(self, function: F) {
+        T::dispatch(With(function, self));
+    }
+}
+
+impl<T: Float, F: Function> Kernel<T> for With<F, Slopes<'_, T>> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<I: Lanes<T>>(self, isa: I) {
+        let With(f, Slopes(kept)) = self;
+        for some in kept.chunks_mut(I::V::LANES) {
+            // SAFETY: the chunk has so many numbers, at most a register of them.
+            unsafe {
+                f.df(isa.load_first(some.len(), some.as_ptr())).store_first(some.len(), some.as_mut_ptr())
+            };
+        }
     }
 }
 

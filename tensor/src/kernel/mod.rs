@@ -54,7 +54,7 @@ fn aligned<V: Vector>(to: *mut V::Elem) -> bool {
 }
 
 /// Elements that go through a buffer on the stack at a time when an operand does not lie densely.
-const BLOCK: usize = 256;
+const BLOCK: usize = if crate::SMALL { 32 } else { 256 };
 
 /// Room on the stack for a block of numbers. It is not cleared: only what has been written is read.
 struct Room<T>([MaybeUninit<T>; BLOCK]);

@@ -10,7 +10,7 @@ use crate::pointwise::{Real, Zip};
 use crate::simd::{Kernel, Lanes, MOST_LANES, Vector};
 use crate::storage::Buffer;
 use crate::view::View;
-use crate::{Axes, Float, Layout, Shape, parallel};
+use crate::{Axes, Float, Layout, SMALL, Shape, parallel};
 
 /// What a reduction does to two numbers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -275,7 +275,7 @@ impl Groups {
             T::dispatch(Block { f, data, place: place as usize, stride, len })
         };
         let of_one = self.reduced.count * length;
-        if out.len() >= 16 || of_one <= TASK {
+        if out.len() >= 16 || of_one <= TASK || parallel::threads() == 1 {
             let results = (TASK / of_one.max(1)).max(1);
             return parallel::for_each_piece(out, results, |i, out| {
                 for (j, slot) in out.iter_mut().enumerate() {
@@ -311,7 +311,7 @@ impl Groups {
         if rows == 0 {
             return out.fill(f.start());
         }
-        if stride == 0 && width > 1 {
+        if !SMALL && stride == 0 && width > 1 {
             // One number repeated, as in the gradient of a sum: one column stands for all.
             let one = Self { last: (false, 1, 1), ..*self };
             let mut first = Buffer::<T>::stale(self.kept.count);
@@ -326,7 +326,7 @@ impl Groups {
             (o, s * across, across.min(width - s * across))
         };
         let tiles = self.kept.count * strips;
-        if heights == 1 || tiles >= 16 {
+        if heights == 1 || tiles >= 16 || parallel::threads() == 1 {
             let batch = (TASK / (rows * width.min(across))).max(1);
             let out = Disjoint::new(out);
             return parallel::for_each(tiles.div_ceil(batch), |task| {
@@ -376,7 +376,7 @@ impl Groups {
 /// The most columns that one task folds at once, and what their number is a multiple of. A strip takes long pieces of each
 /// row: rows of a large matrix lie a page or more apart, and to walk down one register's columns would ask for the address
 /// of a page for each number (4096 x 4096: 16 GB/s instead of 24).
-const STRIP: usize = 512;
+const STRIP: usize = if SMALL { GROUP } else { 512 };
 const GROUP: usize = 64;
 /// Rows that are folded into one another before their result is folded into the strip's.
 const ROWS: usize = 64;

@@ -1,11 +1,12 @@
 //! Functions of two numbers.
 
+use super::copy::copy;
 use super::{BLOCK, FEW, PIECE, Room, STREAM, aligned, dense};
 use crate::pointwise::{Real, Zip};
 use crate::simd::{Kernel, Lanes, Vector};
 use crate::view::View;
 use crate::walk::Plan;
-use crate::{Float, parallel};
+use crate::{Float, SMALL, parallel};
 
 /// Runs `$work` with `$f` the type of the function `$zip`.
 macro_rules! known {
@@ -26,6 +27,9 @@ macro_rules! known {
 /// `out = f(a, b)`.
 pub(crate) fn zip<T: Float>(zip: Zip, a: View<'_, T>, b: View<'_, T>, out: &mut [T]) {
     debug_assert!(a.layout().len() == out.len() && a.layout().shape() == b.layout().shape());
+    if SMALL {
+        return zip_of_copy(zip, a, b, out);
+    }
     if let (true, Some(a), Some(b)) = (out.len() <= FEW, a.as_slice(), b.as_slice()) {
         // Each function is one correctly rounded operation, so these are the bits of every instruction set.
         return known!(zip, f => out.iter_mut().zip(a).zip(b).for_each(|((out, a), b)| *out = f.f(*a, *b)));
@@ -36,6 +40,12 @@ pub(crate) fn zip<T: Float>(zip: Zip, a: View<'_, T>, b: View<'_, T>, out: &mut 
         let pair = Pair { plan: &plan, a: a.data(), b: b.data(), start: i * PIECE, out, stream };
         known!(zip, f => T::dispatch(With(f, pair)))
     });
+}
+
+/// As [`zip`], by two passes and so with one loop for each function, that in place.
+pub(super) fn zip_of_copy<T: Float>(zip: Zip, a: View<'_, T>, b: View<'_, T>, out: &mut [T]) {
+    copy(a, out);
+    zip_in_place(zip, out, b);
 }
 
 /// `a = f(a, b)`, where the caller owns the only copy of `a`.

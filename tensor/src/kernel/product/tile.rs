@@ -3,9 +3,10 @@
 // Rows and registers are counted, for the counts are what the compiler unrolls.
 #![allow(clippy::needless_range_loop)]
 
-use crate::Float;
+use super::{Run, four, single};
 use crate::pointwise::Real;
 use crate::simd::{Kernel, Lanes, Vector};
+use crate::{Float, SMALL};
 
 /// The most rows and the most registers a row that any instruction set may ask for.
 pub(super) const MOST_ROWS: usize = 14;
@@ -192,7 +193,48 @@ unsafe fn enter<
     isa: I,
     tile: &Tile<T>,
 ) {
+    if SMALL {
+        // SAFETY: as the caller promises; there is one lane, so each register is a column.
+        return unsafe { looped(tile, R, V, ALONG) };
+    }
     isa.enter(Registers::<T, R, V, ALONG, WHOLE>(tile));
+}
+
+/// As [`Registers`] of one lane, in memory and not in registers: tiles of all sizes share its code.
+///
+/// # Safety
+/// As [`Micro`] says, for `rows` and `columns`.
+#[inline(never)]
+unsafe fn looped<T: Float>(tile: &Tile<T>, rows: usize, columns: usize, along: bool) {
+    let put = |sum: T, to: *mut T| {
+        // SAFETY: as the caller promises: C has the rows and columns below.
+        unsafe {
+            let bare = !tile.add && tile.scale == T::ONE;
+            let old = if tile.add { *to } else { T::ZERO };
+            to.write(if bare { sum } else { sum.mul_add(tile.scale, old) });
+        }
+    };
+    for i in 0..rows {
+        let (a, a_step) = if along {
+            (tile.a[i / 3].wrapping_offset((i % 3) as isize * tile.a_step), 1)
+        } else {
+            (tile.a[0].wrapping_add(i), tile.a_step)
+        };
+        let mut j = 0;
+        while j < columns {
+            let run = Run { a, b: tile.b.wrapping_add(j), a_step, b_step: tile.b_step };
+            let to = tile.c.wrapping_offset(i as isize * tile.c_row).wrapping_add(j);
+            // SAFETY: as the caller promises: there is a row of A, and there are these columns of B.
+            if j + 4 <= columns {
+                let sums = unsafe { four(run, tile.depth) };
+                sums.iter().enumerate().for_each(|(n, &sum)| put(sum, to.wrapping_add(n)));
+                j += 4;
+            } else {
+                put(unsafe { single(run, tile.depth) }, to);
+                j += 1;
+            }
+        }
+    }
 }
 
 /// The micro-kernel for `rows` x `vectors` registers; both at least 1 and at most what [`Lanes::TILE`] says. `whole`
@@ -228,4 +270,47 @@ pub(super) fn micro<T: Float, I: Lanes<T>>(
         };
     }
     choose!(1 2 3 4 5 6 7 8 9 10 11 12 13 14)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::simd::Scalar;
+    use alloc::vec::Vec;
+
+    /// Microcontrollers have the bits of the scalar path.
+    #[test]
+    fn tiles_in_memory_have_the_bits_of_tiles_in_registers() {
+        const DEPTH: usize = 21;
+        let number = |i: usize| ((i * 37 % 101) as f32 - 50.0) / 17.0;
+        let (a, b): (Vec<f32>, Vec<f32>) = ((0..200).map(number).collect(), (200..400).map(number).collect());
+        for (rows, columns) in (1..=4).flat_map(|rows| (1..=4).map(move |columns| (rows, columns))) {
+            for (lying, a_step) in [(Rows::Along, DEPTH), (Rows::Across, rows)] {
+                for (add, scale) in [(false, 1.0), (true, 1.0), (false, 0.3), (true, -1.7)] {
+                    let thirds = if lying == Rows::Along { 3 * a_step } else { 3 };
+                    let tile = |c: &mut Vec<f32>| Tile {
+                        a: core::array::from_fn(|i| a.as_ptr().wrapping_add(i * thirds)),
+                        a_step: a_step as isize,
+                        b: b.as_ptr(),
+                        b_step: columns as isize,
+                        c: c.as_mut_ptr(),
+                        c_row: 5,
+                        depth: DEPTH,
+                        last: 1,
+                        scale,
+                        add,
+                        near: true,
+                    };
+                    let old: Vec<f32> = (400..420).map(number).collect();
+                    let (mut by_registers, mut by_loops) = (old.clone(), old);
+                    // SAFETY: A and B have more numbers than 4 rows and columns of that depth, C has 4 rows of 5.
+                    unsafe {
+                        micro::<f32, Scalar>(rows, columns, lying, true)(Scalar, &tile(&mut by_registers));
+                        looped(&tile(&mut by_loops), rows, columns, lying == Rows::Along);
+                    }
+                    assert_eq!(by_loops, by_registers, "{rows} x {columns}, {add}, {scale}");
+                }
+            }
+        }
+    }
 }

@@ -19,6 +19,9 @@ fn maps_are_their_definitions<T: Float>(tolerance: f64) {
                 let mut in_place = elements.clone();
                 map::map_in_place(map, &mut in_place);
                 assert_eq!(bits(&in_place), bits(&out), "{what} in place");
+                let mut of_copy = unwritten(x.len());
+                map::map_of_copy(map, x.view(), &mut of_copy);
+                assert_eq!(bits(&of_copy), bits(&out), "{what} of a copy");
 
                 let kept = if map.keep() == Keep::Output { &expected } else { &elements };
                 let layout = Layout::contiguous(*x.layout.shape());
@@ -26,6 +29,9 @@ fn maps_are_their_definitions<T: Float>(tolerance: f64) {
                 let mut out = unwritten(x.len());
                 map::map_grad(map, View::new(kept, &layout), g.view(), &mut out);
                 close(&out, &df, tolerance, &alloc::format!("gradient of {what}"));
+                let mut of_copy = unwritten(x.len());
+                map::map_grad_of_copy(map, View::new(kept, &layout), g.view(), &mut of_copy);
+                assert_eq!(bits(&of_copy), bits(&out), "gradient of {what} of a copy");
             }
         }
     });
@@ -146,6 +152,9 @@ fn zips_are_their_definitions() {
                         let mut onto = a.elements();
                         zip::zip_in_place(zip, &mut onto, second);
                         assert_eq!(bits(&onto), bits(&expected), "{what} in place");
+                        let mut of_copy = unwritten(a.len());
+                        zip::zip_of_copy(zip, a.view(), second, &mut of_copy);
+                        assert_eq!(bits(&of_copy), bits(&expected), "{what} of a copy");
                     }
                 }
             }
