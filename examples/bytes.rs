@@ -7,6 +7,8 @@
 
 mod common;
 
+use std::fmt;
+
 use common::{Outcome, labels, rows, train};
 use tress::nn::BatchNorm;
 use tress::nn::device::{Program, Quantised};
@@ -84,23 +86,50 @@ impl Network {
 }
 
 /// A row of the table.
-fn row(data: &str, what: &str, floats: f64, bytes: f64, same: Option<f64>) {
-    let same = same.map_or(String::new(), |same| format!("{same:.2} %"));
-    println!("| {data} | {what} | {floats:.2} | {bytes:.2} | {same} |");
+#[derive(Debug)]
+pub struct Row {
+    data: &'static str,
+    what: String,
+    /// What is measured, of floats.
+    pub floats: f64,
+    /// The same, of bytes.
+    pub bytes: f64,
+    /// Samples that both give the same answer, in percent.
+    pub same: Option<f64>,
 }
 
-/// Rows of right answers in percent, one for each task.
-fn shares(data: &str, tasks: &[&str], [floats, bytes]: &[Vec<Tensor>; 2], truth: &[Vec<u32>]) {
-    for (i, task) in tasks.iter().enumerate() {
-        let (a, b) = (common::answers(&floats[i]), common::answers(&bytes[i]));
-        let right = |answers: &[u32]| 100.0 * common::share(answers.len(), |n| answers[n] == truth[i][n]);
-        let same = 100.0 * common::share(a.len(), |n| a[n] == b[n]);
-        row(data, &format!("{task}, right in percent"), right(&a), right(&b), Some(same));
+impl fmt::Display for Row {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Row { data, what, floats, bytes, same } = self;
+        let same = same.map_or(String::new(), |same| format!("{same:.2} %"));
+        write!(f, "| {data} | {what} | {floats:.2} | {bytes:.2} | {same} |")
     }
 }
 
+/// Rows of right answers in percent, one for each task.
+fn shares(
+    data: &'static str,
+    tasks: &[&str],
+    [floats, bytes]: &[Vec<Tensor>; 2],
+    truth: &[Vec<u32>],
+) -> Vec<Row> {
+    let of = |(i, task): (usize, &&str)| {
+        let (a, b) = (common::answers(&floats[i]), common::answers(&bytes[i]));
+        let right = |answers: &[u32]| 100.0 * common::share(answers.len(), |n| answers[n] == truth[i][n]);
+        let same = 100.0 * common::share(a.len(), |n| a[n] == b[n]);
+        let what = format!("{task}, right in percent");
+        Row { data, what, floats: right(&a), bytes: right(&b), same: Some(same) }
+    };
+    tasks.iter().enumerate().map(of).collect()
+}
+
 /// Pictures `[N, 1, 28, 28]` with a digit for each task, for training and for the test.
-fn pictures(data: &str, tasks: &[&str], parts: [(Tensor, Vec<Vec<u32>>); 2], epochs: u64) -> Outcome<()> {
+fn pictures(
+    data: &'static str,
+    tasks: &[&str],
+    parts: [(Tensor, Vec<Vec<u32>>); 2],
+    epochs: u64,
+) -> Outcome<Vec<Row>> {
     let [(known, truth), (test, answers)] = parts;
     let mut params = Params::new(1);
     let network = Network::of_pictures(&mut params, tasks.len())?;
@@ -111,11 +140,10 @@ fn pictures(data: &str, tasks: &[&str], parts: [(Tensor, Vec<Vec<u32>>); 2], epo
         }
         Ok(sum)
     })?;
-    shares(data, tasks, &network.answers(&params, &known, &test)?, &answers);
-    Ok(())
+    Ok(shares(data, tasks, &network.answers(&params, &known, &test)?, &answers))
 }
 
-fn single(data: &str, origin: Origin, epochs: u64) -> Outcome<()> {
+fn single(data: &'static str, origin: Origin, epochs: u64) -> Outcome<Vec<Row>> {
     let part = |split| -> Outcome<(Tensor, Vec<Vec<u32>>)> {
         let all = Library::BuiltIn.digits(origin, split)?;
         let pixels: Vec<f32> =
@@ -126,14 +154,14 @@ fn single(data: &str, origin: Origin, epochs: u64) -> Outcome<()> {
     pictures(data, &["class"], [part(Split::Train)?, part(Split::Test)?], epochs)
 }
 
-fn pairs(set: Set, count: usize, epochs: u64) -> Outcome<()> {
+fn pairs(set: Set, count: usize, epochs: u64) -> Outcome<Vec<Row>> {
     let known = Source::read(&Library::BuiltIn, set, Split::Train)?.draw(count, 1);
     let test = Source::read(&Library::BuiltIn, set, Split::Test)?.composites(1, 0);
     let parts = [(known.inputs()?, known.answers()), (test.inputs()?, test.answers())];
     pictures(set.title(), &set.tasks(), parts, epochs)
 }
 
-fn census(epochs: u64) -> Outcome<()> {
+fn census(epochs: u64) -> Outcome<Vec<Row>> {
     let census = Census::built_in(Group::Income)?;
     let mut params = Params::new(1);
     let network = Network::of_rows(&mut params, census.train.shape()[1], &[1, 1])?;
@@ -146,7 +174,7 @@ fn census(epochs: u64) -> Outcome<()> {
         Ok(sum)
     })?;
     let [floats, bytes] = network.answers(&params, &census.train, &census.test)?;
-    for (task, name) in census.tasks.iter().enumerate() {
+    let of = |(task, name): (usize, _)| {
         let yes: Vec<bool> = census.test_truth[task].to_vec().iter().map(|&truth| truth > 0.5).collect();
         let area = |scores: &Tensor| -> Outcome<f64> {
             let mut ranking = Ranking::new();
@@ -156,12 +184,14 @@ fn census(epochs: u64) -> Outcome<()> {
         let same = floats[task].to_vec().into_iter().zip(bytes[task].to_vec());
         let same = 100.0 * same.filter(|(a, b)| (*a > 0.0) == (*b > 0.0)).count() as f64 / yes.len() as f64;
         let what = format!("{name}, area under the curve in percent");
-        row("Census-Income", &what, area(&floats[task])?, area(&bytes[task])?, Some(same));
-    }
-    Ok(())
+        let (floats, bytes) = (area(&floats[task])?, area(&bytes[task])?);
+        Ok(Row { data: "Census-Income", what, floats, bytes, same: Some(same) })
+    };
+    census.tasks.iter().enumerate().map(of).collect()
 }
 
-fn leaves(epochs: u64) -> Outcome<()> {
+/// Four tasks about leaves, a row for each.
+pub fn leaves(epochs: u64) -> Outcome<Vec<Row>> {
     let leaves = Leaves::built_in()?;
     let (known, test) = leaves.split(1500, 1);
     let [x, test_x] = [leaves.inputs(&known, &known)?, leaves.inputs(&test, &known)?];
@@ -178,11 +208,11 @@ fn leaves(epochs: u64) -> Outcome<()> {
         Ok(sum)
     })?;
     let tasks = tress_cli::data::leaves::CLASSES;
-    shares("Leaves", &tasks, &network.answers(&params, &x, &test_x)?, &answers);
-    Ok(())
+    Ok(shares("Leaves", &tasks, &network.answers(&params, &x, &test_x)?, &answers))
 }
 
-fn contents(epochs: u64) -> Outcome<()> {
+/// Three contents of meat, a row for each.
+pub fn contents(epochs: u64) -> Outcome<Vec<Row>> {
     let all = Meats::built_in()?;
     let table = common::table::Table::new(&all.spectra, all.contents, |row| row >= 172)?;
     let [x, test_x] = table.inputs.each_ref().map(|x| x.tensor().cloned());
@@ -195,32 +225,29 @@ fn contents(epochs: u64) -> Outcome<()> {
         Ok(mse(&found[0].scale(10.0), &tape.var(rows(&y, batch)?)))
     })?;
     let [floats, bytes] = network.answers(&params, &x, &test_x)?;
-    for (task, name) in meats::TASKS.iter().enumerate() {
+    let of = |(task, name): (usize, _)| {
         let error = |found: &Tensor| {
             let squares =
                 (0..truth.shape()[0]).map(|i| f64::from(10.0 * found[[i, task]] - truth[[i, task]]).powi(2));
             (squares.sum::<f64>() / truth.shape()[0] as f64).sqrt()
         };
-        row(
-            "Meats",
-            &format!("{name}, root of the mean square error"),
-            error(&floats[0]),
-            error(&bytes[0]),
-            None,
-        );
-    }
-    Ok(())
+        let what = format!("{name}, root of the mean square error");
+        Row { data: "Meats", what, floats: error(&floats[0]), bytes: error(&bytes[0]), same: None }
+    };
+    Ok(meats::TASKS.iter().enumerate().map(of).collect())
 }
 
 /// At the size of the table in the documents.
 pub fn main() -> Outcome<()> {
     println!("| data | what | floats | bytes | the same answer |\n|---|---|---|---|---|");
-    single("MNIST", Origin::Mnist, 4)?;
-    single("Fashion", Origin::Fashion, 4)?;
+    let print = |rows: Vec<Row>| rows.iter().for_each(|row| println!("{row}"));
+    print(single("MNIST", Origin::Mnist, 4)?);
+    print(single("Fashion", Origin::Fashion, 4)?);
     for set in [Set::MultiMnist, Set::Fashion, Set::MnistFashion] {
-        pairs(set, 10_000, 4)?;
+        print(pairs(set, 10_000, 4)?);
     }
-    census(2)?;
-    leaves(60)?;
-    contents(400)
+    print(census(2)?);
+    print(leaves(60)?);
+    print(contents(400)?);
+    Ok(())
 }

@@ -1,5 +1,8 @@
 //! Every example runs, and what it asserts holds.
 
+#[path = "../../examples/bytes.rs"]
+#[allow(unreachable_pub, dead_code)] // a program's own main, which is not called: some minutes
+mod bytes;
 #[path = "../../examples/characters.rs"]
 #[allow(unreachable_pub)] // a program's own main
 mod characters;
@@ -71,4 +74,15 @@ fn characters_are_guessed() {
 #[test]
 fn a_model_is_written_as_onnx() {
     onnx::main().unwrap();
+}
+
+/// Bytes answer as floats do, and both have learned: 100 species of leaves, and the contents of meat beside their spread.
+#[test]
+fn bytes_answer_as_floats_do() {
+    for row in bytes::leaves(20).unwrap() {
+        assert!(row.floats > 70.0 && row.bytes > row.floats - 2.0 && row.same.unwrap() > 95.0, "{row}");
+    }
+    for row in bytes::contents(100).unwrap() {
+        assert!(row.floats < 4.0 && row.bytes < 1.3 * row.floats + 0.1, "{row}");
+    }
 }
