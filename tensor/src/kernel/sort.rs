@@ -180,7 +180,7 @@ mod tests {
     #[test]
     fn a_heap_gives_the_order_of_a_sort() {
         for count in 0..70_u64 {
-            let mut keys: Vec<u64> = (0..count).map(|i| i * 2_654_435_761 % 97 << 32 | i).collect();
+            let mut keys: Vec<u64> = (0..count).map(|i| ((i * 2_654_435_761 % 97) << 32) | i).collect();
             let mut sorted = keys.clone();
             by_heap(&mut keys);
             sorted.sort_unstable();

@@ -224,12 +224,13 @@ unsafe fn looped<T: Float>(tile: &Tile<T>, rows: usize, columns: usize, along: b
         while j < columns {
             let run = Run { a, b: tile.b.wrapping_add(j), a_step, b_step: tile.b_step };
             let to = tile.c.wrapping_offset(i as isize * tile.c_row).wrapping_add(j);
-            // SAFETY: as the caller promises: there is a row of A, and there are these columns of B.
             if j + 4 <= columns {
+                // SAFETY: as the caller promises: there is a row of A, and there are these columns of B.
                 let sums = unsafe { four(run, tile.depth) };
                 sums.iter().enumerate().for_each(|(n, &sum)| put(sum, to.wrapping_add(n)));
                 j += 4;
             } else {
+                // SAFETY: as above.
                 put(unsafe { single(run, tile.depth) }, to);
                 j += 1;
             }
