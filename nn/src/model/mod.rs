@@ -66,8 +66,8 @@ pub use cost::multiply_adds;
 pub use drawing::Drawing;
 pub use flaw::{Cause, Flaw};
 pub use outputs::Outputs;
-pub(crate) use sizes::PROBES;
 pub use sizes::Sizes;
+pub(crate) use sizes::{Extent, PROBES, Point, SAMPLES};
 pub use summary::{Row, Summary};
 pub use unit::{Join, Wire};
 pub use wiring::{Node, Shared, Wiring};
@@ -265,6 +265,19 @@ impl Model {
     /// The inputs: names and shapes.
     pub fn inputs(&self) -> impl ExactSizeIterator<Item = (&str, Sizes)> {
         self.inputs.iter().map(|&i| (self.joints[i].name.as_str(), self.joints[i].sizes))
+    }
+
+    /// The length that the inputs of sequences of any length were declared with, if they agree in it.
+    pub(crate) fn open_length(&self) -> Option<Result<usize, ()>> {
+        let open = self.inputs.iter().map(|&i| &self.joints[i]).filter(|joint| joint.any_length);
+        let mut lengths = open.filter_map(|joint| joint.sizes.len(1));
+        let first = lengths.next()?;
+        Some(if lengths.all(|other| other == first) { Ok(first) } else { Err(()) })
+    }
+
+    /// For each input, whether its sequences may have any length.
+    pub(crate) fn opens(&self) -> impl ExactSizeIterator<Item = bool> {
+        self.inputs.iter().map(|&i| self.joints[i].any_length)
     }
 
     /// For each input, below which number it counts if it is an index.

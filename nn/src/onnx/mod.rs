@@ -12,9 +12,11 @@
 //! [`attend_where`](crate::MultiHeadAttention::attend_where), [`EncoderBlock::run_where`](crate::EncoderBlock::run_where)
 //! or [`Recurrent::run_where`](crate::Recurrent::run_where).
 //!
-//! The samples are the one open axis. The other lengths, that of sequences (of [any length](crate::model::Node::any_length)
-//! in a model) among them, are those that the inputs were declared with: a recurrent layer is written step by step. Declare the longest sequence that is to come, pad shorter ones,
-//! and say by such an input what counts; or export once for each of a few lengths, which all read the same parameters.
+//! The steps of sequences are open as well in a model that takes sequences of [any
+//! length](crate::model::Node::any_length): the program is recorded for fewer steps, too. Tables of positions and masks stand
+//! in the file for as many steps as were declared, and are cut where it runs, so that longer sequences than those are none for
+//! it. A recurrent layer is written step by step, and so for one length, [`fixed_length`](Export::fixed_length), as are windows
+//! with a stride over steps: declare the longest sequence that is to come, pad shorter ones, and say by an input what counts.
 //!
 //! ```
 //! use tress_nn::model::{Model, Wiring};
@@ -34,6 +36,7 @@
 //! # Ok::<(), tress_nn::Error>(())
 //! ```
 
+mod constants;
 mod ops;
 mod pointwise;
 mod program;
@@ -43,7 +46,7 @@ mod writer;
 
 pub use program::Recorded;
 
-use crate::model::{Held, Model, PROBES, Sizes};
+use crate::model::{Extent, Held, Model, PROBES, Point, Sizes};
 use crate::{Bound, Error, Params, Random};
 use alloc::string::String;
 use alloc::vec::Vec;
@@ -86,6 +89,7 @@ fn fault(op: &str, why: &'static str, place: &'static Location<'static>) -> Erro
 pub struct Export {
     name: String,
     batch: Option<usize>,
+    fixed_length: bool,
 }
 
 impl Export {
@@ -96,12 +100,18 @@ impl Export {
 
     /// An export with an open number of samples, under the name of the graph.
     pub fn new(name: &str) -> Self {
-        Self { name: String::from(name), batch: None }
+        Self { name: String::from(name), batch: None, fixed_length: false }
     }
 
     /// For so many samples and no other number.
     pub fn fixed_batch(self, samples: usize) -> Self {
         Self { batch: Some(samples), ..self }
+    }
+
+    /// For sequences of the length that they are declared with, also where a model takes those of
+    /// [any length](crate::model::Node::any_length).
+    pub fn fixed_length(self) -> Self {
+        Self { fixed_length: true, ..self }
     }
 
     /// A model, in evaluation mode.
@@ -112,13 +122,35 @@ impl Export {
     #[track_caller]
     pub fn model<T: Float>(&self, model: &Model, params: &Params<T>) -> Result<Vec<u8>, Error> {
         let outputs: Vec<&str> = model.outputs().map(|(name, _)| name).collect();
+        let place = Location::caller();
+        let open = if self.fixed_length { None } else { model.open_length() };
+        let longest = match open {
+            None => None,
+            Some(Ok(longest)) if longest > 2 => Some(longest),
+            Some(found) => {
+                let why = match found {
+                    Ok(_) => {
+                        "sequences of any length are to be declared with at least three steps; or export with `fixed_length`"
+                    }
+                    Err(()) => {
+                        "its sequences of any length are declared with several; declare them alike, or export with `fixed_length`"
+                    }
+                };
+                return Err(fault("model", why, place));
+            }
+        };
+        let points = self.points(longest);
         let mut inputs = Vec::with_capacity(model.inputs().len());
-        for ((name, sizes), rows) in model.inputs().zip(model.counts()) {
-            let index = rows.map(|rows| self.index(&sizes, rows, inputs.len())).transpose()?;
+        for (((name, declared), rows), any_length) in model.inputs().zip(model.counts()).zip(model.opens()) {
+            let sizes = if any_length && longest.is_some() {
+                declared.with_extent(1, Extent::STEPS)
+            } else {
+                declared
+            };
+            let index = rows.map(|rows| drawn(&points, &sizes, rows, inputs.len())).transpose()?;
             inputs.push(Input { name, sizes, index });
         }
-        let place = Location::caller();
-        self.write(params, &inputs, &outputs, place, |which, bound, xs| {
+        self.write(params, &inputs, &outputs, place, &points, |which, bound, xs| {
             let held = xs.iter().zip(&inputs).map(|(&x, input)| match &input.index {
                 Some(index) => Held::Index(index[which].clone(), Some(x)),
                 None => Held::Value(x),
@@ -159,25 +191,18 @@ impl Export {
             let sizes = Sizes::of_samples(&Shape::new(sample)?)?;
             sized.push(Input { name, sizes, index: None });
         }
-        self.write(params, &sized, outputs, place, |_, bound, xs| Ok(program(bound, xs)))
+        self.write(params, &sized, outputs, place, &self.points(None), |_, bound, xs| Ok(program(bound, xs)))
     }
 
-    fn batches(&self) -> [usize; 3] {
-        self.batch.map_or(PROBES, |batch| [batch; 3])
-    }
-
-    /// Indices to record with: drawn, so that they are not taken for others.
-    fn index(&self, sizes: &Sizes, rows: usize, number: usize) -> Result<[Index; 3], Error> {
-        let mut random = Random::new(number as u64);
-        let mut drawn = Vec::with_capacity(3);
-        for batch in self.batches() {
-            let place = |_: &[usize]| random.below(rows.max(1) as u64) as u32;
-            drawn.push(Index::new(&Tensor::from_fn(sizes.at(batch)?, place)?));
+    /// What a program is recorded for: three numbers of samples, and fewer steps than `longest` for two of them.
+    fn points(&self, longest: Option<usize>) -> Vec<Point> {
+        let batches = self.batch.map_or(PROBES, |batch| [batch; 3]);
+        let steps = longest.unwrap_or(0);
+        let mut points: Vec<Point> = batches.iter().map(|&batch| (batch, steps)).collect();
+        if longest.is_some() {
+            points.extend([(batches[0], steps - 1), (batches[1], steps - 2), (batches[0], steps - 2)]);
         }
-        let [a, b, c] = &drawn[..] else {
-            return Err(Error::Setting { of: "onnx", why: "three batches are recorded" });
-        };
-        Ok([a.clone(), b.clone(), c.clone()])
+        points
     }
 
     fn write<T: Float>(
@@ -186,21 +211,20 @@ impl Export {
         inputs: &[Input<'_>],
         outputs: &[&str],
         place: &'static Location<'static>,
+        points: &[Point],
         record: impl for<'t> Fn(
             usize,
             &Bound<Recorded<'t, T>>,
             &[Recorded<'t, T>],
         ) -> Result<Vec<Recorded<'t, T>>, Error>,
     ) -> Result<Vec<u8>, Error> {
-        let batches = self.batches();
         let sizes: Vec<Sizes> = match self.batch {
             None => inputs.iter().map(|input| input.sizes).collect(),
             Some(batch) => {
-                let fixed = |input: &Input<'_>| Ok(Sizes::fixed(input.sizes.at(batch)?));
-                inputs.iter().map(fixed).collect::<Result<_, Error>>()?
+                inputs.iter().map(|input| input.sizes.with_samples(batch)).collect::<Result<_, _>>()?
             }
         };
-        let program = Program::record(params, &sizes, &batches, record)?;
+        let program = Program::record(params, &sizes, points, record)?;
         if program.outputs.len() != outputs.len() {
             return Err(fault("program", "as many results are wanted as outputs have names", place));
         }
@@ -210,7 +234,7 @@ impl Export {
             let kind = if input.index.is_some() { proto::INT64 } else { proto::FLOAT };
             writer.input(input.name, kind, sizes);
         }
-        let indices = inputs.iter().filter_map(|input| Some((input.name, input.index.as_ref()?))).collect();
+        let indices = inputs.iter().filter_map(|input| Some((input.name, input.index.as_deref()?))).collect();
         for name in outputs {
             taken(&mut writer, name, place)?;
         }
@@ -218,7 +242,8 @@ impl Export {
         for entry in &entries {
             taken(&mut writer, entry.name(), place)?;
         }
-        let mut writing = Writing { writer: &mut writer, batches, indices, elem: PhantomData::<T> };
+        let points = points.to_vec();
+        let mut writing = Writing { writer: &mut writer, points, indices, elem: PhantomData::<T> };
         let names = writing.program(&program, |writer, index, sizes| {
             let name = match entries.get(index) {
                 Some(entry) => {
@@ -252,7 +277,18 @@ impl Export {
 struct Input<'a> {
     name: &'a str,
     sizes: Sizes,
-    index: Option<[Index; 3]>,
+    index: Option<Vec<Index>>,
+}
+
+/// Indices to record with, for each point: drawn, so that they are not taken for others.
+fn drawn(points: &[Point], sizes: &Sizes, rows: usize, number: usize) -> Result<Vec<Index>, Error> {
+    let mut random = Random::new(number as u64);
+    let mut drawn = Vec::with_capacity(points.len());
+    for &point in points {
+        let place = |_: &[usize]| random.below(rows.max(1) as u64) as u32;
+        drawn.push(Index::new(&Tensor::from_fn(sizes.at_point(point)?, place)?));
+    }
+    Ok(drawn)
 }
 
 /// Takes a name, which must be free.

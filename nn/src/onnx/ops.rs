@@ -1,17 +1,16 @@
 //! The operations of a program as nodes of ONNX.
 
 use super::fault;
-use super::program::{Program, Recorded, Step, What, shapes};
+use super::program::{Program, Recorded, Step, What};
 use super::proto::Attribute::{Float as Number, Int, Ints};
 use super::proto::{self};
 use super::windows::pool;
-use super::writer::{Item, Length, Writer, single};
+use super::writer::{Item, Writer, single};
 use crate::Error;
-use crate::model::Sizes;
+use crate::model::{Extent, Point, Sizes};
 use alloc::collections::BTreeMap;
 use alloc::string::String;
 use alloc::vec::Vec;
-use core::panic::Location;
 use tress_autograd::op::{ConvRole, Epilogue, Index, Op, Pick, Product, Role, RowNorm, Slice};
 use tress_tensor::{Float, Shape, Tensor};
 
@@ -23,9 +22,10 @@ const LOSS: &str = "it is a loss, and has no counterpart in ONNX; export the val
 /// A program being written.
 pub(super) struct Writing<'a, T: Float> {
     pub(super) writer: &'a mut Writer,
-    pub(super) batches: [usize; 3],
+    /// What it is recorded for: the numbers of samples and of steps.
+    pub(super) points: Vec<Point>,
     /// The inputs that are indices: their names, and what they are recorded with.
-    pub(super) indices: Vec<(&'a str, &'a [Index; 3])>,
+    pub(super) indices: Vec<(&'a str, &'a [Index])>,
     /// The type of numbers; they are written as `f32`.
     pub(super) elem: core::marker::PhantomData<T>,
 }
@@ -75,30 +75,19 @@ impl<'a, T: Float> Writing<'a, T> {
         Ok(program.outputs.iter().filter_map(|&index| Some((index, items.get(&index)?))).map(full).collect())
     }
 
-    /// A constant: along axes where it is the same it is kept once. So it may have been made for any number of samples.
-    fn constant(
-        &mut self,
-        constants: &[Tensor<T>; 3],
-        step: &Step<T>,
-        place: &'static Location<'static>,
-    ) -> Result<Item, Error> {
-        let [kept, others @ ..] = constants.each_ref().map(folded);
-        let mut sizes = step.sizes;
-        for axis in 0..kept.rank() {
-            if kept.shape()[axis] == 1 {
-                sizes = sizes.with(axis, 1);
-            }
-        }
-        if others.iter().any(|other| *other != kept) {
-            let why = "its numbers depend on the number of samples; make them an input (a mask: `attend_where`, `run_where`), \
-                       or export with `fixed_batch`";
-            return Err(fault("constant", why, place));
-        }
-        Ok(Item { name: self.writer.tensor(&kept), sizes })
-    }
-
-    fn op(&mut self, ops: &[Op; 3], xs: &Operands<'_>, step: &Step<T>) -> Result<Item, Error> {
+    fn op(&mut self, ops: &[Op], xs: &Operands<'_>, step: &Step<T>) -> Result<Item, Error> {
         let refused = |why| Err(fault(ops[0].name(), why, step.place));
+        // What a node is told must not hang on the number of steps; places that a slice takes are lengths of the graph.
+        let told = ops[0].settings().bare();
+        if self.points.len() > 3
+            && !matches!(ops[0], Op::Slice(_) | Op::Unslice(..))
+            && ops.iter().any(|op| op.settings().bare() != told)
+        {
+            return match self.over_steps(ops, xs.items[0]) {
+                Some(name) => Ok(Item { name, sizes: xs.items[0].sizes }),
+                None => refused("its settings depend on the number of steps; export with `fixed_length`"),
+            };
+        }
         let unknown =
             "it has no counterpart in this export; compute it otherwise, or after the exported model";
         let sizes = step.sizes;
@@ -136,13 +125,10 @@ impl<'a, T: Float> Writing<'a, T> {
             },
             Op::RowNorm(norm) => item(self.row_norm(norm, xs)),
             Op::Custom(custom) => {
-                let bodies = ops.each_ref().map(|op| match op {
-                    Op::Custom(custom) => custom.op().body(),
-                    _ => None,
-                });
-                match bodies {
-                    [Some(_), Some(_), Some(_)] => self.body(ops, xs, step),
-                    _ => {
+                let has_body = |op: &Op| matches!(op, Op::Custom(custom) if custom.op().body().is_some());
+                match ops.iter().all(has_body) {
+                    true => self.body(ops, xs, step),
+                    false => {
                         let _ = custom;
                         refused(
                             "it is defined outside of the engine, and only its author knows what it computes",
@@ -177,7 +163,7 @@ impl<'a, T: Float> Writing<'a, T> {
     /// An operation that needs its operands in full.
     fn simple(
         &mut self,
-        ops: &[Op; 3],
+        ops: &[Op],
         all: &[String],
         xs: &Operands<'_>,
         sizes: &Sizes,
@@ -249,7 +235,7 @@ impl<'a, T: Float> Writing<'a, T> {
                     _ => false,
                 });
                 if !same {
-                    let why = "its index depends on the number of samples; export with `fixed_batch`";
+                    let why = "its index depends on the number of samples or steps; export with `fixed_batch` or `fixed_length`";
                     return Err(fault("gather", why, step.place));
                 }
                 let (w, places) = (&mut *self.writer, index.places());
@@ -266,8 +252,8 @@ impl<'a, T: Float> Writing<'a, T> {
     }
 
     /// The input that an operation picks by, if it is one.
-    fn input_index(&self, ops: &[Op; 3]) -> Option<&'a str> {
-        let picks_by = |index: &[Index; 3]| {
+    fn input_index(&self, ops: &[Op]) -> Option<&'a str> {
+        let picks_by = |index: &[Index]| {
             ops.iter().zip(index).all(|(op, index)| match op {
                 Op::Gather(_, other) => other.places() == index.places(),
                 _ => false,
@@ -277,49 +263,46 @@ impl<'a, T: Float> Writing<'a, T> {
     }
 
     /// Where a slice starts and ends.
-    fn ends(&self, ops: &[Op; 3], step: &Step<T>) -> Result<(Length, Length), Error> {
-        let ends = ops.each_ref().map(|op| match op {
+    fn ends(&self, ops: &[Op], step: &Step<T>) -> Result<(Extent, Extent), Error> {
+        let ends = ops.iter().map(|op| match op {
             Op::Slice(slice) | Op::Unslice(slice, _) => [slice.start, slice.end],
             _ => [0, 0],
         });
-        let shapes = ends.map(|ends| Shape::new(&ends).unwrap_or(Shape::SCALAR));
-        match Sizes::seen_at(&self.batches, &shapes) {
-            Some(sizes) => {
-                let length = |(fixed, each)| (fixed as i64, each as i64);
-                Ok((length(sizes.axis(0)), length(sizes.axis(1))))
-            }
+        let shapes: Vec<Shape> = ends.map(|ends| Shape::new(&ends).unwrap_or(Shape::SCALAR)).collect();
+        match Sizes::seen_at(&self.points, &shapes) {
+            Some(sizes) => Ok((sizes.extent(0), sizes.extent(1))),
             None => {
-                let why = "where it cuts does not grow evenly with the number of samples; export with `fixed_batch`";
+                let why = "where it cuts does not grow evenly with the number of samples or steps; export with `fixed_batch` or \
+                           `fixed_length`";
                 Err(fault(ops[0].name(), why, step.place))
             }
         }
     }
 
     /// Zeros around a value, and between its elements where the step is not 1.
-    fn unslice(&mut self, slice: &Slice, start: Length, x: &str, from: &Sizes, to: &Sizes) -> String {
+    fn unslice(&mut self, slice: &Slice, start: Extent, x: &str, from: &Sizes, to: &Sizes) -> String {
         let (axis, rank) = (slice.axis, from.rank());
         let w = &mut *self.writer;
-        let (mut x, mut length) = (String::from(x), signed(from.axis(axis)));
+        let (mut x, mut length) = (String::from(x), from.extent(axis));
         if slice.step > 1 {
             // Each element becomes a run of itself and zeros.
-            let mut lengths: Vec<Length> = (0..rank).map(|i| signed(from.axis(i))).collect();
-            lengths.insert(axis + 1, (1, 0));
+            let mut lengths: Vec<Extent> = (0..rank).map(|i| from.extent(i)).collect();
+            lengths.insert(axis + 1, Extent::ONE);
             let shape = w.lengths(&lengths);
             x = w.node("Reshape", &[&x, &shape], &[]);
-            let mut pads = alloc::vec![(0, 0); 2 * (rank + 1)];
-            pads[rank + 1 + axis + 1].0 = slice.step as i64 - 1;
+            let mut pads = alloc::vec![Extent::of(0); 2 * (rank + 1)];
+            pads[rank + 1 + axis + 1] = Extent::of(slice.step as isize - 1);
             let pads = w.lengths(&pads);
             x = w.node("Pad", &[&x, &pads], &[]);
-            length = (length.0 * slice.step as i64, length.1 * slice.step as i64);
+            length = length.times(slice.step as isize);
             lengths.remove(axis + 1);
             lengths[axis] = length;
             let shape = w.lengths(&lengths);
             x = w.node("Reshape", &[&x, &shape], &[]);
         }
-        let whole = signed(to.axis(axis));
-        let mut pads = alloc::vec![(0, 0); 2 * rank];
+        let mut pads = alloc::vec![Extent::of(0); 2 * rank];
         pads[axis] = start;
-        pads[rank + axis] = (whole.0 - start.0 - length.0, whole.1 - start.1 - length.1);
+        pads[rank + axis] = to.extent(axis).less(start).less(length);
         let pads = w.lengths(&pads);
         w.node("Pad", &[&x, &pads], &[])
     }
@@ -383,19 +366,17 @@ impl<'a, T: Float> Writing<'a, T> {
     }
 
     /// An operation that is a program is written as that.
-    fn body(&mut self, ops: &[Op; 3], xs: &Operands<'_>, step: &Step<T>) -> Result<Item, Error> {
-        let mut operands: [Vec<Shape>; 3] = Default::default();
-        for sizes in &xs.sizes {
-            for (list, shape) in operands.iter_mut().zip(shapes(sizes, &self.batches)?) {
-                list.push(shape);
-            }
+    fn body(&mut self, ops: &[Op], xs: &Operands<'_>, step: &Step<T>) -> Result<Item, Error> {
+        let mut operands: Vec<Vec<Shape>> = Vec::with_capacity(self.points.len());
+        for &point in &self.points {
+            operands.push(xs.sizes.iter().map(|sizes| sizes.at_point(point)).collect::<Result<_, _>>()?);
         }
         fn run<'t, T: Float>(op: &Op, xs: &[Recorded<'t, T>]) -> Vec<Recorded<'t, T>> {
             let Op::Custom(custom) = op else { return Vec::new() };
             let Some(body) = custom.op().body() else { return Vec::new() };
             body.run(&xs.iter().collect::<Vec<_>>()).into_iter().flatten().take(1).collect()
         }
-        let inside = Program::<T>::inside(&operands, &self.batches, |which, xs| run(&ops[which], xs))?;
+        let inside = Program::<T>::inside(&operands, &self.points, |which, xs| run(&ops[which], xs))?;
         let items: Vec<Item> = xs.items.iter().copied().cloned().collect();
         let names = self.program(&inside, |_, index, _| items[index].clone())?;
         match names.into_iter().next() {
@@ -412,32 +393,10 @@ impl Operands<'_> {
     }
 }
 
-fn signed((fixed, each): (usize, usize)) -> Length {
-    (fixed as i64, each as i64)
-}
-
 /// The shape of several values together, by broadcasting.
 fn broadcast(items: &[&Item], rank: usize) -> Sizes {
     let all = items.iter().map(|item| item.sizes.raised(rank));
     all.reduce(|a, b| a.broadcast(&b)).unwrap_or_else(|| items[0].sizes)
-}
-
-/// A constant, cut to length 1 along each axis where it is the same.
-fn folded<T: Float>(x: &Tensor<T>) -> Tensor<T> {
-    let mut kept = x.clone();
-    for axis in 0..x.rank() {
-        let length = kept.shape()[axis];
-        if length < 2 {
-            continue;
-        }
-        let Ok(first) = kept.slice(axis, 0, 1, 1) else { continue };
-        let same = kept.layout().strides()[axis] == 0
-            || (1..length).all(|i| kept.slice(axis, i, i + 1, 1).is_ok_and(|other| other == first));
-        if same {
-            kept = first;
-        }
-    }
-    kept
 }
 
 /// The bytes of a parameter as they stand in the file.

@@ -1,7 +1,8 @@
-//! A program with an open batch: recorded with batches of three sizes, and put together from what they have in common.
+//! A program with an open batch, and perhaps with open steps: recorded for several numbers of them, and put together from what
+//! they have in common.
 
 use super::fault;
-use crate::model::Sizes;
+use crate::model::{Point, Sizes};
 use crate::{Bound, Error, Params};
 use alloc::vec::Vec;
 use core::panic::Location;
@@ -14,9 +15,6 @@ pub type Recorded<'t, T = f32> = Var<'t, Sketch<T>>;
 
 /// The entries of a tape, and which of them are outputs.
 type Taken<T> = (Vec<Entry<Sketch<T>>>, Vec<usize>);
-
-/// One thing for each of the three batches.
-type Thrice<A> = [A; 3];
 
 /// What is done, in order; each step names earlier ones.
 pub(super) struct Program<T: Float> {
@@ -34,86 +32,101 @@ pub(super) struct Step<T: Float> {
 pub(super) enum What<T: Float> {
     /// An argument of the program: a parameter or an input.
     Argument,
-    Constant(Thrice<Tensor<T>>),
-    /// The same operation, with settings that may depend on the batch.
-    Op(Thrice<Op>),
-}
-
-/// The shapes at three batches.
-pub(super) fn shapes(sizes: &Sizes, batches: &Thrice<usize>) -> Result<Thrice<Shape>, Error> {
-    Ok([sizes.at(batches[0])?, sizes.at(batches[1])?, sizes.at(batches[2])?])
+    Constant(Vec<Tensor<T>>),
+    /// The same operation, with settings that may depend on batch and steps: for each point.
+    Op(Vec<Op>),
 }
 
 impl<T: Float> Program<T> {
-    /// What `record` does with parameters and inputs of these shapes; it is told which batch it is.
+    /// What `record` does with parameters and inputs of these shapes; it is told which point it is.
     pub(super) fn record(
         params: &Params<T>,
         inputs: &[Sizes],
-        batches: &Thrice<usize>,
+        points: &[Point],
         record: impl for<'t> Fn(
             usize,
             &Bound<Recorded<'t, T>>,
             &[Recorded<'t, T>],
         ) -> Result<Vec<Recorded<'t, T>>, Error>,
     ) -> Result<Self, Error> {
-        let mut seen = Vec::with_capacity(3);
-        for (which, &batch) in batches.iter().enumerate() {
+        let mut seen = Vec::with_capacity(points.len());
+        for (which, &point) in points.iter().enumerate() {
             let tape = Tape::new();
             let bound = params.bind(|_, numbers| tape.leaf(Sketch::new(*numbers.shape())));
             let mut xs = Vec::with_capacity(inputs.len());
             for sizes in inputs {
-                xs.push(tape.leaf(Sketch::new(sizes.at(batch)?)));
+                xs.push(tape.leaf(Sketch::new(sizes.at_point(point)?)));
             }
             let outputs = record(which, &bound, &xs)?;
             seen.push(taken(&tape, &outputs)?);
         }
-        Self::together(seen, batches)
+        Self::together(&seen, points)
     }
 
     /// What `run` does with operands of these shapes, without parameters.
     pub(super) fn inside(
-        operands: &Thrice<Vec<Shape>>,
-        batches: &Thrice<usize>,
+        operands: &[Vec<Shape>],
+        points: &[Point],
         run: impl for<'t> Fn(usize, &[Recorded<'t, T>]) -> Vec<Recorded<'t, T>>,
     ) -> Result<Self, Error> {
-        let mut seen = Vec::with_capacity(3);
+        let mut seen = Vec::with_capacity(points.len());
         for (which, shapes) in operands.iter().enumerate() {
             let tape = Tape::new();
             let xs: Vec<_> = shapes.iter().map(|&shape| tape.leaf(Sketch::new(shape))).collect();
             let outputs = run(which, &xs);
             seen.push(taken(&tape, &outputs)?);
         }
-        Self::together(seen, batches)
+        Self::together(&seen, points)
     }
 
-    fn together(seen: Vec<Taken<T>>, batches: &Thrice<usize>) -> Result<Self, Error> {
-        let [(a, outputs), (b, others), (c, more)] = &seen[..] else {
-            return Ok(Self { steps: Vec::new(), outputs: Vec::new() }); // there are three batches
-        };
-        let differs = |place| {
-            let why = "it does something else for another number of samples; export with `fixed_batch`";
+    fn together(seen: &[Taken<T>], points: &[Point]) -> Result<Self, Error> {
+        let nothing = || Ok(Self { steps: Vec::new(), outputs: Vec::new() });
+        let Some((a, outputs)) = seen.first() else { return nothing() }; // there are at least three points
+        let differs = |which: usize, place| {
+            let why = match points[which].1 == points[0].1 {
+                true => "it does something else for another number of samples; export with `fixed_batch`",
+                false => {
+                    "it does something else for another number of steps, as recurrent layers do, which are written step by \
+                     step; export with `fixed_length`"
+                }
+            };
             Err(fault("program", why, place))
         };
-        let Some(first) = a.first() else { return Ok(Self { steps: Vec::new(), outputs: Vec::new() }) };
-        if a.len() != b.len() || a.len() != c.len() || outputs != others || outputs != more {
-            // The first step at which they part, if one has it.
-            let part = a.iter().zip(b).find(|(a, b)| a.name() != b.name());
-            return differs(part.map_or(first.place, |(a, _)| a.place));
+        let Some(first) = a.first() else { return nothing() };
+        for (which, (b, others)) in seen.iter().enumerate().skip(1) {
+            if a.len() != b.len() || outputs != others {
+                // The first step at which they part, if one has it.
+                let part = a.iter().zip(b).find(|(a, b)| a.name() != b.name());
+                return differs(which, part.map_or(first.place, |(a, _)| a.place));
+            }
         }
         let mut steps = Vec::with_capacity(a.len());
-        for ((a, b), c) in a.iter().zip(b).zip(c) {
-            let all = [a, b, c];
-            if all.iter().any(|entry| entry.name() != a.name() || entry.operands != a.operands) {
-                return differs(a.place);
+        for (i, a) in a.iter().enumerate() {
+            let all: Vec<&Entry<Sketch<T>>> = seen.iter().map(|(entries, _)| &entries[i]).collect();
+            let other = |entry: &&Entry<Sketch<T>>| entry.name() != a.name() || entry.operands != a.operands;
+            if let Some(which) = all.iter().position(other) {
+                return differs(which, a.place);
             }
-            let what = match (&a.op, &b.op, &c.op, all.map(|entry| entry.value.constant().cloned())) {
-                (Some(a), Some(b), Some(c), _) => What::Op([a.clone(), b.clone(), c.clone()]),
-                (.., [Some(a), Some(b), Some(c)]) => What::Constant([a, b, c]),
-                _ => What::Argument,
+            let ops: Option<Vec<Op>> = all.iter().map(|entry| entry.op.clone()).collect();
+            let constants: Option<Vec<Tensor<T>>> =
+                all.iter().map(|entry| entry.value.constant().cloned()).collect();
+            let what = match (ops, constants) {
+                (Some(ops), _) => What::Op(ops),
+                (None, Some(constants)) => What::Constant(constants),
+                (None, None) => What::Argument,
             };
-            let Some(sizes) = Sizes::seen_at(batches, &all.map(|entry| entry.value.shape())) else {
-                let why = "the shape of its result does not grow evenly with the number of samples; export with \
-                           `fixed_batch`";
+            let shapes: Vec<Shape> = all.iter().map(|entry| entry.value.shape()).collect();
+            let Some(sizes) = Sizes::seen_at(points, &shapes) else {
+                let why = match points.len() {
+                    3 => {
+                        "the shape of its result does not grow evenly with the number of samples; export with \
+                         `fixed_batch`"
+                    }
+                    _ => {
+                        "the shape of its result does not grow evenly with the number of samples and of steps; export \
+                         with `fixed_length`"
+                    }
+                };
                 return Err(fault(a.name(), why, a.place));
             };
             steps.push(Step { what, operands: a.operands.clone(), sizes, place: a.place });

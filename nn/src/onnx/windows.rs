@@ -11,7 +11,7 @@ use tress_tensor::{Float, Tensor, Window};
 impl<T: Float> Writing<'_, T> {
     pub(super) fn conv(&mut self, conv: &Conv, xs: &Operands<'_>) -> String {
         let all = xs.full(self.writer);
-        let w = &mut *self.writer;
+        let (w, points) = (&mut *self.writer, &self.points);
         let window = &conv.window;
         let mut settings = pool(window);
         settings.push(("group", Int(conv.groups as i64)));
@@ -19,7 +19,8 @@ impl<T: Float> Writing<'_, T> {
             // How much larger than the smallest possible image this one is.
             let beyond = [0, 1].map(|axis| {
                 let [before, after] = window.pad[axis];
-                let places = xs.sizes[1].len(2 + axis).unwrap_or(1).max(1);
+                let known = points.first().and_then(|&point| xs.sizes[1].at_point(point).ok());
+                let places = known.map_or(1, |shape| shape[2 + axis]).max(1);
                 let whole = (places - 1) * window.stride[axis]
                     + (window.kernel[axis] - 1) * window.dilation[axis]
                     + 1;

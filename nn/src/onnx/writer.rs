@@ -3,7 +3,7 @@
 use super::proto::{self, Attribute, Dimension, Message, Node};
 use super::{Export, fault};
 use crate::Error;
-use crate::model::Sizes;
+use crate::model::{Extent, SAMPLES, Sizes};
 use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::format;
 use alloc::string::{String, ToString};
@@ -18,9 +18,6 @@ pub(super) struct Item {
     pub(super) sizes: Sizes,
 }
 
-/// A length that may depend on the number of samples: a part that does not, and how often N goes into it.
-pub(super) type Length = (i64, i64);
-
 #[derive(Default)]
 pub(super) struct Writer {
     nodes: Vec<Node>,
@@ -34,6 +31,11 @@ pub(super) struct Writer {
     batched: Option<String>,
     /// The name of the number of samples, as a list of one.
     batch: Option<String>,
+    /// The input whose second axis is that of the steps, and the name of their number.
+    stepped: Option<String>,
+    steps: Option<String>,
+    /// The name of the product of both.
+    both: Option<String>,
     counts: BTreeMap<&'static str, usize>,
 }
 
@@ -117,36 +119,82 @@ impl Writer {
         self.whole(&[numbers.len()], numbers.iter().copied())
     }
 
-    /// Lengths as a list; the number of samples is read off an input where it is needed.
-    pub(super) fn lengths(&mut self, lengths: &[Length]) -> String {
-        if lengths.iter().all(|length| length.1 == 0) {
-            return self.list(&lengths.iter().map(|length| length.0).collect::<Vec<_>>());
+    /// The length of an axis of an input, as a list of one.
+    fn length_of(&mut self, input: Option<String>, axis: i64) -> String {
+        let (shape, place) = (self.node("Shape", &[&input.unwrap_or_default()], &[]), self.list(&[axis]));
+        self.node("Gather", &[&shape, &place], &[("axis", Attribute::Int(0))])
+    }
+
+    /// The number of samples, N.
+    fn samples(&mut self) -> String {
+        match self.batch.clone() {
+            Some(name) => name,
+            None => {
+                let name = self.length_of(self.batched.clone(), 0);
+                self.batch.insert(name).clone()
+            }
         }
-        let batch = match (&self.batch, &self.batched) {
-            (Some(batch), _) => batch.clone(),
-            (None, input) => {
-                let input = input.clone().unwrap_or_default();
-                let (shape, first) = (self.node("Shape", &[&input], &[]), self.list(&[0]));
-                let batch = self.node("Gather", &[&shape, &first], &[("axis", Attribute::Int(0))]);
-                self.batch.insert(batch).clone()
+    }
+
+    /// The number of steps, T.
+    fn steps(&mut self) -> String {
+        match self.steps.clone() {
+            Some(name) => name,
+            None => {
+                let name = self.length_of(self.stepped.clone(), 1);
+                self.steps.insert(name).clone()
             }
-        };
+        }
+    }
+
+    fn samples_and_steps(&mut self) -> String {
+        match self.both.clone() {
+            Some(name) => name,
+            None => {
+                let (samples, steps) = (self.samples(), self.steps());
+                let name = self.node("Mul", &[&samples, &steps], &[]);
+                self.both.insert(name).clone()
+            }
+        }
+    }
+
+    /// Lengths as a list; what is open is read off an input where it is needed.
+    pub(super) fn lengths(&mut self, lengths: &[Extent]) -> String {
+        if !lengths.iter().any(|length| length.is_open()) {
+            return self.list(&lengths.iter().map(|length| length.fixed as i64).collect::<Vec<_>>());
+        }
+        if lengths.iter().any(|length| length.each != 0) {
+            self.samples();
+        }
         let mut parts = Vec::with_capacity(lengths.len());
-        for &(fixed, each) in lengths {
-            if each == 0 {
-                parts.push(self.list(&[fixed]));
-                continue;
+        for length in lengths {
+            let mut part: Option<String> = None;
+            for (count, which) in [(length.each, 0), (length.step, 1), (length.both, 2)] {
+                if count == 0 {
+                    continue;
+                }
+                let mut term = match which {
+                    0 => self.samples(),
+                    1 => self.steps(),
+                    _ => self.samples_and_steps(),
+                };
+                if count != 1 {
+                    let count = self.list(&[count as i64]);
+                    term = self.node("Mul", &[&term, &count], &[]);
+                }
+                part = Some(match part {
+                    Some(part) => self.node("Add", &[&part, &term], &[]),
+                    None => term,
+                });
             }
-            let mut part = batch.clone();
-            if each != 1 {
-                let each = self.list(&[each]);
-                part = self.node("Mul", &[&part, &each], &[]);
-            }
-            if fixed != 0 {
-                let fixed = self.list(&[fixed]);
-                part = self.node("Add", &[&part, &fixed], &[]);
-            }
-            parts.push(part);
+            parts.push(match part {
+                None => self.list(&[length.fixed as i64]),
+                Some(part) if length.fixed == 0 => part,
+                Some(part) => {
+                    let fixed = self.list(&[length.fixed as i64]);
+                    self.node("Add", &[&part, &fixed], &[])
+                }
+            });
         }
         match &parts[..] {
             [one] => one.clone(),
@@ -159,17 +207,17 @@ impl Writer {
 
     /// A shape as a list, to be expanded to.
     pub(super) fn shape(&mut self, sizes: &Sizes) -> String {
-        let length = |(fixed, each): (usize, usize)| (fixed as i64, each as i64);
-        self.lengths(&(0..sizes.rank()).map(|axis| length(sizes.axis(axis))).collect::<Vec<_>>())
+        self.lengths(&(0..sizes.rank()).map(|axis| sizes.extent(axis)).collect::<Vec<_>>())
     }
 
     /// A value under another shape of as many elements.
     pub(super) fn reshape(&mut self, x: &str, sizes: &Sizes) -> String {
-        let open = (0..sizes.rank()).filter(|&axis| sizes.axis(axis).1 != 0).count();
-        let empty = (0..sizes.rank()).any(|axis| sizes.axis(axis) == (0, 0));
+        let open = (0..sizes.rank()).filter(|&axis| sizes.extent(axis).is_open()).count();
+        let empty = (0..sizes.rank()).any(|axis| sizes.extent(axis) == Extent::of(0));
         let shape = if open == 1 && !empty {
             // The one axis that is not known follows from the others.
-            let length = |axis| if sizes.axis(axis).1 == 0 { sizes.axis(axis).0 as i64 } else { -1 };
+            let length =
+                |axis| if sizes.extent(axis).is_open() { -1 } else { sizes.extent(axis).fixed as i64 };
             self.list(&(0..sizes.rank()).map(length).collect::<Vec<_>>())
         } else {
             self.shape(sizes)
@@ -187,8 +235,11 @@ impl Writer {
     }
 
     pub(super) fn input(&mut self, name: &str, kind: i64, sizes: &Sizes) {
-        if self.batched.is_none() && sizes.rank() > 0 && sizes.axis(0) == (0, 1) {
+        if self.batched.is_none() && sizes.rank() > 0 && sizes.extent(0) == SAMPLES {
             self.batched = Some(String::from(name));
+        }
+        if self.stepped.is_none() && sizes.rank() > 1 && sizes.extent(1) == Extent::STEPS {
+            self.stepped = Some(String::from(name));
         }
         self.inputs.push(proto::value(name, kind, &dimensions(sizes)));
     }
@@ -229,11 +280,9 @@ pub(super) fn single<T: Float>(tensor: &Tensor<T>) -> Vec<u8> {
 }
 
 fn dimensions(sizes: &Sizes) -> Vec<Dimension> {
-    let dimension = |axis| match sizes.axis(axis) {
-        (fixed, 0) => Dimension::Known(fixed),
-        (0, 1) => Dimension::Open(String::from("N")),
-        (0, each) => Dimension::Open(format!("{each}N")),
-        (fixed, each) => Dimension::Open(format!("{each}N + {fixed}")),
+    let dimension = |axis| match sizes.len(axis) {
+        Some(length) => Dimension::Known(length),
+        None => Dimension::Open(sizes.extent(axis).to_string()),
     };
     (0..sizes.rank()).map(dimension).collect()
 }

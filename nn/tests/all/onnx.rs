@@ -7,10 +7,10 @@ use crate::fixture::Fixture;
 use crate::layer_rules::all_layers;
 use crate::onnx_cases::{Case, cases, kind_of};
 use tress_autograd::op::Index;
-use tress_autograd::{Fused, Matrix, Pointwise, Value};
+use tress_autograd::{Fused, Matrix, Pointwise, Reduce, Value};
 use tress_nn::Params;
 use tress_nn::file::write_npz;
-use tress_nn::layer::{Dense, Layer};
+use tress_nn::layer::{Dense, GlobalMaxPool, LastStep, Layer, MaxPool1d, Permute, Recurrent};
 use tress_nn::model::{Model, Wire, Wiring};
 use tress_nn::onnx::Export;
 use tress_tensor::Tensor;
@@ -59,6 +59,10 @@ fn compare(kind: &str, cases: &[Case]) {
         for (name, found) in case.run() {
             let expected = fixture.tensor::<f64>(&format!("{}.{name}", case.name));
             crate::fixture::assert_near(&format!("{}.{name}", case.name), &found, &expected, 1e-5);
+        }
+        for (name, found) in case.run_shorter().into_iter().flatten() {
+            let name = format!("{}.short_{name}", case.name);
+            crate::fixture::assert_near(&name, &found, &fixture.tensor::<f64>(&name), 1e-5);
         }
     }
     assert!(
@@ -120,7 +124,7 @@ fn what_cannot_be_exported_is_named_with_its_line() {
                 x.gather(0, &Index::new(&Tensor::vector(&numbers)))
             }),
             "gather",
-            "its index depends on the number of samples; export with `fixed_batch`",
+            "its index depends on the number of samples or steps; export with `fixed_batch`",
         ),
         (
             refused(|x| {
@@ -128,7 +132,7 @@ fn what_cannot_be_exported_is_named_with_its_line() {
                 x.clone() * x.lift(Tensor::from_fn([n, 1, 1], |i| i[0] as f64).unwrap())
             }),
             "constant",
-            "its numbers depend on the number of samples; make them an input (a mask: `attend_where`, `run_where`)",
+            "its numbers depend on the number of samples or steps; make them an input (a mask: `attend_where`, `run_where`)",
         ),
         (
             refused(|x| if x.shape()[0] == 3 { x.exp() } else { x.tanh() }),
@@ -151,6 +155,63 @@ fn what_cannot_be_exported_is_named_with_its_line() {
     assert!(message.contains("need different names"), "{message}");
     let message = export("x", &["y", "z"]).unwrap_err().to_string();
     assert!(message.contains("as many results are wanted"), "{message}");
+}
+
+/// Why a model of sequences of any length, declared with `steps`, is not exported; and that with its own length it is.
+#[track_caller]
+fn refused_open(
+    steps: usize,
+    wire: impl for<'w> Fn(&'w Wiring<'_>, tress_nn::model::Node<'w>) -> tress_nn::model::Node<'w>,
+) -> String {
+    let mut params = Params::<f32>::new(1);
+    let wiring = Wiring::new(&mut params);
+    let x = wiring.input("x", [steps, 2]).any_length();
+    let model = Model::new(&[x], &[("y", wire(&wiring, x))]).unwrap();
+    let export = Export::new("open");
+    let bytes = export.clone().fixed_length().model(&model, &params).unwrap();
+    assert!(!bytes.windows(3).any(|bytes| bytes == [0x12, 0x01, b'T']), "no open steps");
+    export.model(&model, &params).map(|_| String::new()).unwrap_or_else(|error| error.to_string())
+}
+
+#[test]
+fn what_hangs_on_the_number_of_steps_is_named() {
+    let gru = refused_open(6, |_, x| x.layer("gru", |s| Recurrent::gru(2, 3).build(s)));
+    assert!(gru.contains("written step by step; export with `fixed_length`"), "{gru}");
+    let halves = refused_open(6, |_, x| {
+        let turned = x.apply(Permute::new([0, 2, 1]).unwrap());
+        turned.apply(MaxPool1d::new([2])).apply(GlobalMaxPool)
+    });
+    assert!(halves.contains("does not grow evenly with the number of samples and of steps"), "{halves}");
+    let power = refused_open(6, |wiring, x| {
+        wiring.lambda("power", &[x], |xs| xs[0].scale(xs[0].shape()[1] as f64).sum(&[1]))
+    });
+    assert!(power.contains("its settings depend on the number of steps"), "{power}");
+    let ramp = refused_open(6, |wiring, x| {
+        wiring.lambda("ramp", &[x], |xs| {
+            let steps = xs[0].shape()[1];
+            let ramp = Tensor::from_fn([steps, 1], |i| i[0] as f64 / steps as f64).unwrap();
+            xs[0].clone() * xs[0].lift(ramp)
+        })
+    });
+    assert!(ramp.contains("its numbers depend on the number of samples or steps"), "{ramp}");
+    let short = refused_open(2, |_, x| x.apply(LastStep));
+    assert!(short.contains("at least three steps"), "{short}");
+    assert_eq!(refused_open(3, |_, x| x.apply(LastStep)), "");
+
+    let mut params = Params::<f32>::new(1);
+    let wiring = Wiring::new(&mut params);
+    let (x, y) = (wiring.input("x", [6, 2]).any_length(), wiring.input("y", [5, 2]).any_length());
+    let both = wiring.add("both", &[x.apply(LastStep), y.apply(LastStep)]);
+    let model = Model::new(&[x, y], &[("z", both)]).unwrap();
+    let error = Export::new("two").model(&model, &params).unwrap_err().to_string();
+    assert!(error.contains("are declared with several"), "{error}");
+    // With samples fixed, the steps alone are open.
+    let wiring = Wiring::new(&mut params);
+    let x = wiring.input("one", [6, 2]).any_length();
+    let model = Model::new(&[x], &[("last", x.apply(LastStep))]).unwrap();
+    let bytes = Export::new("fixed").fixed_batch(4).model(&model, &params).unwrap();
+    let has = |name: u8| bytes.windows(3).any(|bytes| bytes == [0x12, 0x01, name]);
+    assert!(has(b'T') && !has(b'N'));
 }
 
 #[test]
