@@ -1,6 +1,7 @@
 //! What can go wrong while a network is built, fed or stored: each with its name, its place and its cure.
 
 use crate::file::FileError;
+use alloc::boxed::Box;
 use alloc::string::String;
 use core::fmt;
 use tress_tensor::Shape;
@@ -116,7 +117,7 @@ pub enum Error {
         why: String,
     },
     /// A model was wired wrongly, or given what it does not take.
-    Model(crate::model::Flaw),
+    Model(Box<crate::model::Flaw>),
     /// A model holds what cannot be exported.
     Onnx(crate::onnx::Fault),
     /// Bytes could not be read as parameters.

@@ -175,7 +175,7 @@ pub enum Cause {
 
 impl From<Flaw> for Error {
     fn from(flaw: Flaw) -> Self {
-        Error::Model(flaw)
+        Error::Model(Box::new(flaw))
     }
 }
 
