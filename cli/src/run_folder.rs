@@ -38,7 +38,7 @@ impl RunFolder {
     /// With it, files of an earlier run are replaced and others left alone.
     pub fn create(settings: &Settings, now: SystemTime) -> Result<RunFolder, Error> {
         let name =
-            format!("{}-{}-{}-{}", settings.set.name(), settings.balance.name(), settings.seed, stamp(now));
+            format!("{}-{}-{}-{}", settings.set.name(), settings.balanced_by(), settings.seed, stamp(now));
         let path = folder(settings.out.as_deref(), settings.overwrite, &name)?;
         let mut text = serde_json::to_string_pretty(settings)
             .map_err(|e| Error::write(&path.join(SETTINGS), format!("cannot be written as JSON: {e}")))?;

@@ -87,6 +87,34 @@ impl ValueEnum for Balance {
     }
 }
 
+/// Where the gradients of the tasks are compared, by methods that look at them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Place {
+    /// Over all shared parameters
+    Parameters,
+    /// In each layer by itself
+    Layers,
+    /// At the features that the heads are given: an upper bound, for the price of a plain step
+    Features,
+}
+
+impl Place {
+    /// The name on the command line.
+    pub fn name(self) -> &'static str {
+        match self {
+            Place::Parameters => "parameters",
+            Place::Layers => "layers",
+            Place::Features => "features",
+        }
+    }
+
+    #[allow(clippy::trivially_copy_pass_by_ref)] // serde wants it so
+    fn is_usual(&self) -> bool {
+        *self == Place::Parameters
+    }
+}
+
 /// How left and right training pictures are paired.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum, Serialize)]
 #[serde(rename_all = "lowercase")]
@@ -115,7 +143,7 @@ struct TrainArgs {
         value_enum,
         value_name = "NAME",
         hide_possible_values = true,
-        conflicts_with_all = ["set", "balance", "epochs", "samples", "batch", "lr", "pairs", "data_dir"]
+        conflicts_with_all = ["set", "balance", "weights", "place", "epochs","samples", "batch", "lr", "pairs", "data_dir"]
     )]
     system: Option<Preset>,
     /// What lies on the left and on the right of each picture
@@ -124,6 +152,12 @@ struct TrainArgs {
     /// How the gradients of the tasks are put together
     #[arg(long, value_enum, default_value_t = Balance::EQUAL, value_name = "METHOD")]
     balance: Balance,
+    /// A fixed weight for the left and for the right task, in place of a method, such as 2,1
+    #[arg(long, value_delimiter = ',', value_parser = weight, num_args = 1, value_name = "WEIGHTS", conflicts_with_all = ["balance", "place"], allow_negative_numbers = true)]
+    weights: Vec<f64>,
+    /// Where methods that look at gradients compare them
+    #[arg(long, value_enum, default_value_t = Place::Parameters, value_name = "PLACE")]
+    place: Place,
     /// Passes over the training pictures, for each network
     #[arg(long, default_value_t = 15, value_name = "N", value_parser = between::<1, 100_000>, allow_negative_numbers = true)]
     epochs: usize,
@@ -175,6 +209,14 @@ pub(crate) fn rate(text: &str) -> Result<f64, String> {
     }
 }
 
+/// A weight of a task: finite and from zero up.
+fn weight(text: &str) -> Result<f64, String> {
+    match text.parse::<f64>() {
+        Ok(weight) if weight >= 0.0 && weight.is_finite() => Ok(weight),
+        _ => Err("a finite number from 0 up is needed".to_owned()),
+    }
+}
+
 /// The choices of one training run, all defaults filled in; the part that decides its result is kept as `settings.json`.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Settings {
@@ -182,8 +224,14 @@ pub struct Settings {
     pub version: &'static str,
     /// Which two-task set.
     pub set: Set,
-    /// How the gradients of the tasks are put together.
+    /// How the gradients of the tasks are put together, where no weights are fixed.
     pub balance: Balance,
+    /// A fixed weight for each task, in place of `balance`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub weights: Option<[f64; 2]>,
+    /// Where methods that look at gradients compare them.
+    #[serde(skip_serializing_if = "Place::is_usual")]
+    pub place: Place,
     /// Passes over the training pictures; at least 1.
     pub epochs: usize,
     /// Training pictures in one epoch, at least 1; `None` for as many as the data suggests.
@@ -217,11 +265,26 @@ impl Settings {
         Library::of(self.data_dir.as_deref())
     }
 
-    fn from(args: TrainArgs) -> Settings {
-        Settings {
+    /// What the tasks are balanced by: the name of a method, or `fixed`.
+    pub fn balanced_by(&self) -> &'static str {
+        if self.weights.is_some() { "fixed" } else { self.balance.name() }
+    }
+
+    fn from(args: TrainArgs) -> Result<Settings, Error> {
+        let weights = match args.weights[..] {
+            [] => None,
+            [left, right] if left + right > 0.0 => Some([left, right]),
+            _ => {
+                let what = "--weights takes one number for each of the two tasks, not both 0, such as 2,1";
+                return Err(Error::Usage(format!("{what} (`tress train --help` lists every choice)")));
+            }
+        };
+        Ok(Settings {
             version: env!("CARGO_PKG_VERSION"),
             set: args.set,
             balance: args.balance,
+            weights,
+            place: args.place,
             epochs: args.epochs,
             samples: args.samples,
             batch: args.batch,
@@ -233,7 +296,7 @@ impl Settings {
             out: args.out,
             overwrite: args.overwrite,
             quiet: args.quiet,
-        }
+        })
     }
 }
 
@@ -271,17 +334,17 @@ pub fn parse(arguments: impl IntoIterator<Item = impl Into<OsString> + Clone>) -
     let command = ["compare", "tune"].into_iter().find(|known| *known == command).unwrap_or("train");
     match CommandLine::try_parse_from(arguments) {
         Ok(CommandLine { command: Some(Command::Train(args)), .. })
-        | Ok(CommandLine { command: None, train: args }) => Ok(match args.system {
-            Some(system) => Request::System(SystemSettings {
+        | Ok(CommandLine { command: None, train: args }) => match args.system {
+            Some(system) => Ok(Request::System(SystemSettings {
                 system,
                 seeds: vec![args.seed],
                 threads: args.threads,
                 out: args.out,
                 overwrite: args.overwrite,
                 quiet: args.quiet,
-            }),
-            None => Request::Train(Settings::from(args)),
-        }),
+            })),
+            None => Settings::from(args).map(Request::Train),
+        },
         Ok(CommandLine { command: Some(Command::Bench(options)), .. }) => Ok(Request::Bench(options)),
         Ok(CommandLine { command: Some(Command::Fit(args)), .. }) => Ok(Request::Fit(args)),
         Ok(CommandLine { command: Some(Command::Export(args)), .. }) => Ok(Request::Export(args)),
@@ -364,6 +427,11 @@ mod tests {
             )
         );
         assert!(s.overwrite && s.quiet && s.out == Some("o".into()));
+        let fixed = settings("tress --weights 2,0.5");
+        assert_eq!((fixed.weights, fixed.balanced_by()), (Some([2.0, 0.5]), "fixed"));
+        assert!(serde_json::to_string(&fixed).unwrap().contains("\"weights\":[2.0,0.5],\"epochs\""));
+        let layers = serde_json::to_string(&settings("tress --balance mgda --place layers")).unwrap();
+        assert!(layers.contains("\"balance\":\"mgda\",\"place\":\"layers\""), "{layers}");
     }
 
     #[test]
@@ -386,6 +454,13 @@ mod tests {
             ("tress --set cifar", "possible values: multimnist, fashion, mnist+fashion"),
             ("tress --balance equl", "did you mean 'equal'?"),
             ("tress --balance fixed", "'fixed' for '--balance <METHOD>'"),
+            ("tress --weights 1", "--weights takes one number for each of the two tasks"),
+            ("tress --weights 1,2,3", "--weights takes one number for each of the two tasks"),
+            ("tress --weights 0,0", "not both 0"),
+            ("tress --weights 1,-1", "a finite number from 0 up"),
+            ("tress --weights 1,inf", "a finite number from 0 up"),
+            ("tress --weights 2,1 --balance mgda", "cannot be used with"),
+            ("tress --place heads", "possible values: parameters, layers, features"),
             ("tress --epoch 3", "did you mean '--epochs'?"),
             ("tress trian", "'trian'"),
             ("tress train extra", "'extra'"),

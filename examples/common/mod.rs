@@ -4,6 +4,7 @@
 pub mod answers;
 pub mod detector;
 pub mod episodes;
+pub mod leaf_tasks;
 pub mod table;
 pub mod tagging;
 
@@ -94,7 +95,8 @@ pub fn train_balanced(
     })
 }
 
-fn descend(
+/// The loop of both: `gradient` gives that of the loss of the samples that it is told, in the step that it is told.
+pub fn descend(
     params: &mut Params,
     (samples, epochs, rate, seed): Plan,
     mut gradient: impl FnMut(&Params, &Tape, u64, &[usize]) -> Outcome<Tensor>,

@@ -138,6 +138,51 @@ fn whole_path() {
     assert!(chosen[5] > 0.6 && (chosen[5] - chosen[4]).abs() < 0.1, "{rows:?}");
 }
 
+/// Whatever the tasks share, all of them are learned; and every architecture of the library is there.
+#[test]
+fn architectures() {
+    let rows = slice("architectures");
+    let floor = row(&rows, "commonest class");
+    assert_eq!(rows.len(), 15);
+    for (name, found) in &rows[1..] {
+        assert!(found[4] > 0.6 && (0..4).all(|task| found[task] > floor[task]), "{name}: {rows:?}");
+    }
+    // Columns of their own cost what single tasks cost, and one trunk a good part less.
+    let parameters = |name: &str| row(&rows, name)[5];
+    assert!(parameters("shared trunk") < 0.5 * parameters("single tasks"), "{rows:?}");
+    assert!(parameters("soft sharing") == parameters("single tasks"), "{rows:?}");
+}
+
+/// Wherever gradients are compared, all tasks are learned, and the places are not the same.
+#[test]
+fn places() {
+    let rows = slice("places");
+    assert!(rows[1..].iter().all(|(_, found)| found[4] > 0.6), "{rows:?}");
+    for method in ["pcgrad", "mgda"] {
+        let at = |place: &str| row(&rows, &format!("{method} at {place}"));
+        let all = ["all parameters", "each block", "each layer", "the features"].map(at);
+        assert!((1..4).all(|i| all[..i].iter().all(|other| *other != all[i])), "{rows:?}");
+    }
+}
+
+/// Labels with holes in them are learned from, in whatever order tasks come; together they do better than alone.
+#[test]
+fn missing_labels() {
+    let rows = slice("missing_labels");
+    let floor = row(&rows, "commonest class");
+    assert!(rows[1..].iter().all(|(_, found)| found[4] > floor[4]), "{rows:?}");
+    assert!(row(&rows, "together")[4] > row(&rows, "single tasks")[4] - 0.05, "{rows:?}");
+}
+
+/// One network answers to the preferences that it is told: its front has several points.
+#[test]
+fn preferences() {
+    let rows = slice("preferences");
+    let cosmos = row(&rows, "COSMOS");
+    assert!(cosmos[0] > 0.3 && cosmos[3] > 1.0, "{rows:?}");
+    assert!(cosmos[4] < 0.2 * row(&rows, "fixed weights")[4], "{rows:?}");
+}
+
 #[test]
 fn every_system_has_its_test_its_example_and_its_place_in_the_documents() {
     let tests = include_str!("systems.rs");

@@ -16,7 +16,7 @@ use std::time::SystemTime;
 use crate::data::embedded::Origin;
 use crate::history::{History, Mean, RunResult, Sample, TaskMetrics};
 use crate::run_folder::{METRICS, SETTINGS, WEIGHTS, utc};
-use crate::settings::Settings;
+use crate::settings::{Place, Settings};
 use chart::{Chart, Series};
 pub(crate) use columns::columns;
 pub use table::table;
@@ -28,7 +28,7 @@ pub(crate) use words::{thousands, wrapped};
 ///
 /// `when` is the time of the run, shown in UTC.
 pub fn page(result: &RunResult, settings: &Settings, when: SystemTime) -> String {
-    let title = format!("{} · {}", settings.set.title(), settings.balance.name());
+    let title = format!("{} · {}", settings.set.title(), settings.balanced_by());
     let [year, month, day, hour, minute, _] = utc(when);
     let mut html = String::with_capacity(64 << 10);
     // Writing to a string cannot fail; the results are of no use here and below.
@@ -43,7 +43,7 @@ pub fn page(result: &RunResult, settings: &Settings, when: SystemTime) -> String
         include_str!("page.css"),
         count_word(result.tasks.len()),
         settings.set.title(),
-        settings.balance.name(),
+        settings.balanced_by(),
         settings.epochs,
         settings.seed,
         escape(settings.version),
@@ -307,11 +307,16 @@ fn choices(html: &mut String, result: &RunResult, settings: &Settings) {
         None => "the pictures inside the program".to_owned(),
     };
     let fresh = settings.pairs.name();
+    let balance = match (settings.weights, settings.place) {
+        (Some([left, right]), _) => format!("fixed weights {left} and {right}"),
+        (None, Place::Parameters) => settings.balance.name().to_owned(),
+        (None, place) => format!("{}, at {}", settings.balance.name(), place.name()),
+    };
     for (name, value) in [
         ("set", settings.set.name().to_owned()),
         ("pairs", fresh.to_owned()),
         ("data", data),
-        ("balance", settings.balance.name().to_owned()),
+        ("balance", balance),
         ("epochs", settings.epochs.to_string()),
         ("training pictures in an epoch", thousands(result.train_pictures)),
         ("batch", settings.batch.to_string()),

@@ -12,6 +12,9 @@ mod run;
 mod summary;
 mod system;
 
+#[path = "../../../examples/architectures.rs"]
+#[allow(unreachable_pub, dead_code, clippy::duplicate_mod)]
+mod architectures;
 #[path = "../../../examples/census.rs"]
 #[allow(unreachable_pub, dead_code, clippy::duplicate_mod)] // a program of its own
 mod census;
@@ -36,9 +39,18 @@ mod merged_tasks;
 #[path = "../../../examples/meta_learning.rs"]
 #[allow(unreachable_pub, dead_code, clippy::duplicate_mod)]
 mod meta_learning;
+#[path = "../../../examples/missing_labels.rs"]
+#[allow(unreachable_pub, dead_code, clippy::duplicate_mod)]
+mod missing_labels;
 #[path = "../../../examples/mixed_kinds.rs"]
 #[allow(unreachable_pub, dead_code, clippy::duplicate_mod)]
 mod mixed_kinds;
+#[path = "../../../examples/places.rs"]
+#[allow(unreachable_pub, dead_code, clippy::duplicate_mod)]
+mod places;
+#[path = "../../../examples/preferences.rs"]
+#[allow(unreachable_pub, dead_code, clippy::duplicate_mod)]
+mod preferences;
 #[path = "../../../examples/text.rs"]
 #[allow(unreachable_pub, dead_code, clippy::duplicate_mod)]
 mod text;
@@ -54,7 +66,7 @@ pub use summary::{SystemsArgs, list};
 pub use system::{Better, Column, Rows, Run, Size, System, area, error, number, percent};
 
 /// Every system, in the order in which the documents have them.
-pub const ALL: [&System; 12] = [
+pub const ALL: [&System; 16] = [
     &detection::SYSTEM,
     &three_inputs::SYSTEM,
     &ensembles::SYSTEM,
@@ -67,6 +79,10 @@ pub const ALL: [&System; 12] = [
     &leaves::SYSTEM,
     &counts_and_contents::SYSTEM,
     &whole_path::SYSTEM,
+    &architectures::SYSTEM,
+    &places::SYSTEM,
+    &missing_labels::SYSTEM,
+    &preferences::SYSTEM,
 ];
 
 /// The system of that name.
@@ -76,6 +92,7 @@ pub fn named(name: &str) -> Option<&'static System> {
 
 /// What the example of each system reads.
 const SOURCES: [(&str, &str); ALL.len()] = [
+    ("architectures", include_str!("../../../examples/architectures.rs")),
     ("census", include_str!("../../../examples/census.rs")),
     ("counts_and_contents", include_str!("../../../examples/counts_and_contents.rs")),
     ("detection", include_str!("../../../examples/detection.rs")),
@@ -85,17 +102,21 @@ const SOURCES: [(&str, &str); ALL.len()] = [
     ("merged_tasks", include_str!("../../../examples/merged_tasks.rs")),
     ("meta_learning", include_str!("../../../examples/meta_learning.rs")),
     ("mixed_kinds", include_str!("../../../examples/mixed_kinds.rs")),
+    ("missing_labels", include_str!("../../../examples/missing_labels.rs")),
+    ("places", include_str!("../../../examples/places.rs")),
+    ("preferences", include_str!("../../../examples/preferences.rs")),
     ("text", include_str!("../../../examples/text.rs")),
     ("three_inputs", include_str!("../../../examples/three_inputs.rs")),
     ("whole_path", include_str!("../../../examples/whole_path.rs")),
 ];
 
 /// What all examples share reads.
-const SHARED: [&str; 6] = [
+const SHARED: [&str; 7] = [
     include_str!("../../../examples/common/mod.rs"),
     include_str!("../../../examples/common/answers.rs"),
     include_str!("../../../examples/common/detector.rs"),
     include_str!("../../../examples/common/episodes.rs"),
+    include_str!("../../../examples/common/leaf_tasks.rs"),
     include_str!("../../../examples/common/table.rs"),
     include_str!("../../../examples/common/tagging.rs"),
 ];

@@ -4,8 +4,9 @@ use std::time::Instant;
 
 use tress::autograd::Eager;
 use tress::mtl::Error as MtlError;
-use tress::mtl::balance::{Method, Observation};
+use tress::mtl::balance::{Balance, Equal, Fixed, Needs, Observation, PerGroup, Weighting};
 use tress::mtl::network::{Objective, Score, lenet};
+use tress::mtl::sweep::layer_ends;
 use tress::nn::optim::Schedule;
 use tress::nn::{Adam, Batches, Optimiser, Params, device::Program, metric, mix};
 
@@ -19,10 +20,27 @@ use crate::history::{EpochMetrics, History, Sample, TaskMetrics};
 use crate::interrupt::Interrupt;
 use crate::progress::Progress;
 use crate::run_folder::RunFolder;
-use crate::settings::{Pairs, Settings};
+use crate::settings::{Pairs, Place, Settings};
 
 /// How many pictures are judged at once.
 const TEST_BATCH: usize = 500;
+
+/// What the settings balance the two tasks by.
+fn chosen(settings: &Settings, params: &Params) -> Result<Box<dyn Weighting>, Error> {
+    if let Some(weights) = settings.weights {
+        return Ok(Box::new(Fixed::new(&weights).map_err(training)?));
+    }
+    let build = |seed: u64| settings.balance.0.build(2, seed, settings.lr).map_err(training);
+    let whole = build(settings.seed)?;
+    // What looks at losses alone is the same in every layer.
+    if settings.place != Place::Layers || whole.needs() == Needs::Losses {
+        return Ok(Box::new(whole));
+    }
+    let ends = layer_ends(params).map_err(training)?;
+    let layers = (0..ends.len()).map(|layer| build(mix(settings.seed, layer as u64)));
+    let layers: Vec<Balance> = layers.collect::<Result<_, _>>()?;
+    Ok(Box::new(PerGroup::new(&ends, |layer| layers[layer].clone()).map_err(training)?))
+}
 
 /// A network for some of the tasks, its optimiser and its balancing.
 pub(super) struct Learner<'s> {
@@ -34,19 +52,18 @@ pub(super) struct Learner<'s> {
 }
 
 impl<'s> Learner<'s> {
-    pub(super) fn new(
-        settings: &'s Settings,
-        model: &str,
-        tasks: &[usize],
-        method: Method,
-    ) -> Result<Self, Error> {
+    /// A network for some tasks; where there are several, balanced as the settings say.
+    pub(super) fn new(settings: &'s Settings, model: &str, tasks: &[usize]) -> Result<Self, Error> {
         let mut params = Params::new(settings.seed);
         let names = settings.set.tasks();
         let heads: Vec<(&str, Objective)> =
             tasks.iter().map(|&task| (names[task], Objective::Classes(10))).collect();
         let network = lenet(&mut params, &heads).map_err(training)?;
-        let balance = method.build(tasks.len(), settings.seed, settings.lr).map_err(training)?;
-        let trained = Model::new(params, network, Adam::new(settings.lr), Box::new(balance))?;
+        let is_joint = tasks.len() > 1;
+        let balance = if is_joint { chosen(settings, &params)? } else { Box::new(Equal::sum()) };
+        let trained = Model::new(params, network, Adam::new(settings.lr), balance)?;
+        let at_features = is_joint && settings.place == Place::Features;
+        let trained = if at_features { trained.at_features() } else { trained };
         Ok(Self { settings, model: model.to_owned(), tasks: tasks.to_vec(), trained })
     }
 

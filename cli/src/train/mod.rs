@@ -7,7 +7,6 @@ mod told;
 
 use std::time::SystemTime;
 
-use tress::mtl::balance::Method;
 use tress::mtl::measure::{Better, delta_m};
 use tress::tensor::parallel;
 
@@ -85,15 +84,15 @@ fn train_all(
     let names = settings.set.tasks();
     let test = Samples::new(test.composites(settings.seed, 0))?;
     let both = [0, 1];
-    let mut learn = |model: &str, tasks: &[usize], method: Method| -> Result<(Learner, History), Error> {
-        let mut learner = Learner::new(settings, model, tasks, method)?;
+    let mut learn = |model: &str, tasks: &[usize]| -> Result<(Learner, History), Error> {
+        let mut learner = Learner::new(settings, model, tasks)?;
         let history = learner.train(train, &test, interrupt, folder, progress)?;
         Ok((learner, history))
     };
-    let (network, joint) = learn("joint", &both, settings.balance.0)?;
+    let (network, joint) = learn("joint", &both)?;
     let mut single = Vec::with_capacity(names.len());
     for (task, name) in names.iter().enumerate() {
-        single.push(learn(name, &[task], Method::Equal)?.1);
+        single.push(learn(name, &[task])?.1);
     }
 
     let accuracy =

@@ -20,6 +20,8 @@ pub(crate) struct Model {
     pub(crate) network: Network,
     pub(crate) adam: Adam,
     pub(crate) balance: Box<dyn Weighting>,
+    /// Whether gradients are compared at the features, and not over parameters.
+    at_features: bool,
     pub(super) tape: Tape<Eager>,
 }
 
@@ -48,7 +50,12 @@ impl Model {
         balance: Box<dyn Weighting>,
     ) -> Result<Self, Error> {
         adam.prepare(&params).map_err(training)?;
-        Ok(Self { params, network, adam, balance, tape: Tape::new() })
+        Ok(Self { params, network, adam, balance, at_features: false, tape: Tape::new() })
+    }
+
+    /// The same with gradients compared at the features.
+    pub(super) fn at_features(self) -> Self {
+        Self { at_features: true, ..self }
     }
 
     /// One step on a batch; gives the loss and the weight of each task. `seed` is that of dropout. A watch looks at the task
@@ -75,7 +82,12 @@ impl Model {
                 let gramians = group_gramians(&gradients, &watch.groups).map_err(diverged)?;
                 watch.conflicts.record(&gramians).map_err(diverged)?;
             }
-            sweep::balanced(&losses, &shared, &bound, &self.params, &mut *self.balance).map_err(diverged)?
+            let method = &mut *self.balance;
+            match self.at_features {
+                true => sweep::balanced_at_features(&losses, &shared, &bound, &self.params, method),
+                false => sweep::balanced(&losses, &shared, &bound, &self.params, method),
+            }
+            .map_err(diverged)?
         };
         // Nothing looks at the parameters any more, so the optimiser may write in place.
         self.tape.reset();

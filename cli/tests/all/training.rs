@@ -94,6 +94,36 @@ fn accuracies(params: &Params, set: Set) -> Vec<f64> {
 }
 
 #[test]
+fn fixed_weights_and_places_of_balancing_are_chosen_by_name() {
+    let place = Place::new("chosen");
+    let mut joint = Vec::new();
+    for choice in [
+        "--weights 2,0.5",
+        "--balance mgda",
+        "--balance mgda --place layers",
+        "--balance mgda --place features",
+    ] {
+        let line =
+            format!("--epochs 1 --samples 400 --seed 3 --threads 1 --quiet --overwrite --out run {choice}");
+        finished(tress(&place.0, &line));
+        let metrics = place.metrics("run");
+        joint.push(metrics[0]["tasks"].clone());
+        // What the joint network is balanced by is nothing to the others.
+        assert_eq!(metrics[1]["tasks"].as_array().unwrap().len(), 1);
+        let report = String::from_utf8(place.read(&format!("run/{REPORT}"))).unwrap();
+        let told = match choice {
+            "--weights 2,0.5" => "fixed weights 2 and 0.5",
+            "--balance mgda" => "<th>balance</th><td>mgda</td>",
+            "--balance mgda --place layers" => "mgda, at layers",
+            _ => "mgda, at features",
+        };
+        assert!(report.contains(told), "{told}");
+    }
+    assert_eq!([&joint[0][0]["weight"], &joint[0][1]["weight"]], [2.0, 0.5]);
+    assert!((1..4).all(|i| joint[..i].iter().all(|other| *other != joint[i])), "{joint:?}");
+}
+
+#[test]
 fn a_run_learns_and_leaves_settings_metrics_weights_and_a_report() {
     let place = Place::new("whole");
     let output = finished(tress(&place.0, "--epochs 2 --samples 3000 --batch 32 --seed 4 --out run"));
