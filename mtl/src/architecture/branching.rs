@@ -12,11 +12,11 @@ use super::experts::Experts;
 use super::{Architecture, Features};
 use crate::error::{Error, Result, check_length, check_tasks};
 
-/// Levels of blocks. Every block, and in the end every task, draws its parent among the blocks of the level before: in
-/// training by the Gumbel-softmax `d_j = softmax((theta_j + G) / tau)` with fresh `G = -ln(-ln U)` in every step, its
-/// input being `sum_i d_ji y_i` (P. Guo, C.-Y. Lee & D. Ulbricht, "Learning to branch for multi-task learning", ICML
-/// 2020, section 3; E. Jang, S. Gu & B. Poole, "Categorical reparameterization with Gumbel-softmax", ICLR 2017, equation
-/// 2). In evaluation every child takes its most likely parent.
+/// Levels of blocks. Every block, and in the end every task, draws its parent among the blocks of the level before:
+/// in training by the Gumbel-softmax `d_j = softmax((theta_j + G) / tau)` with fresh `G = -ln(-ln U)` in every step,
+/// its input being `sum_i d_ji y_i` (P. Guo, C.-Y. Lee & D. Ulbricht, "Learning to branch for multi-task learning",
+/// ICML 2020; E. Jang, S. Gu & B. Poole, "Categorical reparameterization with Gumbel-softmax", ICLR 2017). In
+/// evaluation every child takes its most likely parent.
 ///
 /// When the `theta` have settled, [`tree`](Branching::tree) reads the tree off, and [`fixed`](Branching::fixed) keeps it:
 /// then only blocks that lead to a task are computed, and the tree is trained as the paper does.
@@ -80,7 +80,8 @@ impl<L: Layer> Branching<L> {
         Ok(())
     }
 
-    /// Draws one parent in the forward pass, with the gradient of the smooth weights (Jang et al. 2017, section 2.2).
+    /// Draws one parent in the forward pass, with the gradient of the smooth weights (the straight-through estimator
+    /// of Jang et al. 2017).
     pub fn straight_through(self) -> Self {
         Self { straight: true, ..self }
     }

@@ -14,7 +14,7 @@ use crate::error::{Error, Result, check_tasks};
 
 /// `g^k(x) = w^k(x) S^k(x)`: a gate `w^k = softmax(W_g^k x)` mixes the experts of task `k` and the shared ones, and sees
 /// no expert of another task (H. Tang, J. Liu, M. Zhao & X. Gong, "Progressive layered extraction (PLE): a novel
-/// multi-task learning model for personalized recommendations", RecSys 2020, section 4.1). Without shared experts
+/// multi-task learning model for personalized recommendations", RecSys 2020, customized gate control). Without shared experts
 /// the tasks are separate networks, without own ones it is MMoE.
 ///
 /// Parameters are declared as `task<k>.expert<i>.*`, `shared.expert<i>.*` and `task<k>.gate.weight`.

@@ -12,12 +12,12 @@ use super::stitch::Stitch;
 use super::{Architecture, Features};
 use crate::error::{Error, Result};
 
-/// K columns; behind each stage, the activations of task `a` become `x~_a = sum_b alpha_ab x_b` (I. Misra,
-/// A. Shrivastava, A. Gupta & M. Hebert, "Cross-stitch networks for multi-task learning", CVPR 2016, equation 1).
+/// K columns; behind each stage, the activations of task `a` become `x~_a = sum_b alpha_ab x_b` (I. Misra, A.
+/// Shrivastava, A. Gupta & M. Hebert, "Cross-stitch networks for multi-task learning", CVPR 2016).
 ///
-/// Each channel has an `alpha` of its own (section 4.1). `alpha` begins as the paper found best, 0.9 on the diagonal and
-/// 0.1 off it (table 1); for more than two tasks the 0.1 is shared out, so that rows sum to one. The paper trains
-/// `alpha` at 100 to 1000 times the learning rate of the columns (section 5.2).
+/// Each channel has an `alpha` of its own. `alpha` begins with 0.9 on the diagonal and 0.1 off it, as in the paper;
+/// for more than two tasks the 0.1 is shared out, so that rows sum to one. The paper trains `alpha` at 100 to 1000
+/// times the learning rate of the columns.
 ///
 /// Parameters are declared as `task<k>.stage<s>.*` and `stitch<s>.{own<k>, other<k>}`.
 #[derive(Clone, Debug, PartialEq)]

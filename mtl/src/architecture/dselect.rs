@@ -23,15 +23,15 @@ pub enum Routing {
 
 /// `q = sum_{i=1..k} softmax(alpha)_i r(z_i)`: k selectors, each of which writes the number of one expert with
 /// `ceil(log2 experts)` bits (H. Hazimeh et al., "DSelect-k: differentiable selection in the mixture of experts with
-/// applications to multi-task learning", NeurIPS 2021, section 3). Of expert `e`, a selector gives
+/// applications to multi-task learning", NeurIPS 2021). Of expert `e`, a selector gives
 /// `r_e = prod_{bits j in e} S(z_j) prod_{others} (1 - S(z_j))` where the smooth step `S` is a cubic from 0
 /// at `-gamma / 2` to 1 at `gamma / 2`, and flat outside: a bit that has got there is exactly 0 or 1.
 ///
 /// The penalty is `entropy sum_i H(r(z_i))`, which pushes the bits there, a mean over samples; if the number of experts
 /// is no power of two, plus `1 / sum_e r_e` for each selector, which pushes it away from codes of no expert.
 ///
-/// Codes begin uniform in `±gamma / 100`, so near equal weights; `alpha` in `±0.05` (so in the authors' program,
-/// `dselect_k_moe` of `google-research`).
+/// Codes begin uniform in `±gamma / 100`, so near equal weights; `alpha` in `±0.05`: the defaults of the authors' program,
+/// `dselect_k_moe` of `google-research`. That program sums both penalties over the samples of a batch.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct DSelect {
     codes: Codes,

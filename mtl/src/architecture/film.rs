@@ -12,7 +12,7 @@ use super::{Architecture, Features};
 use crate::error::{Result, check_tasks};
 
 /// Behind each stage, the channels of task `k` become `gamma_kc F_c + beta_kc` (E. Perez, F. Strub, H. de Vries,
-/// V. Dumoulin & A. Courville, "FiLM: visual reasoning with a general conditioning layer", AAAI 2018, equations 1 and 2;
+/// V. Dumoulin & A. Courville, "FiLM: visual reasoning with a general conditioning layer", AAAI 2018;
 /// here the condition is the task). They begin as the identity: `gamma = 1 + dgamma` with `dgamma` and `beta` zero.
 ///
 /// The K tasks go through the later stages together, as K N samples. What says which task it is, scales, shifts and

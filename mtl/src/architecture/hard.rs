@@ -6,7 +6,7 @@ use tress_nn::{Bound, Layer, Sequential};
 use super::{Architecture, Features};
 use crate::error::{Result, check_tasks};
 
-/// One trunk, whose features go to every head (R. Caruana, "Multitask learning", Machine Learning 28, 1997, section 2).
+/// One trunk, whose features go to every head (R. Caruana, "Multitask learning", Machine Learning 28, 1997).
 #[derive(Clone, Debug, PartialEq)]
 pub struct HardSharing<L = Sequential> {
     trunk: L,

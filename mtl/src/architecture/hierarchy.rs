@@ -19,8 +19,8 @@ pub struct Node<L = Sequential> {
 
 /// A trunk, and tasks in an order: task `k` is given the features of the trunk and, side by side along axis 1, those of
 /// the tasks below it (A. Søgaard & Y. Goldberg, "Deep multi-task learning with low level tasks supervised at lower
-/// layers", ACL 2016, section 2; the shortcut from the trunk is that of K. Hashimoto et al., "A joint many-task model:
-/// growing a neural network for multiple NLP tasks", EMNLP 2017, section 2).
+/// layers", ACL 2016; the shortcut from the trunk is that of K. Hashimoto et al., "A joint many-task model:
+/// growing a neural network for multiple NLP tasks", EMNLP 2017).
 ///
 /// What feeds another task is trained by it as well, and so is shared; [`stopped`](Hierarchy::stopped) keeps it to its
 /// own task.

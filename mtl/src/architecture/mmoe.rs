@@ -14,7 +14,7 @@ use crate::error::{Error, Result, check_tasks};
 
 /// Experts that all tasks share, mixed by a gate of each task: `f^k(x) = sum_i g^k(x)_i f_i(x)` with
 /// `g^k(x) = softmax(W_gk x)` (J. Ma et al., "Modeling task relationships in multi-task learning with multi-gate
-/// mixture-of-experts", KDD 2018, section 4.2). One expert is hard sharing.
+/// mixture-of-experts", KDD 2018, equations 7 and 8). One expert is hard sharing.
 ///
 /// Parameters are declared as `expert<i>.*` and `gate<k>.weight`.
 #[derive(Clone, Debug, PartialEq)]

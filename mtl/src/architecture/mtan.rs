@@ -25,8 +25,8 @@ pub struct Stage<L = Sequential> {
 }
 
 /// The features of task `k` behind block `j` are `a_k (.) p` with the mask `a_k = h_k(g_k([u; f_k]))`, where `f_k` comes
-/// from the block before (S. Liu, E. Johns & A. J. Davison, "End-to-end multi-task learning with attention", CVPR 2019,
-/// equations 1 and 2). `g` is a 1 x 1 convolution with ReLU, `h` one with sigmoid, `f` a 3 x 3 convolution with ReLU. The
+/// from the block before (S. Liu, E. Johns & A. J. Davison, "End-to-end multi-task learning with attention", CVPR
+/// 2019). `g` is a 1 x 1 convolution with ReLU, `h` one with sigmoid, `f` a 3 x 3 convolution with ReLU. The
 /// paper's batch normalisation is left out of them.
 ///
 /// Parameters of the attention are declared as `block<j>.task<k>.{g, h, f}.*`.

@@ -13,7 +13,7 @@ use crate::error::{Error, Result};
 
 /// K columns; behind each stage, task `k` goes on with `W_k [x_1; ..; x_K]`, the channels of all tasks side by side under
 /// a 1 x 1 convolution (Y. Gao, J. Ma, M. Zhao, W. Liu & A. L. Yuille, "NDDR-CNN: layerwise feature fusing in multi-task
-/// CNNs by neural discriminative dimensionality reduction", CVPR 2019, section 3). Features `[N, C]` count as pictures
+/// CNNs by neural discriminative dimensionality reduction", CVPR 2019). Features `[N, C]` count as pictures
 /// of one pixel.
 ///
 /// `W_k` begins diagonal: `alpha` for a task's own channels, `beta` for the same channels of the others,

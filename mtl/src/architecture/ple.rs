@@ -12,7 +12,7 @@ use super::{Architecture, Features};
 use crate::error::{Error, Result};
 
 /// Levels of experts, own and shared. On level `j`, task `k` goes on with `g^{k,j} = w^{k,j}(g^{k,j-1}) S^{k,j}` (H. Tang
-/// et al., RecSys 2020, section 4.2). For the shared experts of the next level, a **shared gate** mixes the experts of all
+/// et al., RecSys 2020). For the shared experts of the next level, a **shared gate** mixes the experts of all
 /// tasks and the shared ones; the last level has none, as no level follows. One level is
 /// [`Cgc`](super::Cgc).
 ///

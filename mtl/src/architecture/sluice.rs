@@ -17,9 +17,10 @@ use crate::error::{Error, Result, check_tasks};
 /// orthogonal, `sum_m |G_m1^T G_m2|_F^2` (S. Ruder, J. Bingel, I. Augenstein & A. Søgaard, "Latent multi-task
 /// architecture learning", AAAI 2019).
 ///
-/// `beta` begins with 0.9 on the last layer, and the rest is shared out, as in the authors' program. So does `alpha` on
-/// its diagonal: each subspace begins as its own, which is that program's start for one subspace. For two it leans every
-/// subspace, with 0.95, on one of the sources of each task; a start that makes two subspaces the same is not taken over.
+/// `beta` begins with 0.9 on the last layer, and the rest is shared out, as in the authors' program with its scheme
+/// `imbalanced`. So does `alpha` on its diagonal: each subspace begins as its own, which is that scheme for one
+/// subspace. For two, that program's rows 0.05, 0.95, 0.05, 0.95 make the two subspaces of a task the same from the
+/// start, and are not taken over.
 ///
 /// Parameters are declared as `task<k>.layer<l>.space<s>.*`, `alpha<l>.{own<i>, other<i>}` and `beta<k>.{last, before}`.
 #[derive(Clone, Debug, PartialEq)]

@@ -13,8 +13,8 @@ use crate::error::{Error, Result, check_tasks};
 
 /// K trunks of one build, drawn to each other by `strength sum_{a < b} |theta_a - theta_b|^2` (L. Duong, T. Cohn, S. Bird
 /// & P. Cook, "Low resource dependency parsing: cross-lingual parameter sharing in a neural network parser", ACL 2015,
-/// section 4, for two tasks; the sum over pairs is K times the spread around the mean of T. Evgeniou & M. Pontil,
-/// "Regularized multi-task learning", KDD 2004, section 2.1).
+/// for two tasks; the sum over pairs is K times the spread around the mean of T. Evgeniou & M. Pontil,
+/// "Regularized multi-task learning", KDD 2004).
 ///
 /// Strength 0 is K separate networks; a large one is hard sharing. The penalty is in
 /// [`Features::penalty`]: add its gradient with [`penalise`](super::penalise).
