@@ -15,6 +15,18 @@ pub trait Shared {}
 #[cfg(not(target_has_atomic = "ptr"))]
 impl<T> Shared for T {}
 
+/// What one thread may leave to another.
+#[cfg(target_has_atomic = "ptr")]
+pub trait Moved: Send {}
+#[cfg(target_has_atomic = "ptr")]
+impl<T: Send> Moved for T {}
+
+/// Anything, as for [`Shared`].
+#[cfg(not(target_has_atomic = "ptr"))]
+pub trait Moved {}
+#[cfg(not(target_has_atomic = "ptr"))]
+impl<T> Moved for T {}
+
 /// How many threads work at the same time where this is called.
 pub fn threads() -> usize {
     workers::threads()
@@ -38,7 +50,7 @@ pub(crate) fn for_each(tasks: usize, task: impl Fn(usize) + Shared) {
 }
 
 /// Cuts `out` into pieces of `piece` numbers (the last may be shorter) and runs `task(index, piece)` on all threads.
-pub(crate) fn for_each_piece<T: Send>(out: &mut [T], piece: usize, task: impl Fn(usize, &mut [T]) + Shared) {
+pub(crate) fn for_each_piece<T: Moved>(out: &mut [T], piece: usize, task: impl Fn(usize, &mut [T]) + Shared) {
     if out.len() <= piece || threads() == 1 {
         out.chunks_mut(piece.max(1)).enumerate().for_each(|(i, piece)| task(i, piece));
     } else {
@@ -90,7 +102,7 @@ mod workers {
         (0..tasks).for_each(task);
     }
 
-    pub(super) fn for_each_piece<T: Send>(out: &mut [T], piece: usize, task: &dyn Fn(usize, &mut [T])) {
+    pub(super) fn for_each_piece<T>(out: &mut [T], piece: usize, task: &dyn Fn(usize, &mut [T])) {
         out.chunks_mut(piece).enumerate().for_each(|(i, piece)| task(i, piece));
     }
 }

@@ -38,7 +38,7 @@ use crate::kernel::turn::Turn;
 use crate::pointwise::Real;
 use crate::simd::{Kernel, Lanes, MOST_LANES, Vector};
 use crate::storage::Buffer;
-use crate::{Float, Window, parallel};
+use crate::{Float, SMALL, Window, parallel};
 use alloc::vec::Vec;
 use core::ops::Range;
 
@@ -55,7 +55,7 @@ impl Conv {
     /// Whether this is a convolution for which Winograd's algorithm pays. In a small device's flash there is no room for it.
     pub(super) fn is_for_winograd(&self) -> bool {
         let Window { kernel, stride, dilation, .. } = self.window;
-        !cfg!(all(not(feature = "std"), target_os = "none", target_pointer_width = "32"))
+        !SMALL
             && kernel == [3, 3]
             && stride == [1, 1]
             && dilation == [1, 1]
