@@ -45,9 +45,9 @@ pub struct ExportArgs {
     /// Only the weights of this scope learn, such as those of a head; the others stay in flash
     #[arg(long, value_name = "SCOPE", requires = "learn")]
     pub only: Option<String>,
-    /// Where the source of the library lies, for the `Cargo.toml` of `--rust` [default: its version]
+    /// The folder `tensor` of a checkout, for the `Cargo.toml` of `--rust` [default: its version]
     #[arg(long, value_name = "DIR", conflicts_with = "c")]
-    pub library: Option<String>,
+    pub library: Option<PathBuf>,
     /// Replace what is there
     #[arg(long)]
     pub overwrite: bool,
@@ -69,6 +69,17 @@ impl Learn {
             Learn::Classes => Objective::Classes,
         }
     }
+}
+
+/// The folder of the kernels, as a crate anywhere may name it.
+fn kernels(folder: &Path) -> Result<String, Error> {
+    let trouble = "is not the folder `tensor` of a checkout of Tress, which holds the kernels";
+    let found = fs::read_to_string(folder.join("Cargo.toml")).ok();
+    let found = found
+        .filter(|text| text.contains("name = \"tress-tensor\""))
+        .and_then(|_| std::path::absolute(folder).ok());
+    let found = found.ok_or_else(|| Error::data(folder.display().to_string(), trouble))?;
+    Ok(found.display().to_string())
 }
 
 /// Writes a network as source; with `--int8` of a run's network also says what its answers have become.
@@ -103,11 +114,12 @@ pub fn export(args: &ExportArgs) -> Result<(), Error> {
     let outputs: Vec<&str> = program.outputs().iter().map(|(name, _)| name.as_str()).collect();
     let title = format!("The network of {} {kind}, with outputs {}", identifier(&name), outputs.join(", "));
     if is_rust {
+        let library = args.library.as_deref().map(kernels).transpose()?;
         let learning = match args.learn {
             None => None,
             Some(learn) => Some(Learning::of(program, learn.objective(), args.only.as_deref())?),
         };
-        write(&target.join("Cargo.toml"), &rust::manifest(&name.replace('_', "-"), args.library.as_deref()))?;
+        write(&target.join("Cargo.toml"), &rust::manifest(&name.replace('_', "-"), library.as_deref()))?;
         write(&target.join("src/lib.rs"), &rust::source(&title, form, learning.as_ref()))?;
         if let Some(learning) = &learning {
             say(&format!(

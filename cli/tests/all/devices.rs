@@ -203,10 +203,13 @@ fn rust_is_written_as_a_crate() {
     fs::write(place.0.join("net.safetensors"), program(true).save()).unwrap();
     let tensor = Tensor::new([1, 2, 10, 10], &sample(1)).unwrap();
     fs::write(place.0.join("samples.npy"), write_npy(&tensor)).unwrap();
-    place.fine("export net.safetensors --rust my-net --library ../tensor");
+    let nowhere = place.refused("export net.safetensors --rust my-net --library ../tensor");
+    assert!(nowhere.contains("../tensor: is not the folder `tensor`"), "{nowhere}");
+    let library = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tensor");
+    place.fine(&format!("export net.safetensors --rust my-net --library {}", library.display()));
     let manifest = place.read("my-net/Cargo.toml");
     assert!(
-        manifest.contains("name = \"my-net\"") && manifest.contains("path = \"../tensor\""),
+        manifest.contains("name = \"my-net\"") && manifest.contains(&format!("path = {library:?}")),
         "{manifest}"
     );
     let source = place.read("my-net/src/lib.rs");
