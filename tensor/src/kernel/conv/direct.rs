@@ -297,7 +297,7 @@ impl<T: Float, const R: usize, const TWO: bool> Kernel<T> for Rows<'_, T, R, TWO
     fn run<I: Lanes<T>>(self, isa: I) {
         let numbers = lane_numbers(isa);
         let Range { start: mut i, end } = self.0.strips;
-        let mut next = self.0.next.chunks((2 * self.0.next.len()).div_ceil(end - i).max(1));
+        let mut next = self.0.next.chunks((2 * self.0.next.len()).div_ceil((end - i).max(1)).max(1));
         while i + 2 <= end {
             for line in next.next().unwrap_or_default().chunks(LINE / size_of::<T>()) {
                 isa.prefetch(line.as_ptr());

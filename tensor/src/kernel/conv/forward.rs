@@ -37,8 +37,8 @@ impl<T: Float> Forward<'_, T> {
         if self.conv.is_depthwise() {
             return super::depthwise::forward(isa, self);
         }
-        if self.conv.is_for_winograd() {
-            return super::winograd::forward(isa, self);
+        if self.conv.is_for_winograd::<T, I>() {
+            return self.by_tiles(isa);
         }
         self.by_definition(isa);
     }

@@ -18,11 +18,11 @@
 //! (`direct`), with the sums of the product; and the weight gradient has its lanes along the pixels (`correlate`).
 //!
 //! Windows of 3 x 3 at step 1 over many channels are convolved by Winograd's algorithm (`winograd`), with less than half of the
-//! multiplications: the forward role, and the input gradient where it is a forward convolution.
+//! multiplications: the forward role, the weight gradient, and the input gradient where it is a forward convolution.
 //!
 //! # The order of sums
 //!
-//! Samples do not meet in y and dx, so those do not depend on N. An element of dw is summed over pixels within a
+//! Samples do not meet in y and dx, so those do not depend on N. An element of dw is summed over pixels (or tiles) within a
 //! sample, over the samples of a chunk, and over chunks, in order (with lanes along the pixels: each lane over some samples,
 //! and then the lanes). Neither chunks nor the way that is taken depend on O, so stacking cotangents along O changes no bit.
 //! Threads change none either.

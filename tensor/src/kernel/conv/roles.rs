@@ -54,7 +54,8 @@ impl Conv {
     fn stage_len(&self) -> Option<usize> {
         let Window { input, pad, stride, .. } = self.window;
         let [high, wide] = [0, 1].map(|axis| input[axis] + pad[axis][0] + pad[axis][1]);
-        let wide = wide.checked_add(stride[1])?;
+        // A row and a column more where tiles are to be whole, or phases equally long.
+        let (high, wide) = (high.checked_add(1)?, wide.checked_add(stride[1])?);
         wide.checked_mul(high)?.checked_mul(self.channels_each().max(1))?.checked_add(SLACK)
     }
 

@@ -117,9 +117,30 @@ impl Stage {
             stage[..image.len()].copy_from_slice(image);
             return;
         }
+        self.fill_rows(isa, image, stage, 0..self.high);
+    }
+
+    /// As [`fill`](Stage::fill), but only such rows of the padded image.
+    ///
+    /// # Panics
+    /// If image or stage are too short.
+    pub(super) fn fill_rows<T: Float, I: Lanes<T>>(
+        &self,
+        isa: I,
+        image: &[T],
+        stage: &mut [T],
+        padded: Range<usize>,
+    ) {
         self.check(image.len(), stage.len());
         // The image is only read.
-        isa.enter(Rows::<T, false> { on: self, image: image.as_ptr().cast_mut(), stage: stage.as_mut_ptr() });
+        let (image, stage) = (image.as_ptr().cast_mut(), stage.as_mut_ptr());
+        isa.enter(Rows::<T, false> { on: self, image, stage, rows: self.rows(padded) });
+    }
+
+    /// The rows of the image among those of the padded one.
+    fn rows(&self, padded: Range<usize>) -> Range<usize> {
+        let Window { input: [high, _], pad: [[top, _], _], .. } = self.window;
+        padded.start.saturating_sub(top).min(high)..padded.end.saturating_sub(top).min(high)
     }
 
     /// The stage of the image that lies at `place` of `x`, and the slack behind it: the image itself where that is all there
@@ -151,7 +172,8 @@ impl Stage {
         }
         self.check(image.len(), stage.len());
         // The stage is only read.
-        isa.enter(Rows::<T, true> { on: self, image: image.as_mut_ptr(), stage: stage.as_ptr().cast_mut() });
+        let (image, stage) = (image.as_mut_ptr(), stage.as_ptr().cast_mut());
+        isa.enter(Rows::<T, true> { on: self, image, stage, rows: self.rows(0..self.high) });
     }
 
     fn check(&self, image: usize, stage: usize) {
@@ -165,11 +187,12 @@ impl Stage {
     }
 }
 
-/// Moves all rows of an image to its stage, or `BACK`; [`Stage::check`] has seen that both are there.
+/// Moves rows of an image to its stage, or `BACK`; [`Stage::check`] has seen that both are there.
 struct Rows<'a, T, const BACK: bool> {
     on: &'a Stage,
     image: *mut T,
     stage: *mut T,
+    rows: Range<usize>,
 }
 
 impl<T: Float, const BACK: bool> Kernel<T> for Rows<'_, T, BACK> {
@@ -177,11 +200,11 @@ impl<T: Float, const BACK: bool> Kernel<T> for Rows<'_, T, BACK> {
 
     #[inline(always)]
     fn run<I: Lanes<T>>(self, isa: I) {
-        let Self { on, image, stage } = self;
+        let Self { on, image, stage, rows } = self;
         let [high, wide] = on.window.input;
         let [[top, _], [left, _]] = on.window.pad;
         for c in 0..on.channels {
-            for y in 0..high {
+            for y in rows.clone() {
                 // SAFETY: the row lies in the image, and behind its padding on the stage.
                 unsafe {
                     let image = image.add((c * high + y) * wide);

@@ -49,9 +49,12 @@ impl<T: Float> Kernel<T> for WeightGrad<'_, T> {
 impl<T: Float> WeightGrad<'_, T> {
     #[inline(never)]
     fn all<I: Lanes<T>>(self, isa: I) {
-        if self.conv.samples == 0 {
+        if self.conv.samples == 0 || self.dw.is_empty() {
             self.dw.fill(T::ZERO);
             return;
+        }
+        if self.conv.is_for_winograd::<T, I>() && self.is_tame(isa) {
+            return self.by_tiles(isa);
         }
         if let Some(layout) = along_pixels::<T, I>(self.conv) {
             return self.along_pixels(isa, &layout);
@@ -189,7 +192,7 @@ fn along_pixels<T: Float, I: Lanes<T>>(conv: &Conv) -> Option<Shifted> {
 }
 
 /// How many chunks the samples are cut into, by the sizes other than the outputs.
-fn chunks(conv: &Conv) -> usize {
+pub(super) fn chunks(conv: &Conv) -> usize {
     if conv.depth() > MANY_TAPS { FEWER_CHUNKS } else { CHUNKS }.min(conv.samples)
 }
 
@@ -218,9 +221,9 @@ unsafe fn products<'a, T: Float, I: Lanes<T>, B: Operand<T>>(
 }
 
 /// Adds one array to another.
-struct AddAll<'a, T> {
-    to: &'a mut [T],
-    from: &'a [T],
+pub(super) struct AddAll<'a, T> {
+    pub(super) to: &'a mut [T],
+    pub(super) from: &'a [T],
 }
 
 impl<T: Float> Kernel<T> for AddAll<'_, T> {

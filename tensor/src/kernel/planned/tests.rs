@@ -77,8 +77,10 @@ fn dense_has_the_bits_of_the_scalar_path() {
 
 #[test]
 fn convolution_has_the_bits_of_the_scalar_path() {
-    for window in WINDOWS {
-        for (channels, outputs, groups) in [(1, 1, 1), (4, 6, 1), (4, 6, 2), (40, 3, 1)] {
+    // The last is what takes Winograd's algorithm, but never one number at a time.
+    let many = Window { pad: [[1, 1]; 2], ..Window::new([20, 20], [3, 3]) };
+    for window in WINDOWS.into_iter().chain([many]) {
+        for (channels, outputs, groups) in [(1, 1, 1), (4, 6, 1), (4, 6, 2), (40, 3, 1), (16, 16, 1)] {
             let conv = Conv::new(window, [1, channels, outputs], groups, "conv2d").unwrap();
             let [kh, kw] = window.kernel;
             let (x, w, bias) = (noise(conv.x_len(), 1), noise(conv.w_len(), 2), noise(outputs, 3));

@@ -207,6 +207,9 @@ fn windows<T: Float>() {
         (Window::new([4, 5], [1, 1]), [2, 3, 18], 1),
         (Window::new([9, 17], [3, 3]).pad(pad), [1, 4, 4], 4),
         (Window::new([9, 17], [3, 3]).stride([2, 2]), [1, 4, 4], 4),
+        // Winograd's tiles, whole and cut.
+        (Window::new([20, 21], [3, 3]).pad(pad), [2, 16, 17], 1),
+        (Window::new([22, 23], [3, 3]), [1, 34, 32], 2),
     ] {
         let conv = Conv::new(window, sizes, groups, "conv2d").unwrap();
         let x = numbers::<T>(conv.x_len(), 1);
