@@ -140,6 +140,13 @@ fn frozen_in_the_parameters_or_by_rules_it_is_one_course_of_training() {
         parts.tensor("trunk.norm.running_mean").unwrap(),
         params.tensor("trunk.norm.running_mean").unwrap()
     );
+    // Statistics that are taken again are those of what is not frozen.
+    let mut run = Trainer::new(params.clone(), sgd().rules(Rules::new().freeze("trunk")), 1, 1);
+    run.retake_statistics(&network).unwrap();
+    assert_eq!(run.params.block(), params.block());
+    let mut run = Trainer::new(params.clone(), sgd(), 1, 1);
+    run.retake_statistics(&network).unwrap();
+    assert_ne!(run.params.block(), params.block());
     // Whatever the optimiser: nothing that it remembers moves what is frozen.
     let mut all = params.clone();
     all.freeze("").unwrap();
