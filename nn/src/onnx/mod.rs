@@ -35,6 +35,25 @@
 //! # assert!(bytes.len() > 4 * params.len());
 //! # Ok::<(), tress_nn::Error>(())
 //! ```
+//!
+//! And one for sentences of up to 32 words, whose file has the axes N and T open:
+//!
+//! ```
+//! # use tress_autograd::Arrange;
+//! # use tress_nn::model::{Model, Wiring};
+//! # use tress_nn::onnx::Export;
+//! # use tress_nn::{Dense, Embedding, EncoderBlock, Params, Sinusoidal};
+//! let mut params = Params::<f32>::new(1);
+//! let wiring = Wiring::new(&mut params);
+//! let (words, length) = (wiring.index("words", [32], 1000).any_length(), wiring.input("length", []));
+//! let rows = words.look_up("table", |s| Embedding::new(s, 1000, 16)).apply(Sinusoidal);
+//! let block = wiring.join("block", &[rows, length], |s| EncoderBlock::builder(16, 4, 32).build(s));
+//! let first = wiring.lambda("first", &[block], |xs| xs[0].at(1, 0));
+//! let model = Model::new(&[words, length], &[("class", first.layer("class", |s| Dense::new(s, 16, 2)))])?;
+//! let bytes = Export::new("sentences").model(&model, &params)?;
+//! # assert!([b'N', b'T'].iter().all(|&name| bytes.windows(3).any(|bytes| bytes == [0x12, 0x01, name])));
+//! # Ok::<(), tress_nn::Error>(())
+//! ```
 
 mod constants;
 mod ops;
