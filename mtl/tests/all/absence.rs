@@ -281,6 +281,16 @@ fn a_task_that_is_absent_keeps_what_was_learned_for_it() {
     let softmax = |r: [f64; 2]| r.map(|x| 2.0 * (x / 2.0).exp() / ((r[0] / 2.0).exp() + (r[1] / 2.0).exp()));
     let found = dwa.method(&both).unwrap().weights(&[1.0, 8.0], None).unwrap();
     assert!(found.iter().zip(softmax([0.5, 1.0])).all(|(a, b)| (a - b).abs() < 1e-15), "{found:?}");
+    // One step in this epoch and two in the next, beside more of the other.
+    dwa.method(&first).unwrap().weights(&[1.0], None).unwrap();
+    dwa.end_epoch().unwrap();
+    for _ in 0..2 {
+        dwa.method(&both).unwrap().weights(&[3.0, 4.0], None).unwrap();
+        dwa.method(&first).unwrap().weights(&[3.0], None).unwrap();
+    }
+    dwa.end_epoch().unwrap();
+    let found = dwa.method(&both).unwrap().weights(&[1.0, 1.0], None).unwrap();
+    assert!(found.iter().zip(softmax([3.0, 0.5])).all(|(a, b)| (a - b).abs() < 1e-15), "{found:?}");
 
     // GradNorm: the weight of one that is away stays, and the others share what they had.
     let mut norm = Partial::new(3, |tasks: &[usize]| GradNorm::new(tasks.len(), 0.1)).unwrap();
