@@ -31,7 +31,7 @@ product_of() { # target, profile, program
 # A board: name, QEMU's machine, target, flash, RAM, instructions a tick of its clock, bytes of heap.
 boards() {
   cat <<'TABLE'
-m0  microbit    thumbv6m-none-eabi         0x00000000,256K  0x20000000,16K  62.5   9216
+m0  microbit    thumbv6m-none-eabi         0x00000000,256K  0x20000000,16K  62.5   5120
 m3  mps2-an385  thumbv7m-none-eabi         0x00000000,4M    0x20000000,4M   40     1000000
 m4  mps2-an386  thumbv7em-none-eabihf      0x00000000,4M    0x20000000,4M   40     1000000
 m7  mps2-an500  thumbv7em-none-eabihf      0x00000000,4M    0x20000000,4M   40     1000000

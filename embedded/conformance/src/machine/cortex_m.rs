@@ -128,6 +128,10 @@ pub fn figures() {
         while at < &raw const _stack && at.read_volatile() == PAINT {
             at = at.add(1);
         }
+        if at == &raw const _bss_end {
+            write(b" the stack has run into other memory\n");
+            exit(false)
+        }
         (&raw const _stack).byte_offset_from(at)
     };
     print::entry("stack", deepest as u64);
