@@ -75,7 +75,17 @@ pub fn train(
     plan: Plan,
     loss: impl for<'t> Fn(&'t Tape, &Bound<Var<'t>>, &[usize]) -> Outcome<Var<'t>>,
 ) -> Outcome<()> {
-    descend(params, plan, |params, tape, step, batch| {
+    train_by(Adam::new(plan.2), params, plan, loss)
+}
+
+/// The same by an Adam of one's own, with weight decay say.
+pub fn train_by(
+    adam: Adam,
+    params: &mut Params,
+    plan: Plan,
+    loss: impl for<'t> Fn(&'t Tape, &Bound<Var<'t>>, &[usize]) -> Outcome<Var<'t>>,
+) -> Outcome<()> {
+    descend_by(adam, params, plan, |params, tape, step, batch| {
         let bound = params.on(tape).training(step);
         Ok(loss(tape, &bound, batch)?.gradient(&bound)?)
     })
@@ -95,13 +105,22 @@ pub fn train_balanced(
     })
 }
 
-/// The loop of both: `gradient` gives that of the loss of the samples that it is told, in the step that it is told.
+/// The loop of all: `gradient` gives that of the loss of the samples that it is told, in the step that it is told.
 pub fn descend(
+    params: &mut Params,
+    plan: Plan,
+    gradient: impl FnMut(&Params, &Tape, u64, &[usize]) -> Outcome<Tensor>,
+) -> Outcome<()> {
+    descend_by(Adam::new(plan.2), params, plan, gradient)
+}
+
+fn descend_by(
+    mut adam: Adam,
     params: &mut Params,
     (samples, epochs, rate, seed): Plan,
     mut gradient: impl FnMut(&Params, &Tape, u64, &[usize]) -> Outcome<Tensor>,
 ) -> Outcome<()> {
-    let (mut adam, mut tape, batches) = (Adam::new(rate), Tape::new(), Batches::new(samples, 32)?);
+    let (mut tape, batches) = (Tape::new(), Batches::new(samples, 32)?);
     let steps = epochs as f64 * batches.len() as f64;
     for epoch in 0..epochs {
         for batch in batches.clone().shuffled(seed, epoch).iter() {

@@ -1,10 +1,12 @@
 //! Every system learns on a slice of its data: it beats its floor, in each of the columns that stand for it.
 
-use tress_cli::systems::{ALL, Better, Rows, Run, Size, named};
+use tress_cli::systems::{ALL, Better, Rows, Run, Size, named, without_feature_layers};
 
-/// Where a system does not beat its floor, as the documents say: protein and C flares are told better by a linear model. There it
-/// has to beat the mean of the training rows.
-const LOSES: [(&str, &str); 2] = [("counts_and_contents", "protein"), ("counts_and_contents", "C flares")];
+/// Where a system does not beat its floor, as the documents say: a Poisson regression tells C flares as well as networks do, and a
+/// logistic regression an income, on a slice also marriage. There a system has to beat the mean of the training rows, or a toss
+/// by far, in its own test.
+const LOSES: [(&str, &str); 3] =
+    [("counts_and_contents", "C flares"), ("census", "income, AUC"), ("census", "never married, AUC")];
 
 /// What a system finds on its slice, once it is seen that it beats its floor and that rows fit the columns.
 fn slice(name: &str) -> Rows {
@@ -15,13 +17,18 @@ fn slice(name: &str) -> Rows {
     let (own, _) = (row(&rows, system.tress), row(&rows, system.alone));
     let mut headlines = 0;
     for (place, column) in system.columns.iter().enumerate().filter(|(_, column)| column.is_headline) {
-        let floor = if LOSES.contains(&(name, column.name)) { row(&rows, "mean") } else { floor.clone() };
         let beats = match column.better {
             Better::Higher => own[place] > floor[place],
             Better::Lower => own[place] < floor[place],
             Better::Neither => false,
         };
-        assert!(beats, "{}: {} beside a floor of {}", column.name, own[place], floor[place]);
+        assert!(
+            beats || LOSES.contains(&(name, column.name)),
+            "{}: {} beside a floor of {}",
+            column.name,
+            own[place],
+            floor[place]
+        );
         headlines += 1;
     }
     assert!(headlines > 0, "a system has a headline");
@@ -47,6 +54,10 @@ fn three_inputs() {
     let rows = slice("three_inputs");
     let all = row(&rows, "image + thumbnail + directions");
     assert!(all[0] > 0.5 && all[0] > row(&rows, "thumbnail")[0], "{rows:?}");
+    let refused = without_feature_layers();
+    for word in ["joined", "image", "directions", "feature layers"] {
+        assert!(refused.contains(word), "{word}: {refused}");
+    }
 }
 
 /// Five networks together are better than one of them, whichever way they are combined.
@@ -62,13 +73,14 @@ fn ensembles() {
     assert!(member[0] > 0.4 && apart("5 networks") > apart("5 heads"), "{rows:?}");
 }
 
-/// Answers that go together are found together: all at once by a powerset or a chain at least as often as by heads that know
-/// nothing of each other.
+/// Answers that go together are found together: all at once more often by a powerset, and more often by a chain, than by heads
+/// that know nothing of each other.
 #[test]
 fn merged_tasks() {
     let rows = slice("merged_tasks");
     let all = |name: &str| row(&rows, name)[3];
-    assert!(all("label powerset").max(all("chain")) > all("a head a task") - 0.01, "{rows:?}");
+    assert!(all("label powerset") > all("a head a task"), "{rows:?}");
+    assert!(all("chain") > all("a head a task"), "{rows:?}");
     assert!(rows[1..].iter().all(|(_, shares)| shares[3] > 0.5), "the commonest is a fifth: {rows:?}");
 }
 
@@ -112,7 +124,7 @@ fn text() {
 #[test]
 fn census() {
     for (name, areas) in slice("census") {
-        assert!(areas[0] > 0.8 && areas[1] > 0.9, "{name}: {areas:?}");
+        assert!(areas[0] > 0.85 && areas[1] > 0.95, "{name}: {areas:?}");
     }
 }
 
@@ -122,12 +134,13 @@ fn leaves() {
     assert!(rows[1..].iter().all(|(_, shares)| shares.iter().all(|share| *share > 0.6)), "{rows:?}");
 }
 
-/// Networks beat the mean of the training rows: of contents by far, of counts by a little.
+/// Networks and linear models beat the mean of the training rows: of contents by far, of counts where there are enough.
 #[test]
 fn counts_and_contents() {
     let rows = slice("counts_and_contents");
     let (mean, joint, linear) = (row(&rows, "mean"), row(&rows, "joint"), row(&rows, "linear"));
     assert!((0..3).all(|k| joint[k] < 0.6 * mean[k] && linear[k] < 0.6 * mean[k]), "{rows:?}");
+    assert!((3..5).all(|k| joint[k] < mean[k] && linear[k] < 0.8 * mean[k]), "{rows:?}");
 }
 
 /// The setting that a search has chosen is better on the validation part than nothing, and holds on the test part.

@@ -79,7 +79,7 @@ struct Common<'a> {
     version: &'static str,
     system: &'a str,
     size: Size,
-    /// What its example and what all examples share read, as a check sum: a seed that an edited example has left is not that of
+    /// What its example and what it shares with others read, as a check sum: a seed that an edited example has left is not that of
     /// this one.
     sources: u32,
 }
@@ -164,6 +164,9 @@ pub(super) struct Findings {
     pub(super) system: String,
     /// The version of the program.
     pub(super) version: String,
+    /// What the examples read when they were run, as a check sum of [`sources`]; `None` in results that are older than it.
+    #[serde(default)]
+    pub(super) sources: Option<u32>,
     /// The seeds.
     pub(super) seeds: Vec<u64>,
     /// The names of the columns.
@@ -202,6 +205,7 @@ impl Findings {
         Ok(Self {
             system: system.name.to_owned(),
             version: env!("CARGO_PKG_VERSION").to_owned(),
+            sources: Some(sources(system.name)),
             seeds: seeds.to_vec(),
             columns: system.columns.iter().map(|column| column.name.to_owned()).collect(),
             rows,
@@ -287,6 +291,7 @@ mod tests {
         let findings = Findings {
             system: system.name.to_owned(),
             version: String::new(),
+            sources: None,
             seeds: vec![1, 2, 3],
             columns: Vec::new(),
             rows: vec![line(system.alone, alone), line(system.tress, own)],

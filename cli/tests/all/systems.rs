@@ -9,13 +9,13 @@ use tress_cli::systems::ALL;
 #[test]
 fn a_system_is_run_from_one_command_each_seed_a_file() {
     let place = Place::new("system");
-    let text =
-        finished(tress(&place.0, "compare --system counts_and_contents --seeds 2 --jobs 1 --out found"));
-    for word in ["Contents and counts", "mean", "linear", "single tasks", "joint", "±", "fat: "] {
+    let text = finished(tress(&place.0, "compare --system leaves --seeds 2 --jobs 1 --out found"));
+    for word in ["Hierarchical classes", "commonest class", "single tasks", "hierarchy", "±", "species: "] {
         assert!(text.contains(word), "{word}: {text}");
     }
     let result = place.json("found/system.json");
     assert_eq!((&result["seeds"], result["rows"].as_array().unwrap().len()), (&serde_json::json!([1, 2]), 4));
+    assert!(result["sources"].as_u64().unwrap() > 0, "what the example read is known of its results");
     let joint = &result["rows"][3]["figures"][1];
     let by_seed: Vec<f64> =
         joint["by_seed"].as_array().unwrap().iter().map(|x| x.as_f64().unwrap()).collect();
@@ -23,21 +23,20 @@ fn a_system_is_run_from_one_command_each_seed_a_file() {
 
     // Again, with a seed more: what is there stays, to the byte; one seed alone gives the same numbers.
     let first = fs::read(place.0.join("found/cells/seed-1.json")).unwrap();
-    let again =
-        finished(tress(&place.0, "compare --system counts_and_contents --seeds 3 --jobs 1 --out found"));
+    let again = finished(tress(&place.0, "compare --system leaves --seeds 3 --jobs 1 --out found"));
     assert!(again.contains("seed-3") && !again.contains("seed-1"), "{again}");
     assert!(fs::read(place.0.join("found/cells/seed-1.json")).unwrap() == first);
-    finished(tress(&place.0, "train --system counts_and_contents --seed 2 --out one --quiet"));
+    finished(tress(&place.0, "train --system leaves --seed 2 --out one --quiet"));
     let rows =
         |study: &str| place.cells(study).iter().find(|cell| cell["seed"] == 2).unwrap()["rows"].clone();
     assert_eq!(rows("found"), rows("one"));
 
     // The table of what lies in a folder.
     fs::create_dir(place.0.join("all")).unwrap();
-    fs::copy(place.0.join("found/system.json"), place.0.join("all/counts_and_contents.json")).unwrap();
+    fs::copy(place.0.join("found/system.json"), place.0.join("all/leaves.json")).unwrap();
     let table = finished(tress(&place.0, "systems --table all"));
     assert!(table.starts_with("| system | data | metric | floor | alone | Tress |"), "{table}");
-    assert!(table.contains("| fat |") && table.contains("`counts_and_contents`"), "{table}");
+    assert!(table.contains("| species, % |") && table.contains("`leaves`"), "{table}");
     let list = finished(tress(&place.0, "systems"));
     assert!(ALL.iter().all(|system| list.contains(system.name) && list.contains(system.title)), "{list}");
 }
@@ -63,12 +62,18 @@ fn what_cannot_be_run_is_said_in_one_line() {
     }
 }
 
-/// The page of systems has the tables that the program makes of the stored results.
+/// The page of systems has the tables that the program makes of the stored results, and the README that of all systems, row by
+/// row.
 #[test]
 fn the_documents_have_the_tables_of_the_stored_results() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
     let text = finished(tress(&root, "systems --table docs/studies/systems"));
     let page = fs::read_to_string(root.join("docs/systems.md")).unwrap();
+    let readme = fs::read_to_string(root.join("README.md")).unwrap();
+    let all = text.split("\n\n").next().unwrap();
+    let of_readme = readme.lines().skip_while(|line| *line != all.lines().next().unwrap());
+    let of_readme: Vec<&str> = of_readme.take_while(|line| line.starts_with('|')).collect();
+    assert_eq!(of_readme, all.lines().collect::<Vec<_>>(), "README.md is to have the table of all systems");
     let mut tables = 0;
     for table in text.split("\n\n").filter(|part| part.starts_with('|')) {
         assert!(page.contains(table.trim_end()), "docs/systems.md is to have:\n{table}");
