@@ -32,7 +32,8 @@ pub(super) fn page(limits: &Limits, figures: &[Figure], when: SystemTime) -> Str
     let _ = write!(
         html,
         "<h2>Roofline</h2>\n<p>Each dot is a workload, by its number in the tables below. It cannot lie above the roof of \
-         the memory that its numbers come from, nor above the level roof of arithmetic.</p>\n<figure class=\"chart\">\n{}\
+         the memory that its numbers come from. Above the level roof of arithmetic lies only what needs fewer operations than are \
+         counted: convolutions of 3 x 3 are counted as they are defined, and computed by Winograd's algorithm.</p>\n<figure class=\"chart\">\n{}\
          </figure>\n",
         roofline::draw(limits, figures)
     );

@@ -69,7 +69,8 @@ pub(super) fn draw(limits: &Limits, figures: &[Figure]) -> String {
     let across =
         Decades::around(points.iter().map(|point| point.2).chain([0.1, 2.0 * limits.peak / slowest]));
     let least = points.iter().map(|point| point.3).fold(limits.peak / 10.0, f64::min);
-    let up = Decades::around([least * 1e-9, 1.2e-9 * limits.peak].into_iter());
+    let most = points.iter().map(|point| point.3).fold(limits.peak, f64::max);
+    let up = Decades::around([least * 1e-9, 1.2e-9 * most].into_iter());
     let x = |value: f64| LEFT + across.place(value) * (RIGHT - LEFT);
     let y = |flops: f64| BOTTOM - up.place(flops * 1e-9) * (BOTTOM - TOP);
 
