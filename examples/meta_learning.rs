@@ -7,10 +7,10 @@
 mod common;
 
 use common::Outcome;
-use common::episodes::{curve, learn};
-use tress::mtl::meta::{Maml, MetaSgd, Reptile, Sinusoids};
+use common::episodes::{adapted, learn};
+use tress::mtl::meta::{InnerLoop, Maml, MetaSgd, Reptile, Sinusoids};
 use tress::prelude::*;
-use tress_cli::systems::{Rows, Run, System, error};
+use tress_cli::systems::{Rows, Run, System, error, number};
 
 /// Two hidden layers of 40.
 fn network(params: &mut Params) -> Outcome<Task> {
@@ -26,51 +26,67 @@ pub const SYSTEM: System = System {
     name: "meta_learning",
     title: "Learning to learn sine waves",
     data: "ten points of each wave; root mean squared error",
-    columns: &[error("0 steps", 3), error("1 step", 3), error("5 steps", 3), error("10 steps", 3).headline()],
+    columns: &[
+        error("0 steps", 3),
+        error("1 step", 3),
+        error("5 steps", 3),
+        error("10 steps", 3).headline(),
+        error("in the end", 3).headline(),
+        number("steps", 0),
+        number("rate", 3),
+    ],
     floor: "always 0",
     alone: "random start",
     tress: "MAML",
     run,
 };
 
-/// Errors on new waves of which ten points are known, by method and number of inner steps.
+/// Errors on new waves of which ten points are known, by method: after 0 to 10 steps of rate 0.01 (Meta-SGD: of the rates that it
+/// has learnt), and in the end, with the rate and the number of steps, up to 1,000, that are best on twenty waves of training's kind.
 fn run(run: &Run<'_>) -> Outcome<Rows> {
     let (outer, tests) = run.pick(((1_500, 10), 100), ((600, 6), 30));
     let (training, new) = (Sinusoids::new(run.seed), Sinusoids::new(1_000)); // the same new waves for every seed
     let new = (0..tests).map(|i| new.episode(i, 10, 100)).collect::<Result<Vec<_>, _>>()?;
-    let maml = Maml::new(0.01, 1)?;
+    let tuning = (0..20).map(|i| training.episode(1_000_000 + i, 10, 100)).collect::<Result<Vec<_>, _>>()?;
+    let rates = [0.003, 0.01, 0.02];
+    let loops = rates.map(|rate| InnerLoop::new(rate, 1)).into_iter().collect::<Result<Vec<_>, _>>()?;
     let start = || -> Outcome<(Params, Task)> {
         let mut params = Params::new(run.seed);
         let task = network(&mut params)?;
         Ok((params, task))
     };
-    let mut rows = Rows::new();
-    let mut row = |name: &str, curve: Vec<f64>| {
-        let at = |step: usize| curve.get(step).copied().unwrap_or(f64::NAN);
-        rows.push((name.into(), [0, 1, 5, 10].map(at).to_vec()));
-    };
     let flat = new.iter().map(|wave| size(wave.query.targets())).sum::<f64>() / new.len() as f64;
-    row("always 0", vec![flat; 11]);
-    let (params, task) = start()?;
-    row("random start", curve(maml.inner(), &task, &params, &new, 10)?);
-    for (name, method) in [
-        ("MAML", maml.clone()),
-        ("first order", maml.clone().first_order()),
-        ("ANIL", maml.clone().within("head")),
+    let mut rows = vec![("always 0".into(), [&[flat; 5][..], &[f64::NAN; 2]].concat())];
+    let mut row = |name: &str, own: &InnerLoop, loops: &[InnerLoop], task: &Task, params: &Params| {
+        let most = (&[0, 1, 5, 10][..], run.pick(1_000, 40));
+        let (mut row, steps, place) = adapted((own, loops), task, params, [&tuning, &new], most)?;
+        if loops.len() == 1 {
+            row[2..4].fill(f64::NAN); // rates that were learnt for one step are not meant for more
+        }
+        row.extend([steps as f64, if loops.len() > 1 { rates[place] } else { f64::NAN }]);
+        rows.push((name.to_owned(), row));
+        Outcome::Ok(())
+    };
+    let (maml, (params, task)) = (Maml::new(0.01, 1)?, start()?);
+    row("random start", maml.inner(), &loops, &task, &params)?;
+    let in_head: Vec<InnerLoop> = loops.iter().map(|inner| inner.clone().within("head")).collect();
+    for (name, method, own, loops) in [
+        ("trained on all waves", Maml::new(0.01, 0)?, maml.inner(), &loops), // no inner step: plain training
+        ("MAML", maml.clone(), maml.inner(), &loops),
+        ("first order", maml.clone().first_order(), maml.inner(), &loops),
+        ("ANIL", maml.clone().within("head"), &in_head[1], &in_head),
     ] {
         let (mut params, task) = start()?;
         learn(&method, &task, &mut params, outer, |i| training.episode(i, 10, 10))?;
-        row(name, curve(method.inner(), &task, &params, &new, 10)?);
+        row(name, own, loops, &task, &params)?;
     }
-    let (mut params, task) = start()?;
-    let reptile = Reptile::new(0.02, 8)?;
+    let (reptile, (mut params, task)) = (Reptile::new(0.02, 8)?, start()?);
     learn(&reptile, &task, &mut params, outer, |i| training.episode(i, 10, 10))?;
-    row("Reptile", curve(maml.inner(), &task, &params, &new, 10)?); // new waves at the rate of the others
-    // Meta-SGD learns its rates for one step.
+    row("Reptile", maml.inner(), &loops, &task, &params)?; // new waves at the rate of the others
     let (mut params, task) = start()?;
-    let meta_sgd = MetaSgd::new(&mut params, 0.01, 1)?;
+    let meta_sgd = MetaSgd::new(&mut params, 0.01, 1)?; // learns its rates for one step
     learn(&meta_sgd, &task, &mut params, outer, |i| training.episode(i, 10, 10))?;
-    row("Meta-SGD", curve(meta_sgd.inner(), &task, &params, &new, 1)?);
+    row("Meta-SGD", meta_sgd.inner(), &[meta_sgd.inner().clone()], &task, &params)?;
     Ok(rows)
 }
 
