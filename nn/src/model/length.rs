@@ -10,20 +10,38 @@ use tress_autograd::op::Index;
 use tress_tensor::{Float, Shape, Tensor};
 
 impl Model {
-    /// Runs the shapes of two samples through, with one step more in each sequence of any length.
+    /// Runs the shapes of two samples through, with other numbers of steps in each sequence of any length: one more, where most
+    /// of what hangs on the length is seen, and about twice as many, where windows with a stride have come to more as well.
     pub(super) fn check_length<T: Float>(&self, params: &Params<T>) -> Result<(), Cause> {
         if !self.joints.iter().any(|joint| joint.any_length) {
             return Ok(());
         }
+        let others: [fn(usize) -> usize; 3] = [
+            |steps| steps.saturating_add(1),
+            |steps| steps.saturating_mul(2),
+            |steps| steps.saturating_mul(2).saturating_add(1),
+        ];
+        others.into_iter().try_for_each(|other| self.check_steps(params, other))
+    }
+
+    /// Whether sequences of so many steps fit, where those of any length are taken.
+    pub(crate) fn takes_steps<T: Float>(&self, params: &Params<T>, steps: usize) -> bool {
+        self.check_steps(params, |_| steps).is_ok()
+    }
+
+    /// Runs the shapes of two samples through, with as many steps as `other` says where so many were declared.
+    fn check_steps<T: Float>(&self, params: &Params<T>, other: impl Fn(usize) -> usize) -> Result<(), Cause> {
         let bound = params.outline();
         let mut values: Vec<Held<Outline<T>>> = Vec::with_capacity(self.joints.len());
         for joint in &self.joints {
             let refused =
                 |error: Error| Cause::Declaration { layer: joint.name.clone(), error: Box::new(error) };
             let y = match joint.part {
-                Part::Input => Held::Value(Outline::new(longer(joint).map_err(refused)?)),
+                Part::Input => Held::Value(Outline::new(shape_of(joint, &other).map_err(refused)?)),
                 Part::Index(_) => {
-                    let zeros = longer(joint).and_then(|shape| Ok(Tensor::zeros(shape)?)).map_err(refused)?;
+                    let zeros = shape_of(joint, &other)
+                        .and_then(|shape| Ok(Tensor::zeros(shape)?))
+                        .map_err(refused)?;
                     Held::Index(Index::new(&zeros), None)
                 }
                 _ => {
@@ -41,10 +59,10 @@ impl Model {
     }
 }
 
-fn longer(joint: &Joint) -> Result<Shape, Error> {
+fn shape_of(joint: &Joint, other: impl Fn(usize) -> usize) -> Result<Shape, Error> {
     let shape = joint.sizes.at(2)?;
     match joint.any_length {
-        true => Ok(shape.with(1, shape[1].saturating_add(1))?),
+        true => Ok(shape.with(1, other(shape[1]))?),
         false => Ok(shape),
     }
 }

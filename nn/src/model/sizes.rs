@@ -59,19 +59,25 @@ impl Extent {
         }
     }
 
+    /// Whether it leaves the same rest after groups of so many, whatever N and T are.
+    pub(crate) fn parts_into(self, runs: usize) -> bool {
+        [self.each, self.step, self.both].iter().all(|count| count.unsigned_abs().is_multiple_of(runs.max(1)))
+    }
+
     pub(crate) fn times(self, count: isize) -> Self {
         let Self { fixed, each, step, both } = self;
         Self { fixed: fixed * count, each: each * count, step: step * count, both: both * count }
     }
 
-    /// What has these lengths at the points: three with one number of steps, or six of which the fourth has one step fewer and
-    /// the first number of samples, the fifth two fewer and the second, and the last two fewer and the first.
+    /// What has these lengths at the points: three with one number of steps, or at least six of which the fourth has one step fewer and
+    /// the first number of samples, the fifth two fewer and the second, and the sixth two fewer and the first. More points are
+    /// held against what was found.
     fn seen(points: &[Point], lengths: &[isize]) -> Option<Self> {
         let [n, m] = [points[0].0 as isize, points[1].0 as isize];
         let samples = (m - n).max(1);
         let more = (lengths[1] - lengths[0]) / samples;
         let found = match (points, lengths) {
-            ([(_, longest), _, _, _, _, _], &[a, b, _, shorter, shortest, _]) => {
+            ([(_, longest), _, _, _, _, _, ..], &[a, b, _, shorter, shortest, _, ..]) => {
                 let longest = *longest as isize;
                 let (first, second) = (a - shorter, (b - shortest) / 2);
                 let both = (second - first) / samples;
@@ -135,7 +141,7 @@ impl Sizes {
         Self::seen_at(&PROBES.map(|batch| (batch, 0)), shapes)
     }
 
-    /// What has these shapes at three points whose batches rise or are the same; or at six, see [`Extent::seen`].
+    /// What has these shapes at three points whose batches rise or are the same; or at six and more, see [`Extent::seen`].
     pub(crate) fn seen_at(points: &[Point], shapes: &[Shape]) -> Option<Self> {
         let rank = shapes.first()?.rank();
         if points.len() != shapes.len() || shapes.iter().any(|shape| shape.rank() != rank) {
@@ -315,6 +321,12 @@ mod tests {
         assert!(seen(|n, t| [n, t * t, 1, 1]).is_none() && seen(|n, t| [n * n, t, 1, 1]).is_none());
         assert!(seen(|n, t| [n, 20 - t, 1, 1]).is_none());
         assert!(seen(|n, t| [n, t / 2, 1, 1]).is_none(), "no steps of two");
+        // From 9, 8 and 7 steps alone a third that is rounded up looks fixed; what is far off tells.
+        let third = |n: usize, t: usize| Shape::new(&[n, t.div_ceil(3), t]).unwrap();
+        assert!(Sizes::seen_at(&points, &points.map(|(n, t)| third(n, t))).is_some());
+        let mut more = points.to_vec();
+        more.push((2, 4));
+        assert!(Sizes::seen_at(&more, &more.iter().map(|&(n, t)| third(n, t)).collect::<Vec<_>>()).is_none());
         assert!(sizes.at_point((1, 1)).is_err(), "fewer steps than are cut off");
     }
 }

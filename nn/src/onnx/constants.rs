@@ -47,7 +47,11 @@ impl<T: Float> Writing<'_, T> {
         let is_steps = |axis: usize| step.sizes.extent(axis) == Extent::STEPS;
         let whole = folded(constants.first()?, |axis| !is_steps(axis));
         let along: Vec<usize> = (0..whole.rank()).filter(|&axis| is_steps(axis)).collect();
-        for (constant, (_, steps)) in constants.iter().zip(&self.points) {
+        let most = self.points.first()?.1;
+        // It stands in the file for as many steps as were declared, and says nothing of more.
+        for (constant, (_, steps)) in
+            constants.iter().zip(&self.points).filter(|(_, (_, steps))| *steps <= most)
+        {
             let mut part = whole.clone();
             for &axis in &along {
                 part = part.slice(axis, 0, *steps, 1).ok()?;

@@ -13,7 +13,7 @@
 //! or [`Recurrent::run_where`](crate::Recurrent::run_where).
 //!
 //! The steps of sequences are open as well in a model that takes sequences of [any
-//! length](crate::model::Node::any_length): the program is recorded for fewer steps, too. Tables of positions and masks stand
+//! length](crate::model::Node::any_length): the program is recorded for fewer and for more steps, too. Tables of positions and masks stand
 //! in the file for as many steps as were declared, and are cut where it runs, so that longer sequences than those are none for
 //! it. A recurrent layer is written step by step, and so for one length, [`fixed_length`](Export::fixed_length), as are windows
 //! with a stride over steps: declare the longest sequence that is to come, pad shorter ones, and say by an input what counts.
@@ -158,7 +158,14 @@ impl Export {
                 return Err(fault("model", why, place));
             }
         };
-        let points = self.points(longest);
+        let mut points = self.points(longest);
+        if let Some(longest) = longest {
+            // Far off, so that what falls in steps is told from what is fixed; a model need not take sequences that short.
+            let far = [longest / 2, longest.saturating_mul(2).saturating_add(1)];
+            let samples = points[0].0;
+            let taken = far.into_iter().filter(|&steps| model.takes_steps(params, steps));
+            points.extend(taken.map(|steps| (samples, steps)));
+        }
         let mut inputs = Vec::with_capacity(model.inputs().len());
         for (((name, declared), rows), any_length) in model.inputs().zip(model.counts()).zip(model.opens()) {
             let sizes = if any_length && longest.is_some() {
@@ -213,7 +220,8 @@ impl Export {
         self.write(params, &sized, outputs, place, &self.points(None), |_, bound, xs| Ok(program(bound, xs)))
     }
 
-    /// What a program is recorded for: three numbers of samples, and fewer steps than `longest` for two of them.
+    /// What a program is recorded for: three numbers of samples, and fewer steps than `longest`
+    /// for two of them.
     fn points(&self, longest: Option<usize>) -> Vec<Point> {
         let batches = self.batch.map_or(PROBES, |batch| [batch; 3]);
         let steps = longest.unwrap_or(0);

@@ -88,6 +88,12 @@ impl<'a, T: Float> Writing<'a, T> {
                 None => refused("its settings depend on the number of steps; export with `fixed_length`"),
             };
         }
+        if self.falls_between(ops, xs, step)? {
+            return refused(
+                "it takes one of several along an axis whose length depends on the number of samples or steps, so that the \
+                 length of its result falls in steps; export with `fixed_batch` or `fixed_length`",
+            );
+        }
         let unknown =
             "it has no counterpart in this export; compute it otherwise, or after the exported model";
         let sizes = step.sizes;
@@ -158,6 +164,22 @@ impl<'a, T: Float> Writing<'a, T> {
                 }
             }
         }
+    }
+
+    /// Whether windows with a stride, or a slice with a step, go over an open axis, so that the length of the result is a
+    /// quotient that is rounded; it may look fixed at the few points where it is seen.
+    fn falls_between(&self, ops: &[Op], xs: &Operands<'_>, step: &Step<T>) -> Result<bool, Error> {
+        let window = match &ops[0] {
+            Op::MaxPool(window, Pick::Output) | Op::MeanPool(window, Role::Output) => window,
+            Op::Conv(conv) if conv.role == ConvRole::Output => &conv.window,
+            Op::Slice(slice) | Op::Unslice(slice, _) if slice.step > 1 => {
+                let (start, end) = self.ends(ops, step)?;
+                return Ok(!end.less(start).parts_into(slice.step));
+            }
+            _ => return Ok(false),
+        };
+        let image = &xs.sizes[0];
+        Ok([0, 1].iter().any(|&axis| !image.extent(2 + axis).parts_into(window.stride[axis])))
     }
 
     /// An operation that needs its operands in full.

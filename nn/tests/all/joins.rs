@@ -5,7 +5,7 @@ use tress_autograd::{Arrange, Eager};
 use tress_nn::model::{Model, Wiring};
 use tress_nn::{
     AttentionMask, Bilinear, Conv1d, Dense, Embedding, EncoderBlock, Error, Flatten, GlobalMaxPool,
-    GlobalMeanPool, Lengths, MultiHeadAttention, Params, Permute, Recurrent, Sinusoidal,
+    GlobalMeanPool, Lengths, MaxPool1d, MultiHeadAttention, Params, Permute, Recurrent, Sinusoidal,
 };
 use tress_tensor::Tensor;
 
@@ -125,6 +125,17 @@ fn what_hangs_on_the_length_of_sequences_is_named_before_any_work() {
     });
     assert!(flat.starts_with("layer `class` does not fit sequences of any length: dense: [2, 18]"), "{flat}");
     assert!(flat.contains("or leave `any_length` out"), "{flat}");
+    // One step more has as many windows as were declared; two more have not.
+    let pooled = message(&|wiring| {
+        let x = wiring.input("x", [6, 3]).any_length();
+        let pooled = x.apply(Permute::new([0, 2, 1]).unwrap()).apply(MaxPool1d::new([2])).apply(Flatten);
+        let y = pooled.layer("class", |s| Dense::new(s, 9, 2));
+        Model::new(&[x], &[("y", y)])
+    });
+    assert!(
+        pooled.starts_with("layer `class` does not fit sequences of any length: dense: [2, 18]"),
+        "{pooled}"
+    );
     // It is the inputs that are asked, and those of the model alone.
     let between = message(&|wiring| {
         let x = wiring.input("x", [5, 3]);

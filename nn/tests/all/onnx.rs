@@ -6,8 +6,8 @@
 use crate::fixture::Fixture;
 use crate::layer_rules::all_layers;
 use crate::onnx_cases::{Case, cases, kind_of};
-use tress_autograd::op::Index;
-use tress_autograd::{Fused, Matrix, Pointwise, Reduce, Value};
+use tress_autograd::op::{Index, Op, Slice};
+use tress_autograd::{Arrange, Fused, Matrix, Pointwise, Reduce, Value};
 use tress_nn::Params;
 use tress_nn::file::write_npz;
 use tress_nn::layer::{Dense, GlobalMaxPool, LastStep, Layer, MaxPool1d, Permute, Recurrent};
@@ -173,6 +173,11 @@ fn refused_open(
     export.model(&model, &params).map(|_| String::new()).unwrap_or_else(|error| error.to_string())
 }
 
+/// One in so many of these steps.
+fn every<V: Value>(x: &V, steps: core::ops::Range<usize>, step: usize) -> V {
+    V::apply(Op::Slice(Slice { axis: 1, start: steps.start, end: steps.end, step }), &[x])
+}
+
 #[test]
 fn what_hangs_on_the_number_of_steps_is_named() {
     let gru = refused_open(6, |_, x| x.layer("gru", |s| Recurrent::gru(2, 3).build(s)));
@@ -182,6 +187,34 @@ fn what_hangs_on_the_number_of_steps_is_named() {
         turned.apply(MaxPool1d::new([2])).apply(GlobalMaxPool)
     });
     assert!(halves.contains("does not grow evenly with the number of samples and of steps"), "{halves}");
+    // One window of four in 8 to 11 steps more or less: from 10, 9 and 8 steps alone their number looks fixed.
+    for (stride, why) in [(4, "does not grow evenly"), (100, "it takes one of several along an axis")] {
+        let quarters = refused_open(10, |_, x| {
+            let turned = x.apply(Permute::new([0, 2, 1]).unwrap());
+            turned.apply(MaxPool1d::new([4]).stride([stride])).apply(GlobalMaxPool)
+        });
+        assert!(quarters.contains(why), "{quarters}");
+    }
+    let cut = refused_open(10, |wiring, x| {
+        wiring.lambda("cut", &[x], |xs| xs[0].slice(1, 0..xs[0].shape()[1] / 4).sum(&[1]))
+    });
+    assert!(cut.contains("does not grow evenly"), "{cut}");
+    let hundredth = refused_open(10, |wiring, x| {
+        wiring.lambda("hundredth", &[x], |xs| every(&xs[0], 0..xs[0].shape()[1], 100).sum(&[1]))
+    });
+    assert!(hundredth.contains("it takes one of several along an axis"), "{hundredth}");
+    // Every other of the last four, and every other of twice as many, are as many for any length.
+    let last = refused_open(10, |wiring, x| {
+        wiring.lambda("last", &[x], |xs| every(&xs[0], xs[0].shape()[1] - 4..xs[0].shape()[1], 2).sum(&[1]))
+    });
+    assert_eq!(last, "");
+    let twice = refused_open(10, |wiring, x| {
+        wiring.lambda("twice", &[x], |xs| {
+            let both = xs[0].concat(1, &[&xs[0]]);
+            every(&both, 0..both.shape()[1], 2).sum(&[1])
+        })
+    });
+    assert_eq!(twice, "");
     let power = refused_open(6, |wiring, x| {
         wiring.lambda("power", &[x], |xs| xs[0].scale(xs[0].shape()[1] as f64).sum(&[1]))
     });
