@@ -29,6 +29,9 @@ struct Target {
 
 impl Target {
     fn r2(&self) -> f64 {
+        if self.squared.is_nan() || self.spread.is_nan() {
+            return f64::NAN;
+        }
         match (self.spread > 0.0, self.squared > 0.0) {
             (true, _) => 1.0 - self.squared / self.spread,
             (false, false) => 1.0,
@@ -134,7 +137,7 @@ impl Regression {
 
     /// R2, the coefficient of determination: one minus the squared errors over those of the mean of the target, which is
     /// averaged over the targets. Of a target whose numbers are all alike it is 1 if they were predicted exactly, and 0
-    /// else; `None` of fewer than two.
+    /// else; `None` of fewer than two. Where a number is NaN, so is this.
     pub fn r2(&self) -> Option<f64> {
         let each = self.r2_each()?;
         Some(each.iter().sum::<f64>() / each.len() as f64)

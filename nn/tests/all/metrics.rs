@@ -226,6 +226,13 @@ fn special_cases_are_those_of_the_definitions() {
     assert_eq!(regression.r2(), Some(1.0));
     regression.add(&Tensor::vector(&[2.0]), &Tensor::vector(&[3.0])).unwrap();
     assert_eq!(regression.r2(), Some(0.0));
+    for (found, truth) in
+        [([1.0, f64::NAN], [1.0, 2.0]), ([1.0, 2.0], [f64::NAN, 2.0]), ([1.0, 2.0], [1.0, f64::INFINITY])]
+    {
+        let mut lost = Regression::new();
+        lost.add(&Tensor::vector(&found), &Tensor::vector(&truth)).unwrap();
+        assert!(lost.r2().unwrap().is_nan() && !lost.mse().unwrap().is_finite(), "{truth:?}");
+    }
 
     let mut rankings = OneVsRest::new();
     assert_eq!((rankings.area(), rankings.average_precision()), (None, None));
