@@ -50,7 +50,7 @@ impl<L> Along<L> {
     #[track_caller]
     fn rows_of<V: Value>(&self, op: &'static str, x: &V, labels: &Labels) -> V {
         let (left, classes) = (x.shape(), labels.classes());
-        if left.get(self.axis) != Some(&classes) || left.len() != labels.len() * classes {
+        if left.get(self.axis) != Some(&classes) || Some(left.len()) != labels.len().checked_mul(classes) {
             let why = "there must be as many logits along the axis of the classes as classes, and a label for each place";
             return match Shape::named(op, &[labels.len(), classes]) {
                 Ok(right) => x.fail(Error::Mismatch { op, left, right, why, lengths: None }),

@@ -14,8 +14,6 @@ pub struct Labels {
     entries: usize,
     /// Whether each sample counts; empty if all do.
     kept: Vec<bool>,
-    /// The place of each label in the logits `[N, classes]` read as one line; of one that does not count, that of class 0.
-    places: Index,
     /// The label of each row, `[N]`; of one that does not count, class 0.
     rows: Index,
 }
@@ -24,7 +22,7 @@ impl Labels {
     /// Labels below `classes`.
     ///
     /// # Errors
-    /// A label that is not; or labels times classes are beyond 32 bits.
+    /// A label that is not.
     pub fn new(labels: impl IntoIterator<Item = u32>, classes: usize) -> Result<Self, Error> {
         Self::checked(labels.into_iter().collect(), classes, Vec::new())
     }
@@ -54,17 +52,10 @@ impl Labels {
         {
             return Err(Error::Label { index, label, classes });
         }
-        let end = labels.len().checked_mul(classes).filter(|&end| u32::try_from(end).is_ok());
-        if end.is_none() {
-            return Err(Error::Setting { of: "labels", why: "labels times classes must fit 32 bits" });
-        }
         let known = |(row, &label): (usize, &u32)| if counts(row) { label } else { 0 };
         let rows: Vec<u32> = labels.iter().enumerate().map(known).collect();
-        let places: Vec<u32> =
-            rows.iter().enumerate().map(|(row, &label)| (row * classes) as u32 + label).collect();
-        let index = |numbers: &[u32]| Index::new(&Tensor::vector(numbers));
-        let (places, rows) = (index(&places), index(&rows));
-        Ok(Self { labels, classes, entries: 1, kept, places, rows })
+        let rows = Index::new(&Tensor::vector(&rows));
+        Ok(Self { labels, classes, entries: 1, kept, rows })
     }
 
     /// With so many labels a sample, as a column of a data set has them.
@@ -125,8 +116,14 @@ impl Labels {
         &self.rows
     }
 
-    pub(super) fn places(&self) -> &Index {
-        &self.places
+    /// The place of each label in the logits `[N, classes]` read as one line; of one that does not count, that of class 0.
+    /// `None` if there are more such places than 32 bits can tell apart.
+    pub(super) fn places(&self) -> Option<Index> {
+        let classes = self.classes;
+        self.labels.len().checked_mul(classes).filter(|&end| u32::try_from(end).is_ok())?;
+        let place = |(row, label): (usize, u32)| (row * classes) as u32 + label;
+        let places: Vec<u32> = self.rows.places().to_vec().into_iter().enumerate().map(place).collect();
+        Some(Index::new(&Tensor::vector(&places)))
     }
 
     /// Whether each sample counts; `None` if all do.

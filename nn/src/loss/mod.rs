@@ -80,7 +80,7 @@ fn rowless<V: Value>(op: &'static str, x: &V) -> Option<V> {
 #[track_caller]
 fn unlabelled<V: Value>(op: &'static str, x: &V, labels: &Labels) -> Option<V> {
     let (left, classes) = (x.shape(), labels.classes());
-    if left.last() == Some(&classes) && left.len() == labels.len() * classes {
+    if left.last() == Some(&classes) && Some(left.len()) == labels.len().checked_mul(classes) {
         return None;
     }
     let why = "the logits must be [labels, classes]";
@@ -93,7 +93,13 @@ fn unlabelled<V: Value>(op: &'static str, x: &V, labels: &Labels) -> Option<V> {
 /// Of each row of `table [.., classes]` the number of its label: `[labels]`.
 #[track_caller]
 fn at_labels<V: Value>(table: &V, labels: &Labels) -> V {
-    table.reshape([labels.len() * labels.classes()]).gather(0, labels.places())
+    match labels.places() {
+        Some(places) => table.reshape([labels.len() * labels.classes()]).gather(0, &places),
+        None => {
+            let why = "labels times classes must fit 32 bits, of one batch; take fewer labels at a time";
+            table.fail(Error::Unfit { op: "labels", shape: table.shape(), why })
+        }
+    }
 }
 
 /// `x [rows]` in the shape of the rows of `like [.., n]`.

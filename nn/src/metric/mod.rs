@@ -87,7 +87,7 @@ pub fn correct<T: Float>(logits: &Tensor<T>, labels: &Labels) -> Result<usize, E
 /// That there is one row `[classes]` for each label.
 fn expect_rows<T: Float>(op: &'static str, rows: &Tensor<T>, labels: &Labels) -> Result<(), Error> {
     let (shape, classes) = (rows.shape(), labels.classes());
-    if shape.last() != Some(&classes) || shape.len() != labels.len() * classes {
+    if shape.last() != Some(&classes) || Some(shape.len()) != labels.len().checked_mul(classes) {
         let why = "one row of as many numbers as there are classes is wanted for each label";
         return Err(Error::Tensor(tress_tensor::Error::Unfit { op, shape: *shape, why }));
     }

@@ -3,7 +3,8 @@
 use crate::fixture::{Fixture, assert_near};
 use tress_autograd::check::{forward_over_reverse, reverse_over_reverse};
 use tress_autograd::{Arrange, Eager, Outline, Tape, Value, check};
-use tress_nn::loss::{BinaryCrossEntropy, Huber, Loss, Mae, Mse, Over};
+use tress_nn::data::Dataset;
+use tress_nn::loss::{BinaryCrossEntropy, Focal, Huber, Loss, Mae, Mse, Over};
 use tress_nn::{CrossEntropy, Error, Labels, cross_entropy, mse};
 use tress_tensor::{Float, Shape, Tensor};
 
@@ -113,7 +114,17 @@ fn labels_are_checked() {
     assert_eq!(error, Error::Label { index: 2, label: 12, classes: 10 });
     assert_eq!(error.to_string(), "label 12 at index 2 is not one of the 10 classes 0 to 9");
     assert!(Labels::new([0], 0).is_err());
-    assert!(matches!(Labels::new([0, 0], 1 << 31), Err(Error::Setting { .. })));
+    // As many places as 32 bits have not are no matter for a column of a data set, nor for a loss that needs none.
+    let words = Labels::new((0..100_000).map(|i| i % 50_000), 50_000).unwrap();
+    let logits = Outline::<f32>::new(Shape::new(&[100_000, 50_000]).unwrap());
+    assert!(cross_entropy(&logits, &words).inferred().is_ok());
+    let focal = Focal::new(2.0).unwrap().loss(&logits, &words);
+    let mistake = focal.inferred().unwrap_err().error.to_string();
+    assert!(mistake.contains("must fit 32 bits, of one batch; take fewer labels at a time"), "{mistake}");
+    let data = Dataset::<f32>::new().labels_each("words", 50, words).unwrap();
+    let few = data.rows(&[1999, 0]).unwrap();
+    let logits = Outline::<f32>::new(Shape::new(&[100, 50_000]).unwrap());
+    assert!(Focal::new(2.0).unwrap().loss(&logits, few.labels_of("words").unwrap()).inferred().is_ok());
     assert!(Labels::new([], 0).unwrap().is_empty());
 }
 
