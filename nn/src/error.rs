@@ -80,8 +80,24 @@ pub enum Error {
         /// The other part.
         second: &'static str,
     },
-    /// A number that is infinite or NaN.
+    /// A number that training has made is infinite or NaN.
     NotFinite {
+        /// What the number is.
+        what: &'static str,
+    },
+    /// A loss or a gradient of a batch that is infinite or NaN.
+    Diverged {
+        /// What the number is.
+        what: &'static str,
+        /// The epoch, from 0 on.
+        epoch: u64,
+        /// The batch of the epoch, from 0 on.
+        batch: u64,
+        /// The first row of the batch, if it has rows.
+        row: Option<usize>,
+    },
+    /// A number that was given is infinite or NaN: of data, of scores, of corners.
+    Wild {
         /// What the number is.
         what: &'static str,
     },
@@ -122,6 +138,13 @@ pub enum Error {
     Onnx(crate::onnx::Fault),
     /// Bytes could not be read as parameters.
     File(FileError),
+    /// A file could not be read as what it should be.
+    FileAt {
+        /// The file.
+        path: String,
+        /// What is wrong with it.
+        error: FileError,
+    },
     /// A tensor operation failed.
     Tensor(tress_tensor::Error),
     /// Model code made a mistake.
@@ -169,6 +192,19 @@ impl fmt::Display for Error {
                 write!(f, "{what} is infinite or not a number; lower the learning rate, ")?;
                 write!(f, "or look for the step at which it grew")
             }
+            Error::Diverged { what, epoch, batch, row } => {
+                write!(f, "the {what} of batch {batch} of epoch {epoch}")?;
+                if let Some(row) = row {
+                    write!(f, ", whose first row is {row},")?;
+                }
+                write!(
+                    f,
+                    " is infinite or not a number; lower the learning rate, or look at the samples of the batch"
+                )
+            }
+            Error::Wild { what } => {
+                write!(f, "{what} is infinite or not a number; look for it in the data, or in what made it")
+            }
             Error::Setting { of, why } => write!(f, "{of}: {why}"),
             Error::Dimension { name, why } => write!(f, "`{name}` of the search space: {why}"),
             Error::State { why } => write!(f, "{why}; were the settings the same when it was stored?"),
@@ -177,6 +213,7 @@ impl fmt::Display for Error {
             Error::Model(flaw) => flaw.fmt(f),
             Error::Onnx(fault) => fault.fmt(f),
             Error::File(error) => error.fmt(f),
+            Error::FileAt { path, error } => write!(f, "{path}: {error}"),
             Error::Tensor(error) => error.fmt(f),
             Error::Mistake(mistake) => mistake.fmt(f),
         }
@@ -184,6 +221,17 @@ impl fmt::Display for Error {
 }
 
 impl core::error::Error for Error {}
+
+#[cfg(feature = "std")]
+impl Error {
+    /// What is wrong with a file, with its path.
+    pub(crate) fn at(self, path: &std::path::Path) -> Self {
+        match self {
+            Error::File(error) => Error::FileAt { path: alloc::format!("{}", path.display()), error },
+            other => other,
+        }
+    }
+}
 
 impl From<tress_tensor::Error> for Error {
     fn from(error: tress_tensor::Error) -> Self {

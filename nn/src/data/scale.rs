@@ -49,7 +49,7 @@ impl Standard {
         let (width, run) = columns_of(numbers.shape())?;
         let values = numbers.to_vec();
         if values.iter().any(|x| x.to_f64().is_infinite()) {
-            return Err(Error::NotFinite { what: "a number of the training samples" });
+            return Err(Error::Wild { what: "a number of the training samples" });
         }
         let column = |c: usize| {
             let runs = || values.chunks_exact(run.max(1)).skip(c).step_by(width.max(1));

@@ -146,7 +146,7 @@ impl Program {
             });
         }
         if !bounds.iter().all(|(low, high)| low.is_finite() && high.is_finite()) {
-            return Err(Error::NotFinite { what: "a number that the calibration met" });
+            return Err(Error::Wild { what: "a number that the calibration met" });
         }
         let mut ranges: Vec<Range> = bounds.iter().map(|&(low, high)| Range::between(low, high)).collect();
         for (at, step) in self.steps.iter().enumerate() {

@@ -180,7 +180,9 @@ impl<T: Float> Checkpoint<T> {
     pub fn from_bytes(bytes: &[u8]) -> Result<Self, Error> {
         let wrong = |why| Error::File(FileError::Checkpoint { why });
         if bytes.get(8..SUM.start) != Some(HEAD) || bytes.len() < SUM.end {
-            return Err(wrong("it does not begin as a checkpoint does"));
+            return Err(wrong(
+                "it does not begin as a checkpoint does; is it another file? if it is damaged, delete it, or restore a copy",
+            ));
         }
         if format!("{:08x}", checksum(bytes)).as_bytes() != &bytes[SUM] {
             return Err(Error::File(FileError::Checksum));
@@ -256,11 +258,12 @@ impl<T: Float> Checkpoint<T> {
     /// Reads a file.
     ///
     /// # Errors
-    /// What the system says, with the path; or as [`from_bytes`](Checkpoint::from_bytes).
+    /// What the system says, or as [`from_bytes`](Checkpoint::from_bytes); either with the path.
     #[cfg(feature = "std")]
     pub fn load(path: impl AsRef<std::path::Path>) -> Result<Self, Error> {
         let path = path.as_ref();
-        Self::from_bytes(&std::fs::read(path).map_err(|error| super::atomic::io_error(path, &error))?)
+        let bytes = std::fs::read(path).map_err(|error| super::atomic::io_error(path, &error))?;
+        Self::from_bytes(&bytes).map_err(|error| error.at(path))
     }
 }
 

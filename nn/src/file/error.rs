@@ -97,7 +97,10 @@ impl fmt::Display for FileError {
             FileError::Zip { why } => write!(f, "the npz file cannot be read: {why}"),
             FileError::Checkpoint { why } => write!(f, "the checkpoint cannot be read: {why}"),
             FileError::Checksum => {
-                write!(f, "the checksum is wrong: the file was damaged, or not written to its end")
+                write!(
+                    f,
+                    "the checksum is wrong: the file was damaged, or not written to its end; delete it, or restore a copy"
+                )
             }
             FileError::Differs(report) => write!(f, "the file is of another model: {report}"),
         }

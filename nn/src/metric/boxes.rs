@@ -68,7 +68,7 @@ impl BoxPrecision {
             return Err(Error::Setting { of: "box precision", why });
         }
         if detected.scores.iter().any(|score| !score.is_finite()) {
-            return Err(Error::NotFinite { what: "the score of a box" });
+            return Err(Error::Wild { what: "the score of a box" });
         }
         let known = |&class: &u32| (class as usize) < self.classes.len();
         if !detected.classes.iter().chain(classes).all(known) {
@@ -189,7 +189,7 @@ fn corners<T: Float>(boxes: &Tensor<T>) -> Result<Vec<[f64; 4]>, Error> {
     let dense = boxes.contiguous();
     let numbers = dense.as_slice().unwrap_or_default();
     if numbers.iter().any(|x| !x.is_finite()) {
-        return Err(Error::NotFinite { what: "the corner of a box" });
+        return Err(Error::Wild { what: "the corner of a box" });
     }
     Ok(numbers.as_chunks::<4>().0.iter().map(|corners| corners.map(|x| x.to_f64())).collect())
 }

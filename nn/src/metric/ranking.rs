@@ -30,7 +30,7 @@ impl Ranking {
             return Err(Error::Setting { of: "ranking", why: "one truth for each score is wanted" });
         }
         if numbers.iter().any(|score| score.to_f64().is_nan()) {
-            return Err(Error::NotFinite { what: "a score" });
+            return Err(Error::Wild { what: "a score" });
         }
         self.scores.extend(numbers.iter().zip(truth).map(|(score, &truth)| (score.to_f64(), truth)));
         Ok(())
@@ -123,7 +123,7 @@ impl OneVsRest {
         let rows = dense.as_slice().unwrap_or_default().chunks_exact(classes.max(1));
         let known = || rows.clone().zip(labels.iter()).filter_map(|(row, label)| Some((row, label?)));
         if known().any(|(row, _)| row.iter().any(|score| score.to_f64().is_nan())) {
-            return Err(Error::NotFinite { what: "a score" });
+            return Err(Error::Wild { what: "a score" });
         }
         self.classes.resize_with(classes, Ranking::new);
         for (row, label) in known() {

@@ -113,7 +113,8 @@ impl<T: Float, O: Optimiser<T>> Trainer<T, O> {
             return Ok(false);
         }
         let found = Checkpoint::load(path)?;
-        self.restore(&found, callbacks)?;
+        let path = path.clone();
+        self.restore(&found, callbacks).map_err(|error| error.at(&path))?;
         Ok(true)
     }
 

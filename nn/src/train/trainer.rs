@@ -229,7 +229,7 @@ impl<T: Float, O: Optimiser<T>> Trainer<T, O> {
     ///
     /// # Errors
     /// What the problem or a callback reports, a mistake of the model, an epoch without batches, a loss that is not finite
-    /// (with the place where it was found), a name that two callbacks or two figures have, or a checkpoint that cannot be
+    /// (with its epoch, its batch and the first row of that), a name that two callbacks or two figures have, or a checkpoint that cannot be
     /// written. Of a step that failed nothing is left, so that another run goes on where it began.
     pub fn run<P: Problem<T>>(
         &mut self,
@@ -334,6 +334,7 @@ impl<T: Float, O: Optimiser<T>> Trainer<T, O> {
     ) -> Result<Option<(f64, u64)>, Error> {
         let (epoch, seed) = (self.at.epoch, mix(mix(self.seed, self.at.epoch), i as u64));
         let random = self.random.clone();
+        let wild = |what| Error::Diverged { what, epoch, batch: i as u64, row: rows.first().copied() };
         let mut step = Step { epoch, batch: i as u64, rows, seed, random: &mut self.random };
         let (value, mut gradient, renewed) = {
             let bound = self.params.on(&self.tape).frozen_by(self.optimiser.groups(), &self.params);
@@ -343,11 +344,11 @@ impl<T: Float, O: Optimiser<T>> Trainer<T, O> {
         };
         self.tape.reset(); // lets go of the parameters, so that the step changes them in place
         if !value.is_finite() {
-            return Err(Error::NotFinite { what: "the loss of a batch" });
+            return Err(wild("loss"));
         }
         // A finite loss may have a gradient that is not: before it is in the parameters, and in the checkpoint.
         if !clip::norm(&gradient).is_finite() {
-            return Err(Error::NotFinite { what: "the gradient of a batch" });
+            return Err(wild("gradient"));
         }
         self.params.renew(&renewed)?;
         let size = rows.len() as f64;
@@ -467,7 +468,10 @@ mod tests {
         params.block_mut()[0] = 1e-30;
         let mut trainer = Trainer::new(params, Sgd::new(0.1), 1, 1);
         let stopped = trainer.run(&Steep(w), &mut []);
-        assert_eq!(stopped.unwrap_err(), Error::NotFinite { what: "the gradient of a batch" });
+        assert_eq!(
+            stopped.unwrap_err(),
+            Error::Diverged { what: "gradient", epoch: 0, batch: 0, row: Some(0) }
+        );
         assert_eq!(trainer.params.block().item().unwrap(), 1e-30);
     }
 }

@@ -3,7 +3,8 @@
 use std::path::PathBuf;
 use tress_nn::file::{Archive, Checkpoint, FileError, write_atomic};
 use tress_nn::optim::{Average, Lbfgs, Plateau};
-use tress_nn::{Adam, Dense, Error, Init, Optimiser, Params, Random};
+use tress_nn::train::Trainer;
+use tress_nn::{Adam, Dense, Error, Init, Optimiser, Params, Random, Sgd};
 use tress_tensor::Tensor;
 
 fn model() -> Params<f32> {
@@ -82,6 +83,31 @@ fn any_damage_is_seen_and_none_makes_it_panic() {
             assert!(Checkpoint::<f32>::from_bytes(&damaged).is_err(), "byte {place}, bit {bit}");
         }
     }
+}
+
+#[test]
+fn a_file_that_cannot_be_read_is_named_with_a_cure() {
+    let path = folder("damaged").join("run.checkpoint");
+    let trainer = || Trainer::new(model(), Sgd::new(0.1), 1, 7).checkpoints(&path, 1);
+    let mut damaged = trainer().checkpoint(&[]).to_bytes();
+    let last = damaged.len() - 1;
+    damaged[last] ^= 1;
+    for (bytes, why) in
+        [(&damaged[..], "the checksum is wrong"), (&[0; 64], "it does not begin as a checkpoint")]
+    {
+        std::fs::write(&path, bytes).unwrap();
+        let error = Checkpoint::<f32>::load(&path).unwrap_err();
+        assert_eq!(trainer().resume(&mut []).unwrap_err(), error);
+        let error = error.to_string();
+        assert!(error.starts_with(&format!("{}: ", path.display())) && error.contains(why), "{error}");
+        assert!(error.ends_with("delete it, or restore a copy"), "{error}");
+    }
+    // Whole, but of another model.
+    let mut params = Params::new(1);
+    Dense::new(&mut params.scope("other"), 2, 3).unwrap();
+    Trainer::new(params, Sgd::<f32>::new(0.1), 1, 7).checkpoint(&[]).save(&path).unwrap();
+    let error = trainer().resume(&mut []).unwrap_err().to_string();
+    assert!(error.starts_with(&format!("{}: the file is of another model: ", path.display())), "{error}");
 }
 
 #[test]

@@ -358,7 +358,12 @@ fn numbers_are_standardised_as_the_training_samples_are() {
     assert!(
         standard.apply(&numbers(&[2, 2])).is_err() && Standard::of(&Train::declared(numbers(&[3]))).is_err()
     );
-    assert!(Standard::of(&Train::declared(Tensor::new([1, 1], &[f64::INFINITY]).unwrap())).is_err());
+    let wild = Standard::of(&Train::declared(Tensor::new([1, 1], &[f64::INFINITY]).unwrap()));
+    let wild = wild.unwrap_err().to_string();
+    assert!(
+        wild.ends_with("infinite or not a number; look for it in the data, or in what made it"),
+        "{wild}"
+    );
 }
 
 #[test]
