@@ -273,13 +273,14 @@ impl LogLoss {
         expect_rows("log loss", probabilities, labels)?;
         let dense = probabilities.contiguous();
         let numbers = dense.as_slice().unwrap_or_default();
-        if numbers.iter().any(|p| !(0.0..=1.0).contains(&p.to_f64())) {
+        let rows = || numbers.chunks_exact(labels.classes().max(1)).zip(labels.iter());
+        let known = || rows().filter_map(|(row, label)| Some((row, label?)));
+        if known().any(|(row, _)| row.iter().any(|p| !(0.0..=1.0).contains(&p.to_f64()))) {
             let why = "probabilities are between 0 and 1; of logits take the softmax first";
             return Err(Error::Setting { of: "log loss", why });
         }
         let least = T::EPSILON.to_f64();
-        let rows = numbers.chunks_exact(labels.classes().max(1)).zip(labels.iter());
-        for (row, label) in rows.filter_map(|(row, label)| Some((row, label?))) {
+        for (row, label) in known() {
             self.0.add(-libm::log(row[label].to_f64().clamp(least, 1.0 - least)), 1.0);
         }
         Ok(())

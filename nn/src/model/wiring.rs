@@ -312,7 +312,7 @@ impl<'w, T: Float> Node<'w, T> {
 
     /// For an input of sequences, [`Wiring::input`] or [`Wiring::index`]: axis 1, that of the steps, may have any length when
     /// the model runs. Layers are looked at with the length that it is declared with, and [`Model::new`](super::Model::new)
-    /// checks that a sequence of one step more goes through as well. Two inputs may have different lengths. It is also the
+    /// checks that sequences of one step more, of twice as many and of one more than that go through as well. Two inputs may have different lengths. It is also the
     /// most steps that an [exported](crate::onnx) model takes.
     ///
     /// ```

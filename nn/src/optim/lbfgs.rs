@@ -415,7 +415,8 @@ fn numbers<T: Float>(x: &Tensor<T>) -> &[T] {
     x.as_slice().unwrap_or_default()
 }
 
-/// The largest absolute value.
+/// The largest absolute value; NaN if there is one.
 fn largest<T: Float>(x: &Tensor<T>) -> f64 {
-    numbers(x).iter().fold(0.0, |largest, x| x.to_f64().abs().max(largest))
+    let sizes = numbers(x).iter().map(|x| x.to_f64().abs());
+    sizes.fold(0.0, |largest: f64, x| if largest.is_nan() || x <= largest { largest } else { x })
 }

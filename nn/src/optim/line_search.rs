@@ -26,7 +26,7 @@ pub(super) struct Point<T: Float> {
 ///
 /// The search brackets a good length and then narrows the bracket (Nocedal & Wright 2006, algorithms 3.5 and 3.6), by the
 /// minimum of the cubic through values and slopes of its ends (ibid., equation 3.59), which is kept away from the ends
-/// where that makes no progress. Returns the best point.
+/// where that makes no progress. Returns the best point. One whose loss or slope is not finite is none to stay at.
 pub(super) fn strong_wolfe<T: Float, E: From<Error>>(
     start: &Point<T>,
     t: f64,
@@ -34,6 +34,13 @@ pub(super) fn strong_wolfe<T: Float, E: From<Error>>(
     tolerance: f64,
     mut at: impl FnMut(f64) -> Result<Point<T>, E>,
 ) -> Result<Point<T>, E> {
+    // A finite loss with a gradient that is NaN somewhere is no place to go on from either.
+    let mut at = |t| {
+        at(t).map(|point| match point.slope.is_finite() {
+            true => point,
+            false => Point { loss: f64::NAN, ..point },
+        })
+    };
     // A NaN is not low enough.
     let low_enough = |point: &Point<T>| point.loss <= start.loss + DECREASE * point.t * start.slope;
     let flat = |point: &Point<T>| point.slope.abs() <= -CURVATURE * start.slope;

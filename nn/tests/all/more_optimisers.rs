@@ -116,6 +116,21 @@ fn lbfgs_holds_what_is_frozen_and_gives_errors_back() {
     let mut bold = Lbfgs::new().length(40.0);
     let loss = bold.step(&mut params, cliff).unwrap();
     assert!(loss < 1e-8, "{loss}");
+
+    // Behind it the loss is lower than anywhere else, but its gradient is NaN, of all or of one of the parameters.
+    for wild in [0..4, 1..2] {
+        let pit = |params: &Params<f64>| {
+            let (loss, mut gradient) = bowl(params)?;
+            let beyond = params.block().to_vec()[0] < 0.5;
+            if beyond {
+                gradient.make_mut()[wild.clone()].fill(f64::NAN);
+            }
+            Ok::<_, Error>((if beyond { -100.0 } else { loss }, gradient))
+        };
+        let mut params = start();
+        let loss = Lbfgs::new().length(40.0).step(&mut params, pit).unwrap();
+        assert!((0.0..1e-8).contains(&loss) && (params.block().to_vec()[0] - 1.0).abs() < 1e-4, "{loss}");
+    }
 }
 
 /// An optimiser, and what its steps are.

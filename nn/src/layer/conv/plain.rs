@@ -191,7 +191,9 @@ impl<const D: usize> ConvBuilder<D> {
         self
     }
 
-    /// As many zeros around as keep the lengths of the axes at stride 1; of an odd number, one more after than before.
+    /// As many zeros around as keep the lengths of the axes at stride 1; of an odd number, one more after than before. At
+    /// other strides there are as many, as in PyTorch with half the kernel as padding; Keras and TensorFlow put fewer before
+    /// there, which [`padding`](ConvBuilder::padding) says: of 3 x 3 at stride 2 over even lengths, `[[0, 1], [0, 1]]`.
     pub fn same(mut self) -> Self {
         self.settings.fitted = Some(Fitted::Same);
         self
