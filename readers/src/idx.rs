@@ -114,7 +114,9 @@ fn body(name: &str, file: &mut impl Read, most: u64, zipped: bool, axes: usize) 
         [0, 0, kind, _] => {
             return Err(Error::new(
                 name,
-                format!("holds elements of type {kind:#04x}; only unsigned bytes (0x08) are read"),
+                format!(
+                    "holds elements of type {kind:#04x}; only unsigned bytes (0x08) are read; store them as these, or as npy"
+                ),
             ));
         }
         [a, b, c, d] => {
@@ -284,7 +286,10 @@ mod tests {
             assert_eq!(text, "f: is not an IDX file: it begins with 3c 68 74 6d, not 00 00 08 02");
         }
         for text in refusals(&[0, 0, 0x0d, 2, 0, 0, 0, 1, 0, 0, 0, 1, 0, 0, 0, 0]) {
-            assert_eq!(text, "f: holds elements of type 0x0d; only unsigned bytes (0x08) are read");
+            assert_eq!(
+                text,
+                "f: holds elements of type 0x0d; only unsigned bytes (0x08) are read; store them as these, or as npy"
+            );
         }
         for text in refusals(&file(&[6], &[1, 2, 3, 4, 5, 6])) {
             assert_eq!(text, "f: is 1-dimensional where 2 dimensions are needed");
