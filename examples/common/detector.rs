@@ -13,7 +13,7 @@ pub fn judge(
     grid: &Grid,
     outputs: impl Fn(&Eager) -> [Option<Eager>; 2],
 ) -> Outcome<([f64; 3], Vec<Vec<Detection>>)> {
-    let mut precision = BoxPrecision::new(CLASSES);
+    let mut precision = BoxPrecision::new(CLASSES)?;
     let (mut said, mut all_found) = (Vec::new(), Vec::new());
     for batch in Batches::new(scenes.len(), 100)?.iter() {
         let [main, boxes] = outputs(&Eager::new(scenes.images(batch)?));

@@ -39,7 +39,7 @@ fn an_ideal_output_is_read_back_as_the_objects() {
         assert_eq!(assigned.lost(), 0);
         let ideal = grid.ideal::<f64>(&pictures).unwrap();
         assert_eq!(**ideal.shape(), [3, 8, 4, 6]);
-        let mut precision = BoxPrecision::new(3);
+        let mut precision = BoxPrecision::new(3).unwrap();
         for (found, there) in grid.detect(&ideal, 0.5).unwrap().iter().zip(&pictures) {
             assert_eq!(found.len(), there.len(), "{round}");
             for object in there {
@@ -202,7 +202,7 @@ fn squares_are_found() {
     let precision = |params: &Params<f32>| {
         let (x, objects) = batch(&mut Random::new(99), 100);
         let output = network.apply(&params.eager(), &Eager::new(x));
-        let mut precision = BoxPrecision::new(2);
+        let mut precision = BoxPrecision::new(2).unwrap();
         for (found, there) in grid.detect(output.tensor().unwrap(), 0.05).unwrap().into_iter().zip(&objects) {
             count(&mut precision, &suppress(found, 0.5), there).unwrap();
         }

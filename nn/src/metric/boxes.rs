@@ -46,8 +46,15 @@ pub struct Detected<'a, T: Float> {
 
 impl BoxPrecision {
     /// Of nothing so far.
-    pub fn new(classes: usize) -> Self {
-        Self { classes: alloc::vec![Class::default(); classes] }
+    ///
+    /// # Errors
+    /// So many classes that the counts do not fit into memory.
+    pub fn new(classes: usize) -> Result<Self, Error> {
+        let why = "the counts of so many classes do not fit into memory";
+        let mut all = Vec::new();
+        all.try_reserve_exact(classes).map_err(|_| Error::Setting { of: "box precision", why })?;
+        all.resize_with(classes, Class::default);
+        Ok(Self { classes: all })
     }
 
     /// Takes in one picture: what was detected, and the right boxes `[M, 4]` with their classes.

@@ -166,7 +166,7 @@ fn precisions_of_boxes_are_those_of_exact_fractions() {
         Tensor::new([lines.len(), 4], &corners).unwrap()
     };
     let classes = |lines: &[Vec<f64>]| -> Vec<u32> { lines.iter().map(|line| line[1] as u32).collect() };
-    let (mut metric, mut late) = (BoxPrecision::new(4), BoxPrecision::new(4));
+    let (mut metric, mut late) = (BoxPrecision::new(4).unwrap(), BoxPrecision::new(4).unwrap());
     for picture in 0..12 {
         let (right, mine) = (lines(&truth, picture), lines(&found, picture));
         let scores: Vec<f64> = mine.iter().map(|line| line[6]).collect();
@@ -206,7 +206,7 @@ fn of_nothing_there_is_no_result_and_ignored_samples_are_nothing() {
     assert_eq!(top.value(), Some(1.0));
     assert_eq!((Regression::new().mae(), Regression::new().r2()), (None, None));
     assert_eq!(
-        (Ranking::new().area(), Clusters::new().nmi(), BoxPrecision::new(2).value()),
+        (Ranking::new().area(), Clusters::new().nmi(), BoxPrecision::new(2).unwrap().value()),
         (None, None, None)
     );
     assert_eq!(LogLoss::new().value(), None);
@@ -233,6 +233,11 @@ fn special_cases_are_those_of_the_definitions() {
         lost.add(&Tensor::vector(&found), &Tensor::vector(&truth)).unwrap();
         assert!(lost.r2().unwrap().is_nan() && !lost.mse().unwrap().is_finite(), "{truth:?}");
     }
+
+    let mut log = LogLoss::new();
+    let ignored = Labels::with_ignored([9, 1], 2, 9).unwrap();
+    log.add(&Tensor::new([2, 2], &[f64::NAN, 7.0, 0.5, 0.5]).unwrap(), &ignored).unwrap();
+    near(log.value(), 2.0f64.ln());
 
     let mut rankings = OneVsRest::new();
     assert_eq!((rankings.area(), rankings.average_precision()), (None, None));
@@ -261,7 +266,7 @@ fn special_cases_are_those_of_the_definitions() {
     // More detections than count: only the best hundred are looked at.
     let boxes = Tensor::from_fn([150, 4], |i| [0.0, 0.0, 1.0, 1.0][i[1]] + 10.0 * i[0] as f64).unwrap();
     let scores: Vec<f64> = (0..150).map(|i| 1.0 - i as f64 / 150.0).collect();
-    let mut metric = BoxPrecision::new(1);
+    let mut metric = BoxPrecision::new(1).unwrap();
     metric.add(Detected { boxes: &boxes, scores: &scores, classes: &[0; 150] }, &boxes, &[0; 150]).unwrap();
     // Recalls 0 to 66 of 100 are had, with a precision of 1.
     near(metric.value(), 67.0 / 101.0);
@@ -279,16 +284,17 @@ fn wrong_input_is_an_error_and_changes_nothing() {
     assert!(Confusion::new(usize::MAX).is_err() && Confusion::new(1 << 40).is_err() && TopK::new(0).is_err());
     assert!(LogLoss::new().add(&Tensor::full([2, 2], 1.5).unwrap(), &labels).is_err());
     assert!(LogLoss::new().add(&Tensor::full([2, 2], f64::NAN).unwrap(), &labels).is_err());
+    assert!(BoxPrecision::new(usize::MAX).is_err() && BoxPrecision::new(1 << 58).is_err());
     assert!(Ranking::new().add(&wide, &[true]).is_err());
     assert!(Ranking::new().add(&Tensor::vector(&[f64::NAN]), &[true]).is_err());
     assert!(Regression::new().add(&wide, &Tensor::vector(&[0.0])).is_err());
     assert!(Clusters::new().add(&[1], &[]).is_err());
     let four = Tensor::<f64>::zeros([2, 4]).unwrap();
-    let mut metric = BoxPrecision::new(2);
+    let mut metric = BoxPrecision::new(2).unwrap();
     let detected = |boxes, scores, classes| Detected { boxes, scores, classes };
     assert!(metric.add(detected(&wide, &[0.0, 0.0], &[0, 0]), &four, &[0, 0]).is_err());
     assert!(metric.add(detected(&four, &[0.0], &[0, 0]), &four, &[0, 0]).is_err());
     assert!(metric.add(detected(&four, &[0.0, f64::NAN], &[0, 0]), &four, &[0, 0]).is_err());
     assert!(metric.add(detected(&four, &[0.0, 0.5], &[0, 2]), &four, &[0, 0]).is_err());
-    assert_eq!(metric, BoxPrecision::new(2));
+    assert_eq!(metric, BoxPrecision::new(2).unwrap());
 }
