@@ -1,4 +1,5 @@
-//! Every example runs, and what it asserts holds.
+//! The examples that are no systems run, and what they assert holds; of `bytes`, which takes minutes, what it prints is measured
+//! with less training. Those that are systems run on slices of their data in `systems.rs`.
 
 #[path = "../../examples/bytes.rs"]
 #[allow(unreachable_pub, dead_code)] // a program's own main, which is not called: some minutes
@@ -30,6 +31,25 @@ mod tape;
 #[path = "../../examples/two_tasks.rs"]
 #[allow(unreachable_pub)] // a program's own main
 mod two_tasks;
+
+#[test]
+fn every_example_is_here_or_is_a_system() {
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/examples");
+    let (mut names, here) = (0, include_str!("examples.rs"));
+    for file in std::fs::read_dir(folder).unwrap() {
+        let path = file.unwrap().path();
+        if path.extension().is_some_and(|ending| ending == "rs") {
+            let name = path.file_stem().unwrap().to_str().unwrap();
+            let is_here = here.contains(&format!("\nmod {name};"));
+            assert!(
+                is_here || tress_cli::systems::named(name).is_some(),
+                "no test runs the example `{name}`"
+            );
+            names += 1;
+        }
+    }
+    assert!(names > tress_cli::systems::ALL.len(), "{names} examples");
+}
 
 #[test]
 fn tape_agrees_with_the_chain_rule_by_hand() {
