@@ -8,7 +8,7 @@ use clap::builder::PossibleValue;
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use serde::Serialize;
-use tress::mtl::balance::Method;
+use tress::mtl::balance::{Method, Needs, Weighting as _};
 
 use crate::bench;
 use crate::compare::{CompareArgs, CompareSettings};
@@ -16,6 +16,7 @@ use crate::data::{Library, multimnist::Set};
 use crate::device::{ExportArgs, FitArgs};
 use crate::error::Error;
 use crate::systems::{Preset, SystemSettings, SystemsArgs};
+use crate::train::training;
 use crate::tune::{TuneArgs, TuneSettings};
 
 /// One network, several tasks: train it, compare it with single-task networks, and get a report.
@@ -153,9 +154,9 @@ struct TrainArgs {
     #[arg(long, value_enum, default_value_t = Balance::EQUAL, value_name = "METHOD")]
     balance: Balance,
     /// A fixed weight for the left and for the right task, in place of a method, such as 2,1
-    #[arg(long, value_delimiter = ',', value_parser = weight, num_args = 1, value_name = "WEIGHTS", conflicts_with_all = ["balance", "place"], allow_negative_numbers = true)]
+    #[arg(long, value_delimiter = ',', value_parser = weight, num_args = 1, value_name = "WEIGHTS", conflicts_with_all = ["balance", "place"], allow_hyphen_values = true)]
     weights: Vec<f64>,
-    /// Where methods that look at gradients compare them
+    /// Where methods that compare gradients do; an error for those that do not
     #[arg(long, value_enum, default_value_t = Place::Parameters, value_name = "PLACE")]
     place: Place,
     /// Passes over the training pictures, for each network
@@ -279,6 +280,17 @@ impl Settings {
                 return Err(Error::Usage(format!("{what} (`tress train --help` lists every choice)")));
             }
         };
+        if args.place != Place::Parameters {
+            let method = args.balance.0.build(2, args.seed, args.lr).map_err(training)?;
+            if method.needs() == Needs::Losses {
+                return Err(Error::Usage(format!(
+                    "--balance {} compares no gradients, so --place {} would change nothing; leave --place out, or \
+                     choose another method, such as mgda",
+                    args.balance.name(),
+                    args.place.name(),
+                )));
+            }
+        }
         Ok(Settings {
             version: env!("CARGO_PKG_VERSION"),
             set: args.set,
@@ -458,8 +470,14 @@ mod tests {
             ("tress --weights 1,2,3", "--weights takes one number for each of the two tasks"),
             ("tress --weights 0,0", "not both 0"),
             ("tress --weights 1,-1", "a finite number from 0 up"),
+            ("tress --weights -1,2", "'-1' for '--weights <WEIGHTS>': a finite number from 0 up"),
+            ("tress --weights --quiet", "'--quiet' for '--weights <WEIGHTS>': a finite number from 0 up"),
             ("tress --weights 1,inf", "a finite number from 0 up"),
             ("tress --weights 2,1 --balance mgda", "cannot be used with"),
+            ("tress --place layers", "--balance equal compares no gradients, so --place layers"),
+            ("tress --place features --balance auto-lambda", "leave --place out, or choose another method"),
+            ("tress --place layers --balance modo", "--balance modo compares no gradients"),
+            ("tress --place features --balance sdmgrad", "--balance sdmgrad compares no gradients"),
             ("tress --place heads", "possible values: parameters, layers, features"),
             ("tress --epoch 3", "did you mean '--epochs'?"),
             ("tress trian", "'trian'"),

@@ -6,8 +6,13 @@
 //! if all tasks were there: give it the outputs, not the losses.
 //!
 //! A method with state has learned it for the K tasks that it was made for, in their order. [`Partial`] keeps that state for
-//! each task, and gives it to a method for those that are present. Where each data set has one task, a step has one task, and
-//! methods that look at gradients give it as it is (but for their scale); those that learn weights go on learning them.
+//! each task, and gives it to a method for those that are present.
+//!
+//! Where each data set has one task, a step has one task. Methods that look at gradients give its gradient as it is, but for
+//! their scale. Methods that weigh tasks against each other (FAMO, MoDo, SDMGrad, MoCo, ExcessMTL, DWA, GradNorm) have nothing
+//! to weigh: no step shifts weight from one task to another, and their shares stay what they were. Only what a method learns of
+//! a task by itself goes on: the log-variances of uncertainty weighting, the factors of IMTL-L, the weights of Auto-lambda. To
+//! let such methods balance, draw batches of several tasks.
 
 use alloc::vec::Vec;
 

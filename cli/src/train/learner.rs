@@ -4,7 +4,7 @@ use std::time::Instant;
 
 use tress::autograd::Eager;
 use tress::mtl::Error as MtlError;
-use tress::mtl::balance::{Balance, Equal, Fixed, Needs, Observation, PerGroup, Weighting};
+use tress::mtl::balance::{Balance, Equal, Fixed, Kept, Observation, PerGroup, Weighting};
 use tress::mtl::network::{Objective, Score, lenet};
 use tress::mtl::sweep::layer_ends;
 use tress::nn::optim::Schedule;
@@ -25,16 +25,36 @@ use crate::settings::{Pairs, Place, Settings};
 /// How many pictures are judged at once.
 const TEST_BATCH: usize = 500;
 
+/// Refuses batches of two sizes, of so many samples in all, where the method keeps numbers for each element of the features:
+/// it could not go on at the first batch that is smaller.
+pub(super) fn check_batches(settings: &Settings, samples: usize) -> Result<(), Error> {
+    let batch = settings.batch;
+    // Fewer samples than a batch takes are one batch, of one size in every epoch.
+    if settings.place != Place::Features || settings.weights.is_some() || samples < batch {
+        return Ok(());
+    }
+    let method = settings.balance.0.build(2, settings.seed, settings.lr).map_err(training)?;
+    if samples.is_multiple_of(batch) || !method.kept().contains(&Kept::Rows) {
+        return Ok(());
+    }
+    let divisor = (1..=batch).rev().find(|&size| samples.is_multiple_of(size)).unwrap_or(1);
+    Err(Error::Usage(format!(
+        "--balance {} with --place features needs batches of one size, and the last of {samples} samples by {batch} has {}; \
+         choose --samples {} or --batch {divisor}",
+        settings.balance.name(),
+        samples % batch,
+        samples / batch * batch,
+    )))
+}
+
 /// What the settings balance the two tasks by.
 fn chosen(settings: &Settings, params: &Params) -> Result<Box<dyn Weighting>, Error> {
     if let Some(weights) = settings.weights {
         return Ok(Box::new(Fixed::new(&weights).map_err(training)?));
     }
     let build = |seed: u64| settings.balance.0.build(2, seed, settings.lr).map_err(training);
-    let whole = build(settings.seed)?;
-    // What looks at losses alone is the same in every layer.
-    if settings.place != Place::Layers || whole.needs() == Needs::Losses {
-        return Ok(Box::new(whole));
+    if settings.place != Place::Layers {
+        return Ok(Box::new(build(settings.seed)?));
     }
     let ends = layer_ends(params).map_err(training)?;
     let layers = (0..ends.len()).map(|layer| build(mix(settings.seed, layer as u64)));

@@ -30,8 +30,8 @@ const SHOWN: usize = 30;
 ///
 /// # Errors
 ///
-/// [`Error::Data`] for pictures that cannot be used and [`Error::Write`] for a folder that cannot be written, both before any
-/// training; [`Error::Interrupted`] after Ctrl-C; [`Error::Training`] where the training itself fails.
+/// [`Error::Usage`] for batches that the method cannot take, [`Error::Data`] for pictures that cannot be used and
+/// [`Error::Write`] for a folder that cannot be written, all before any training; [`Error::Interrupted`] after Ctrl-C; [`Error::Training`] where the training itself fails.
 pub fn run(settings: &Settings) -> Result<(), Error> {
     let interrupt = Interrupt::watch()?;
     let library = settings.library();
@@ -40,6 +40,7 @@ pub fn run(settings: &Settings) -> Result<(), Error> {
         Some(count) => train.with_count(count),
         None => train,
     };
+    learner::check_batches(settings, train.count())?;
     let test = Source::read(&library, settings.set, Split::Test)?;
     let now = SystemTime::now();
     let mut folder = RunFolder::create(settings, now)?;

@@ -125,6 +125,35 @@ fn a_bad_value_is_named_with_its_range() {
 }
 
 #[test]
+fn batches_of_two_sizes_are_refused_where_the_method_cannot_take_them() {
+    let folder = Folder::new("sizes");
+    for method in ["db-mtl", "moco", "excess-mtl"] {
+        let line = format!("--place features --balance {method} --out run");
+        let (code, line) = refused(&folder, &line.split(' ').collect::<Vec<_>>());
+        assert_eq!(code, 2, "{line}");
+        let expected = "with --place features needs batches of one size, and the last of 20000 samples by 64 has 32; choose \
+                        --samples 19968 or --batch 50";
+        assert_eq!(line, format!("--balance {method} {expected}"));
+    }
+    assert!(folder.names().is_empty(), "before there is a folder");
+    // What it advises, or one batch an epoch, works; and so do two sizes over parameters, or for a method without such state.
+    for choice in [
+        "--place features --balance db-mtl --samples 96 --batch 48",
+        "--place features --balance moco --samples 20 --batch 32",
+        "--place layers --balance excess-mtl --samples 40 --batch 32",
+        "--place features --balance mgda --samples 40 --batch 32",
+    ] {
+        let line = format!("--epochs 2 --threads 1 --quiet --overwrite --out run {choice}");
+        let output = Command::new(env!("CARGO_BIN_EXE_tress"))
+            .args(line.split(' '))
+            .current_dir(&folder.0)
+            .output()
+            .unwrap();
+        assert!(output.status.success(), "{choice}: {}", String::from_utf8_lossy(&output.stderr));
+    }
+}
+
+#[test]
 fn a_folder_that_cannot_be_written_is_refused_before_any_training() {
     let folder = Folder::new("unwritable");
     fs::write(folder.at("file"), "here already").unwrap();

@@ -95,6 +95,19 @@ impl<W: Weighting + Clone> Weighting for PerGroup<W> {
         Weights::new(&mean[..losses.len()])
     }
 
+    /// The mean of what the methods hold: which groups will have a gradient is not known before the step.
+    fn held(&self) -> Option<Weights> {
+        let mut sums = [0.0; MAX_TASKS];
+        let mut tasks = 0;
+        for method in &self.methods {
+            let held = method.held()?;
+            sums.iter_mut().zip(held.iter()).for_each(|(sum, w)| *sum += w);
+            tasks = held.len();
+        }
+        let mean = sums.map(|sum| sum / self.methods.len() as f64);
+        Weights::new(&mean[..tasks]).ok()
+    }
+
     fn observes(&self) -> Observes {
         self.methods[0].observes()
     }

@@ -101,6 +101,16 @@ impl<W: Weighting> Weighting for Rescaled<W> {
         times(&weights, factor)
     }
 
+    /// The weights that the method inside holds. For [`Scale::Sum`] they sum to that; for [`Scale::Mean`] they are as they
+    /// are, since the Gramian of the step, which decides their scale, is not known before it.
+    fn held(&self) -> Option<Weights> {
+        let held = self.method.held()?;
+        match self.scale {
+            Scale::Sum(sum) => times(&held, factor_to(sum, &held)).ok(),
+            Scale::Mean => Some(held),
+        }
+    }
+
     fn observes(&self) -> Observes {
         self.method.observes()
     }

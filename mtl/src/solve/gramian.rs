@@ -184,7 +184,9 @@ impl Gramian {
         }
         for i in 0..tasks {
             for j in 0..i {
-                let bound = judged.norm(i) * judged.norm(j);
+                // Of equal rows the product is the square to the bit, as `min_norm` tells them; that of two roots is not.
+                let (square, other) = (judged.at(i, i), judged.at(j, j));
+                let bound = if square == other { square } else { judged.norm(i) * judged.norm(j) };
                 let value = entry(i, j).clamp(-bound, bound);
                 judged.entries[i * tasks + j] = value;
                 judged.entries[j * tasks + i] = value;

@@ -7,7 +7,7 @@ use tress_autograd::{Eager, Tape};
 use tress_mtl::balance::{
     Balance, Dwa, GradNorm, Heads, Method, Mgda, Needs, Observation, PcGrad, Uncertainty, Weighting, Weights,
 };
-use tress_mtl::data::Labelled;
+use tress_mtl::data::{Labelled, Sampling, TaskLoaders};
 use tress_mtl::network::{Network, Objective, Targets, Task};
 use tress_mtl::presence::{Partial, Presence, balanced_present};
 use tress_mtl::solve::Gramian;
@@ -309,6 +309,47 @@ fn a_task_that_is_absent_keeps_what_was_learned_for_it() {
     let whole = Presence::of(&[Some(()); 3]).unwrap().unwrap();
     let back = norm.method(&whole).unwrap().weights(&[1.0; 3], Some(&three)).unwrap();
     assert!((back.iter().sum::<f64>() - 3.0).abs() < 1e-12 && back[1] > 1.1, "{back:?}");
+}
+
+/// Two turns of each task of a method with state, one task a step as `TaskLoaders` draw them, and what it has then.
+fn in_turns(method: Method, steps: usize, begin: &[f64]) -> Vec<f64> {
+    let mut methods = Partial::new(3, |tasks: &[usize]| method.build(tasks.len(), 1, 0.1)).unwrap();
+    methods.restore(begin).unwrap();
+    let mut loaders = TaskLoaders::new(&[40, 20, 10], 5, Sampling::Temperature(2.0), 3).unwrap();
+    for t in 0..steps {
+        let turn = loaders.draw().unwrap();
+        let alone: Vec<Option<()>> = (0..3).map(|task| (task == turn.task).then_some(())).collect();
+        let method = methods.method(&Presence::of(&alone).unwrap().unwrap()).unwrap();
+        let loss = 1.0 + turn.task as f64 + 1.0 / (1 + t) as f64;
+        tell_before(method, 1, &mut Draw::new(t as u64)).unwrap();
+        direction(method, &[loss], &Draw::new(t as u64).rows(1, 40)).unwrap();
+        tell_after(method, &[0.9 * loss]).unwrap();
+    }
+    methods.save().unwrap()
+}
+
+#[test]
+fn one_task_a_step_shifts_no_weight_between_tasks() {
+    // FAMO as it stands after steps of all tasks: the logits 1, 0 and -0.5, and means of Adam that would go on for a while.
+    let shares: [&[f64]; 6] =
+        [&[1.0, 0.0, -0.5], &[0.0], &[0.0; 3], &[40.0; 3], &[0.01, -0.02, 0.01], &[1e-4; 3]];
+    let begin = shares.concat();
+    assert_eq!(in_turns(Method::Famo, 120, &begin), begin, "neither the logits nor what Adam has seen");
+
+    // Those that weigh tasks against each other: after the steps of one task each, all have what they had.
+    for (method, count) in [(Method::MoDo, 3), (Method::SdmGrad, 3), (Method::GradNorm, 3)] {
+        let mut all = Partial::new(3, |tasks: &[usize]| method.build(tasks.len(), 1, 0.1)).unwrap();
+        [1, 6, 11].into_iter().for_each(|t| drop(step(&mut all, t)));
+        let begin = all.save().unwrap();
+        let after = in_turns(method, 60, &begin);
+        let near = |(a, b): (&f64, &f64)| (a - b).abs() < 1e-12;
+        assert!(begin[..count].iter().zip(&after).all(near), "{method}: {begin:?} {after:?}");
+        assert!(begin[0] != begin[1], "{method} had learned something");
+    }
+    // What is learned of a task by itself goes on.
+    let begin = [0.0; 12];
+    let after = in_turns(Method::Uncertainty, 60, &begin);
+    assert!(after[1] > 0.5 && after[2] > 0.5, "{after:?}");
 }
 
 #[test]

@@ -372,6 +372,42 @@ fn the_worst_case_of_two_tasks_by_search() {
     }
 }
 
+#[test]
+fn the_worst_case_weighs_equal_rows_equally_where_it_may() {
+    let mut draw = Draw::new(113);
+    for case in 0..60 {
+        let tasks = draw.whole(2, 6) as usize;
+        let mut rows = draw.rows(tasks, 12);
+        let stationary = case % 2 == 1;
+        if stationary {
+            // The last row takes back a combination of the others, so no direction lets all fall.
+            rows[tasks - 1] = along(&rows[..tasks - 1], &draw.losses(tasks - 1)).iter().map(|x| -x).collect();
+        }
+        rows.push(rows[0].clone());
+        let c = [0.4, 1.0, 3.0][case % 3];
+        let found = worst_case(&gramian(&rows), c).unwrap();
+        let (w, mean) = (found.weights(), 1.0 / (tasks + 1) as f64);
+        let size = norm(w);
+        if !stationary {
+            assert!((w[0] - w[tasks]).abs() <= 1e-12 * size, "case {case}: {w:?}");
+            assert!(
+                (found.pull()[0] - found.pull()[tasks]).abs() <= 1e-12,
+                "case {case}: {:?}",
+                found.pull()
+            );
+        } else if c >= 3.0 {
+            // The answer is a projection on the dual cone: what is added to the mean goes to the first of the two.
+            assert!((w[tasks] - mean).abs() <= 1e-12 * size, "case {case}: {w:?}");
+        }
+        // Whose the copy is makes no difference to the direction, nor does the order.
+        let d = along(&rows, w);
+        rows.rotate_right(1);
+        let turned = worst_case(&gramian(&rows), c).unwrap();
+        let far = apart(&d, &along(&rows, turned.weights()));
+        assert!(far < 1e-6 || norm(&d) < 1e-9, "case {case}: {far:e}");
+    }
+}
+
 // ---------------------------------------------------------------------------------------------- the simplex
 
 #[test]

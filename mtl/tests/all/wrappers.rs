@@ -3,8 +3,8 @@
 use crate::gradient_methods::{LOSSES, of};
 use crate::rows::{Draw, apart, assert_close, direction, norm, times, weights};
 use tress_mtl::balance::{
-    Equal, FairGrad, GradDrop, GradVac, Mgda, MoCo, NashMtl, Panel, PcGrad, PerGroup, Rescaled, Rows, Scale,
-    Weighting,
+    AutoLambda, Balance, Equal, FairGrad, GradDrop, GradVac, Heads, Method, Mgda, MoCo, NashMtl, Needs,
+    Observation, Panel, PcGrad, PerGroup, Rescaled, Rows, Scale, Weighting, Weights,
 };
 use tress_mtl::solve::Gramian;
 
@@ -135,6 +135,48 @@ fn rescaled_directions_are_as_long_as_the_mean_gradient() {
         Rescaled::new(Mgda, Scale::Sum(0.0)).is_err()
             && Rescaled::new(GradDrop::new(1), Scale::Sum(1.0)).is_err()
     );
+}
+
+#[test]
+fn weights_that_are_held_are_told_through_every_wrapper() {
+    let make = || AutoLambda::new(3, 0.1).unwrap().starting_at(&[0.2, 0.3, 0.5]).unwrap();
+    let mut summed = Rescaled::new(make(), Scale::Sum(2.0)).unwrap();
+    assert_close(&summed.held().unwrap(), &[0.4, 0.6, 1.0], 1e-15, "as they will be applied");
+    summed.observe(Observation::Slopes(&[1.0, -1.0, 0.0])).unwrap();
+    let held = summed.held().unwrap();
+    assert!((held[0] - 0.6).abs() < 1e-6 && (held[1] - 0.4).abs() < 1e-6, "{held:?}");
+    assert_eq!(summed.weights(&LOSSES[..3], None).unwrap(), held);
+    let mean = Rescaled::new(make(), Scale::Mean).unwrap();
+    assert_eq!(mean.held().unwrap()[..], [0.2, 0.3, 0.5], "the scale comes with the Gramian");
+    let whole: Balance = Method::AutoLambda.build(2, 1, 0.1).unwrap();
+    assert_eq!(whole.held().unwrap()[..], [0.1; 2]);
+    // What follows from the step is not known before it.
+    assert_eq!(Rescaled::new(Mgda, Scale::Sum(1.0)).unwrap().held(), None);
+    assert_eq!(PerGroup::new(&[4, 10], |_| Mgda).unwrap().held(), None);
+    let groups = PerGroup::new(&[4, 10], |group| Holding([0.25 + 0.5 * group as f64, 0.5])).unwrap();
+    assert_eq!(groups.held().unwrap()[..], [0.5, 0.5], "the mean over the groups");
+}
+
+/// A method that looks at gradients, with weights that it has before the step.
+#[derive(Clone)]
+struct Holding([f64; 2]);
+
+impl Weighting for Holding {
+    fn name(&self) -> &'static str {
+        "holding"
+    }
+    fn needs(&self) -> Needs {
+        Needs::Gramian
+    }
+    fn heads(&self) -> Heads {
+        Heads::Plain
+    }
+    fn weights(&mut self, _: &[f64], _: Option<&Gramian>) -> tress_mtl::Result<Weights> {
+        Weights::new(&self.0)
+    }
+    fn held(&self) -> Option<Weights> {
+        Weights::new(&self.0).ok()
+    }
 }
 
 /// A boxed method as a method.

@@ -21,7 +21,8 @@ const TINY: f64 = 1e-8;
 ///
 /// The two losses must come from the same function: the same batch, the same mode of the network, the same dropout.
 /// Where there was no step since the last observation there is nothing to learn from, which is an error, and so are two
-/// steps without an observation between them.
+/// steps without an observation between them. With one task alone, as where others are [absent](crate::presence), there is
+/// nothing to shift: ξ stays, its decay too, which Adam would blow up to steps of its full rate.
 ///
 /// **Scale.** The weights sum to one.
 #[derive(Clone, Debug, PartialEq)]
@@ -145,6 +146,11 @@ impl Weighting for Famo {
             return Err(Error::State {
                 what: "losses after a step were given, and there was no step before them",
             });
+        }
+        if self.tasks == 1 {
+            // Its gain says nothing about the others, and the slope would be the decay alone.
+            self.waits = false;
+            return Ok(());
         }
         let shares = self.shares()?;
         let gains = |k: usize| self.before[k] - libm::log(distances[k]);
