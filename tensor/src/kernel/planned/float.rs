@@ -2,7 +2,7 @@
 
 use super::{Lying, each_window, gather};
 use crate::Window;
-use crate::kernel::product::{Depth, Run, four, single};
+use crate::kernel::product::{Depth, Run, beside, four, single};
 use crate::pointwise::{Real, Zip};
 
 /// `f(x w + bias)`: `x [m, k]`, `w [k, n]`, `bias [n]` or empty, to `y [m, n]`.
@@ -99,32 +99,6 @@ pub fn conv2d(
     }
 }
 
-/// As [`single`], of numbers that lie side by side: four a turn, as what counts and moves takes longer than the arithmetic.
-///
-/// # Safety
-/// As for [`single`]; both steps are 1.
-#[inline(always)]
-unsafe fn dot(run: Run<f32>, count: usize) -> f32 {
-    let Run { mut a, mut b, .. } = run;
-    let mut sum = 0.0;
-    for _ in 0..count / 4 {
-        // SAFETY: four numbers are left in both.
-        unsafe {
-            sum = (*a).mul_add(*b, sum);
-            sum = (*a.add(1)).mul_add(*b.add(1), sum);
-            sum = (*a.add(2)).mul_add(*b.add(2), sum);
-            sum = (*a.add(3)).mul_add(*b.add(3), sum);
-        }
-        (a, b) = (a.wrapping_add(4), b.wrapping_add(4));
-    }
-    for _ in 0..count % 4 {
-        // SAFETY: one number is left in both.
-        sum = unsafe { (*a).mul_add(*b, sum) };
-        (a, b) = (a.wrapping_add(1), b.wrapping_add(1));
-    }
-    sum
-}
-
 #[inline(never)]
 fn convolve(x: &[f32], window: &Window, groups: usize, w: &[f32], column: &mut [f32], y: &mut [f32]) {
     let Ok([high, wide]) = window.output("planned") else { return };
@@ -140,7 +114,7 @@ fn convolve(x: &[f32], window: &Window, groups: usize, w: &[f32], column: &mut [
             for (o, row) in w[group * outputs * k..].chunks_exact(k).take(outputs).enumerate() {
                 // SAFETY: the row has as many numbers as the column.
                 let [sum] = unsafe {
-                    chain(k, column.as_ptr(), row.as_ptr(), [1, 1], |run, count| [dot(run, count)])
+                    chain(k, column.as_ptr(), row.as_ptr(), [1, 1], |run, count| [beside(run, count)])
                 };
                 if let Some(y) = y.get_mut((group * outputs + o) * pixels + pixel) {
                     *y = sum;

@@ -26,7 +26,7 @@ pub(crate) mod tile;
 #[cfg(test)]
 pub(crate) mod tests;
 
-pub(crate) use chain::{Run, four, single};
+pub(crate) use chain::{Run, beside, four, single};
 pub(crate) use loops::Depth;
 pub use operand::Matrix;
 pub(crate) use plan::Products;
