@@ -137,6 +137,8 @@ mod cases {
         // Winograd's tiles: whole and cut, in rows shorter and longer than a register, all blocks of channels, groups.
         for conv in [
             conv(Window::new([20, 20], [3, 3]).pad(pad), [2, 16, 17], 1),
+            // More samples than chunks.
+            conv(Window::new([20, 20], [3, 3]).pad(pad), [19, 16, 16], 1),
             conv(Window::new([23, 19], [3, 3]).pad([[0, 1], [2, 1]]), [3, 19, 16], 1),
             conv(Window::new([8, 75], [3, 3]), [1, 16, 30], 1),
             conv(Window::new([12, 12], [3, 3]), [1, 300, 64], 1),
