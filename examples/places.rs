@@ -73,7 +73,7 @@ pub const SYSTEM: System = System {
     data: "leaves: 50 features",
     columns: &COLUMNS,
     floor: "commonest class",
-    alone: "pcgrad at all parameters",
+    alone: "single tasks",
     tress: "pcgrad at each layer",
     run,
 };

@@ -1,14 +1,18 @@
-//! From the second training step on, nothing the size of a tensor is asked of the system.
+//! From the second training step on, nothing the size of a tensor is asked of the system; and nothing at all by the solvers.
 
 #[path = "common/training.rs"]
 mod training;
 
 use std::alloc::{GlobalAlloc, Layout, System};
+use std::hint::black_box;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed};
 
 use training::{Learner, Samples};
 use tress::autograd::{Pointwise, Reduce, Tape};
 use tress::mtl::balance::Method;
+use tress::mtl::solve::{
+    Eigen, Gramian, MAX_TASKS, dual_cone, fair_share, min_norm, onto_simplex, worst_case,
+};
 use tress::tensor::{Tensor, parallel, pool};
 
 /// The system's allocator, with figures of what is asked of it.
@@ -144,12 +148,45 @@ fn chains_ask_for_no_memory() {
     pool::reset_peak();
 }
 
+/// The solvers over K tasks work in arrays on the stack.
+fn solvers_ask_for_no_memory() {
+    for tasks in [2, 5, MAX_TASKS] {
+        // Rows that conflict, by a golden ratio; and the same with a copy and one that takes another back.
+        let mut rows: Vec<f64> =
+            (0..tasks * 40).map(|i| (0.7 + i as f64 * 0.618_033_988_749_895).fract() - 0.5).collect();
+        for degenerate in [false, true] {
+            if degenerate {
+                rows.copy_within(..40, 40 * (tasks - 1));
+                rows[..40].iter_mut().for_each(|x| *x = -*x);
+            }
+            let mean = [1.0 / tasks as f64; MAX_TASKS];
+            let gramian = Gramian::from_rows(tasks, &rows).unwrap();
+            let found = counted(|| {
+                black_box(min_norm(&gramian).unwrap());
+                black_box(dual_cone(&gramian, &mean[..tasks]).unwrap());
+                black_box(fair_share(&gramian, 1.0).unwrap());
+                black_box(worst_case(&gramian, 0.5).unwrap());
+                black_box(worst_case(&gramian, 3.0).unwrap());
+                let mut solution = [0.0; MAX_TASKS];
+                let eigen = Eigen::of_cosines(&gramian);
+                solution
+                    .copy_from_slice(&eigen.apply(&mean[..tasks], |x| if x > 0.1 { 1.0 / x } else { 0.0 }));
+                onto_simplex(&mut solution[..tasks]);
+                black_box(solution);
+            });
+            assert_eq!(found[0], 0, "{tasks} tasks, degenerate {degenerate}: {found:?}");
+        }
+    }
+    assert!(counted(|| drop(black_box(vec![1.0; 8])))[0] == 1, "what is asked for is counted");
+}
+
 // One test alone in this program: another would be counted with it.
 #[test]
 fn training_in_steady_state_allocates_no_tensor_memory() {
     // One pool of threads for all: one that ends frees what its workers have set aside, and may do so while we count.
     parallel::with_threads(1, || {
         chains_ask_for_no_memory();
+        solvers_ask_for_no_memory();
         for method in Method::ALL {
             let (few, many) = (32, 96);
             let [small, large] = [few, many].map(|count| steady_step(method, count));
