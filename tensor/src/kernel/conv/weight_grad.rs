@@ -10,6 +10,7 @@ use crate::kernel::product::Epilogue;
 use crate::kernel::product::loops::{Loops, Panels, Source, cut};
 use crate::kernel::product::operand::{Matrix, Operand};
 use crate::kernel::product::target::{Disjoint, RowMajor};
+use crate::parallel::Shared;
 use crate::simd::{Kernel, Lanes, Vector};
 use crate::storage::Buffer;
 use crate::{Float, parallel};
@@ -77,8 +78,7 @@ impl<T: Float> WeightGrad<'_, T> {
         let mut others = Buffer::<T>::stale((chunks - 1) * len);
         let (first, rest) = (Disjoint(dw.as_mut_ptr()), Disjoint(others.make_mut().as_mut_ptr()));
 
-        parallel::for_each(chunks * groups, |task| {
-            let (chunk, g) = (task / groups, task % groups);
+        for_each_group(chunks, groups, |chunk, g| {
             let sums = if chunk == 0 { first } else { rest.at((chunk - 1) * len) };
             let sums = sums.at(g * outputs * depth);
             let mut room = (depthwise || !conv.is_pointwise()).then(|| stage.build::<T>());
@@ -139,8 +139,7 @@ impl<T: Float> WeightGrad<'_, T> {
         let (first, rest) = (Disjoint(dw.as_mut_ptr()), Disjoint(others.make_mut().as_mut_ptr()));
         let at_once = (NEAR / size_of::<T>() / layout.len()).max(1);
 
-        parallel::for_each(chunks * groups, |task| {
-            let (chunk, g) = (task / groups, task % groups);
+        for_each_group(chunks, groups, |chunk, g| {
             let sums = if chunk == 0 { first } else { rest.at((chunk - 1) * len) };
             let samples = conv.samples * chunk / chunks..conv.samples * (chunk + 1) / chunks;
             let mut room = layout.build::<T>(at_once.min(samples.len()));
@@ -189,6 +188,18 @@ fn along_pixels<T: Float, I: Lanes<T>>(conv: &Conv) -> Option<Shifted> {
     let layout = Shifted::new(conv)?;
     let bytes = (layout.len() + 8 * pixels) * size_of::<T>();
     (enough && filled && few && bytes <= 2 * NEAR).then_some(layout)
+}
+
+/// Runs `work(chunk, group)` for all of both, on all threads: some chunks and groups a task, for those of a depthwise convolution
+/// take less time each than handing them to a thread does.
+pub(super) fn for_each_group(chunks: usize, groups: usize, work: impl Fn(usize, usize) + Shared) {
+    let parts = (4 * parallel::threads()).div_ceil(chunks).min(groups).max(1);
+    parallel::for_each(chunks * parts, |task| {
+        let (chunk, part) = (task / parts, task % parts);
+        for g in groups * part / parts..groups * (part + 1) / parts {
+            work(chunk, g);
+        }
+    });
 }
 
 /// How many chunks the samples are cut into, by the sizes other than the outputs.

@@ -4,8 +4,9 @@
 #![allow(clippy::needless_range_loop)]
 
 use super::{Forth, PLACES, Tame, Tiles};
+use crate::Float;
 use crate::kernel::conv::Conv;
-use crate::kernel::conv::weight_grad::{AddAll, WeightGrad, chunks};
+use crate::kernel::conv::weight_grad::{AddAll, WeightGrad, chunks, for_each_group};
 use crate::kernel::product::Epilogue;
 use crate::kernel::product::loops::{Loops, Panels, Source};
 use crate::kernel::product::operand::Matrix;
@@ -14,7 +15,6 @@ use crate::kernel::turn::Turn;
 use crate::pointwise::Real;
 use crate::simd::{Kernel, Lanes, MOST_LANES, Vector};
 use crate::storage::Buffer;
-use crate::{Float, parallel};
 use core::ops::Range;
 
 /// Numbers of a block of transformed tiles: they stay in the second-level cache beside the cotangents and the sums.
@@ -45,8 +45,7 @@ impl<T: Float> WeightGrad<'_, T> {
         let mut sums = Buffer::<T>::stale(chunks * len);
         let to = Disjoint(sums.make_mut().as_mut_ptr());
 
-        parallel::for_each(chunks * groups, |task| {
-            let (chunk, g) = (task / groups, task % groups);
+        for_each_group(chunks, groups, |chunk, g| {
             let samples = conv.samples * chunk / chunks..conv.samples * (chunk + 1) / chunks;
             let (of_x, of_dy) = (tiles.place::<T>(channels), tiles.place::<T>(outputs));
             let mut stage = tiles.stage::<T>();
