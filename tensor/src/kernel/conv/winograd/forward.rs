@@ -1,6 +1,6 @@
 //! The forward role: a product of transformed weights and tiles for each place, and the tiles of its sums transformed back.
 
-// Registers are counted, for the counts are what the compiler unrolls; and what takes a closure is compiled for no registers.
+// Registers are counted, for the counts are what the compiler unrolls; `array::from_fn` would be compiled for the baseline.
 #![allow(clippy::needless_range_loop)]
 
 use super::{Forth, PLACES, Tame, Tiles};

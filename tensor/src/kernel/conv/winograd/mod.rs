@@ -27,7 +27,7 @@
 //! A NaN or an infinity would spread over its tile, and numbers near the largest would overflow: samples and weights that hold such are
 //! convolved by the definition, and a gradient of weights in which such a number takes part is summed by it.
 
-// Registers are counted, for the counts are what the compiler unrolls; and what takes a closure is compiled for no registers.
+// Registers are counted, for the counts are what the compiler unrolls; `array::from_fn` would be compiled for the baseline.
 #![allow(clippy::needless_range_loop)]
 
 mod forward;
