@@ -175,7 +175,7 @@ folding! {
 }
 
 /// Numbers of a run that are folded at once; the results of a long run's blocks are folded in order.
-const RUN: usize = 1 << 14;
+pub(super) const RUN: usize = 1 << 14;
 /// Numbers that one task reads.
 const TASK: usize = 1 << 16;
 

@@ -3,6 +3,7 @@
 use super::{Lying, each_window, gather};
 use crate::Window;
 use crate::kernel::product::{Depth, Run, beside, four, single};
+use crate::kernel::reduce::RUN;
 use crate::pointwise::{Real, Zip};
 
 /// `f(x w + bias)`: `x [m, k]`, `w [k, n]`, `bias [n]` or empty, to `y [m, n]`.
@@ -22,7 +23,7 @@ pub fn dense(x: &[f32], w: &[f32], bias: &[f32], n: usize, y: &mut [f32], f: imp
 #[inline(never)]
 pub(super) fn row(x: &[f32], w: &[f32], n: usize, y: &mut [f32]) {
     let (k, Some(y)) = (x.len(), y.get_mut(..n)) else { return };
-    if w.len() < k * n {
+    if k.checked_mul(n).is_none_or(|count| w.len() < count) {
         return;
     }
     let (fours, rest) = y.as_chunks_mut::<4>();
@@ -156,8 +157,23 @@ pub(super) fn inside<T: Copy>(x: &[T], plane: usize, lying: Lying<'_>, mut visit
 pub fn sums(x: &[f32], y: &mut [f32]) {
     let run = x.len() / y.len().max(1);
     for (y, x) in y.iter_mut().zip(x.chunks_exact(run.max(1))) {
-        *y = x.iter().sum();
+        *y = x.chunks(RUN).fold(0.0, |sum, x| sum + in_turns(x, true, |x| x));
     }
+}
+
+/// The sum of `f(x)`: four sums take turns, as the registers of the engine do. What is left in the end goes on `around` the
+/// four, or to the first.
+#[inline(always)]
+fn in_turns(x: &[f32], around: bool, f: impl Fn(f32) -> f32) -> f32 {
+    let mut sums = [0.0; 4];
+    let (fours, rest) = x.as_chunks::<4>();
+    for four in fours {
+        sums.iter_mut().zip(four).for_each(|(sum, &x)| *sum += f(x));
+    }
+    for (i, &x) in rest.iter().enumerate() {
+        sums[if around { i } else { 0 }] += f(x);
+    }
+    (sums[0] + sums[2]) + (sums[1] + sums[3])
 }
 
 /// `f(x)`, one by one.
@@ -178,12 +194,22 @@ pub fn zip(f: Zip, a: &[f32], b: &[f32], y: &mut [f32]) {
     y.iter_mut().zip(a).zip(b).for_each(|((y, &a), &b)| *y = f.f(a, b));
 }
 
+/// The largest number, NaNs left aside: a NaN makes the sum of the exponentials NaN, which is enough.
+pub(super) fn largest(x: &[f32]) -> f32 {
+    x.iter().fold(f32::NEG_INFINITY, |a, &b| if b > a { b } else { a })
+}
+
+pub(super) fn sum_exp(x: &[f32], shift: f32) -> f32 {
+    x.iter().fold(0.0, |sum, &x| sum + Real::exp(x - shift))
+}
+
 /// `x - ln sum exp(x)` over each `n` neighbours.
 pub fn log_softmax(x: &[f32], n: usize, y: &mut [f32]) {
     for (x, y) in x.chunks_exact(n.max(1)).zip(y.chunks_exact_mut(n.max(1))) {
-        let largest = x.iter().fold(f32::NEG_INFINITY, |a, &b| Zip::Max.f(a, b));
-        let all = largest + Real::ln(x.iter().fold(0.0, |sum, &x| sum + Real::exp(x - largest)));
-        y.iter_mut().zip(x).for_each(|(y, &x)| *y = x - all);
+        let largest = largest(x);
+        let ln_sum = Real::ln(sum_exp(x, largest));
+        // Two subtractions: the sum of the two numbers would lose what the shift has saved.
+        y.iter_mut().zip(x).for_each(|(y, &x)| *y = (x - largest) - ln_sum);
     }
 }
 
@@ -193,11 +219,12 @@ pub fn row_norm(x: &[f32], n: usize, (epsilon, centred): (f32, bool), own: [&[f3
     let [weight, bias] = own;
     let count = n as f32;
     for (x, y) in x.chunks_exact(n.max(1)).zip(y.chunks_exact_mut(n.max(1))) {
-        let mean = if centred { x.iter().sum::<f32>() / count } else { 0.0 };
-        let square = x.iter().fold(0.0, |sum, &x| sum + (x - mean) * (x - mean)) / count;
+        let mean = if centred { in_turns(x, false, |x| x) / count } else { 0.0 };
+        let square = in_turns(x, false, |x| (x - mean) * (x - mean)) / count;
         let factor = 1.0 / Real::sqrt(square + epsilon);
         for (i, (y, &x)) in y.iter_mut().zip(x).enumerate() {
-            let own = [weight.get(i).copied().unwrap_or(1.0), bias.get(i).copied().unwrap_or(0.0)];
+            // No bias is -0, which changes nothing: 0 would make another zero of it.
+            let own = [weight.get(i).copied().unwrap_or(1.0), bias.get(i).copied().unwrap_or(-0.0)];
             *y = (x - mean) * factor * own[0] + own[1];
         }
     }
@@ -206,12 +233,17 @@ pub fn row_norm(x: &[f32], n: usize, (epsilon, centred): (f32, bool), own: [&[f3
 /// `exp(x) / sum exp(x)` over each `n` neighbours.
 pub fn softmax(x: &[f32], n: usize, y: &mut [f32]) {
     for (x, y) in x.chunks_exact(n.max(1)).zip(y.chunks_exact_mut(n.max(1))) {
-        let largest = x.iter().fold(f32::NEG_INFINITY, |a, &b| Zip::Max.f(a, b));
-        let mut sum = 0.0;
-        for (y, &x) in y.iter_mut().zip(x) {
-            *y = Real::exp(x - largest);
-            sum += *y;
-        }
-        y.iter_mut().for_each(|y| *y /= sum);
+        exponentials(x, 1.0, y);
     }
+}
+
+/// `g exp(x) / sum exp(x)` of one row.
+pub(super) fn exponentials(x: &[f32], g: f32, y: &mut [f32]) {
+    let (largest, mut sum) = (largest(x), 0.0);
+    for (y, &x) in y.iter_mut().zip(x) {
+        *y = Real::exp(x - largest);
+        sum += *y;
+    }
+    let scale = g / sum;
+    y.iter_mut().for_each(|y| *y *= scale);
 }

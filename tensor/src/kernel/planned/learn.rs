@@ -1,8 +1,8 @@
 //! What a step of learning from one sample adds to the kernels of an evaluation.
 
-use super::float::{chain, finish, row};
+use super::float::{chain, exponentials, finish, largest, row, sum_exp};
 use crate::kernel::product::single;
-use crate::pointwise::{Real, Zip};
+use crate::pointwise::Real;
 
 /// `f(a b + bias)`: `a [m, k]`, `b [k, n]`, each read with its axes exchanged if that is said, `bias [n]` or empty, to `y [m, n]`.
 #[inline(always)]
@@ -15,11 +15,15 @@ pub fn product(
     y: &mut [f32],
     f: impl Fn(f32) -> f32,
 ) {
-    if a.len() < m * k || b.len() < k * n || y.len() < m * n || n == 0 {
+    let part = |numbers: &[f32], rows: usize, columns: usize| {
+        rows.checked_mul(columns).is_some_and(|count| count <= numbers.len())
+    };
+    if n == 0 || !(part(a, m, k) && part(b, k, n) && part(y, m, n)) {
         return;
     }
+    let y = &mut y[..m * n];
     match (k, m, transposed) {
-        (1, ..) => outer(a, b, &mut y[..m * n]),
+        (1, ..) => outer(a, &b[..n], y),
         (_, 1, [_, false]) => row(&a[..k], b, n, y),
         _ => strided(a, b, [m, k, n], transposed, y),
     }
@@ -30,7 +34,8 @@ pub fn product(
 #[inline(never)]
 fn outer(a: &[f32], b: &[f32], y: &mut [f32]) {
     for (&a, y) in a.iter().zip(y.chunks_exact_mut(b.len().max(1))) {
-        y.iter_mut().zip(b).for_each(|(y, &b)| *y = a * b);
+        // A sum begins with 0, so that none is -0.
+        y.iter_mut().zip(b).for_each(|(y, &b)| *y = a * b + 0.0);
     }
 }
 
@@ -38,16 +43,13 @@ fn outer(a: &[f32], b: &[f32], y: &mut [f32]) {
 fn strided(a: &[f32], b: &[f32], [m, k, n]: [usize; 3], [ta, tb]: [bool; 2], y: &mut [f32]) {
     let (a_row, a_step) = if ta { (1, m) } else { (k, 1) };
     let (b_column, b_step) = if tb { (k, 1) } else { (1, n) };
-    for i in 0..m {
-        for j in 0..n {
-            let (a, b) = (&a[i * a_row..], &b[j * b_column..]);
-            // SAFETY: the row of a and the column of b have k numbers, at these steps: both sizes have been checked.
-            let [sum] = unsafe {
-                chain(k, a.as_ptr(), b.as_ptr(), [a_step as isize, b_step as isize], |run, count| {
-                    [single(run, count)]
-                })
-            };
-            y[i * n + j] = sum;
+    for (i, y) in (0..m).zip(y.chunks_exact_mut(n)) {
+        for (j, y) in y.iter_mut().enumerate() {
+            let (a, b) = (a.as_ptr().wrapping_add(i * a_row), b.as_ptr().wrapping_add(j * b_column));
+            let steps = [a_step as isize, b_step as isize];
+            // SAFETY: row i of a and column j of b have k numbers, at these steps: both sizes have been checked.
+            let [sum] = unsafe { chain(k, a, b, steps, |run, count| [single(run, count)]) };
+            *y = sum;
         }
     }
 }
@@ -69,16 +71,23 @@ pub fn expand(x: &[f32], y: &mut [f32]) {
 /// `ln sum exp(x)` over each `n` neighbours.
 pub fn log_sum_exp(x: &[f32], n: usize, y: &mut [f32]) {
     for (x, y) in x.chunks_exact(n.max(1)).zip(y) {
-        let largest = x.iter().fold(f32::NEG_INFINITY, |a, &b| Zip::Max.f(a, b));
-        let sum = x.iter().fold(0.0, |sum, &x| sum + Real::exp(x - largest));
-        *y = largest + Real::ln(sum);
+        let largest = largest(x);
+        *y = if largest.is_finite() {
+            largest + Real::ln(sum_exp(x, largest))
+        } else {
+            // All minus infinity, or an infinity: that is the answer, unless there is a NaN.
+            x.iter().fold(largest, |sum, &x| if x.is_nan() { x } else { sum })
+        };
     }
 }
 
-/// `g softmax(x)` over each `n` neighbours, with one `g` for them.
+/// `g softmax(x)` over each `n` neighbours, with one `g` for them; 0 where they are nothing but minus infinity.
 pub fn log_sum_exp_grad(x: &[f32], g: &[f32], n: usize, y: &mut [f32]) {
-    super::softmax(x, n, y);
-    for (y, &g) in y.chunks_exact_mut(n.max(1)).zip(g) {
-        y.iter_mut().for_each(|y| *y *= g);
+    for ((x, y), &g) in x.chunks_exact(n.max(1)).zip(y.chunks_exact_mut(n.max(1))).zip(g) {
+        if largest(x) == f32::NEG_INFINITY {
+            y.iter_mut().zip(x).for_each(|(y, &x)| *y = if x.is_nan() { x } else { 0.0 });
+        } else {
+            exponentials(x, g, y);
+        }
     }
 }

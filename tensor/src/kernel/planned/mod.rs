@@ -6,11 +6,12 @@
 //! functions. Each takes one sample, without an axis for a batch.
 //!
 //! * Of `f32`: [`dense`], [`conv2d`], [`mean_pool`], [`sums`], [`map`], [`zip`], [`softmax`], [`log_softmax`],
-//!   [`row_norm`]. They add in the order of the
-//!   scalar path, and give its bits.
+//!   [`row_norm`].
 //! * Of the sweep of a dense network: [`product`], [`map_grad`], [`expand`], [`log_sum_exp`], [`log_sum_exp_grad`].
 //! * Of either: [`max_pool`].
 //! * Of eight bits: [`quantised`], in whole numbers alone.
+//!
+//! Those of `f32` add in the order of the scalar path, and give its bits.
 //!
 //! Sizes follow from the slices. Where slices do not fit each other the part that fits is computed: a function here has no
 //! error path and no panic that it would not need, because both take room in flash.

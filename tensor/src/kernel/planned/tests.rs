@@ -35,7 +35,7 @@ fn scalar(check: impl Fn()) {
     });
 }
 
-const WINDOWS: [Window; 6] = {
+const WINDOWS: [Window; 8] = {
     let plain =
         Window { input: [6, 7], kernel: [3, 2], stride: [1, 1], pad: [[0, 0], [0, 0]], dilation: [1, 1] };
     [
@@ -45,6 +45,8 @@ const WINDOWS: [Window; 6] = {
         Window { pad: [[2, 0], [0, 1]], dilation: [2, 3], ..plain },
         Window { pad: [[2, 2], [1, 1]], stride: [2, 2], dilation: [1, 2], ..plain },
         Window { input: [1, 1], kernel: [1, 1], ..plain },
+        Window { kernel: [2, 2], stride: [2, 2], ..plain },
+        Window { stride: [3, 3], pad: [[1, 1]; 2], ..plain },
     ]
 };
 
@@ -99,13 +101,14 @@ fn convolution_has_the_bits_of_the_scalar_path() {
 }
 
 #[test]
-fn pools_and_rows_agree_with_tensors() {
+fn pools_have_the_bits_of_tensors() {
     for window in WINDOWS {
         let [height, width] = window.input;
         let mut x = noise(3 * height * width, 5);
         if x.len() > 20 {
             x[9] = f32::NAN;
             x[13] = f32::NEG_INFINITY;
+            x[42..].fill(-0.0);
         }
         let image = Tensor::new([1, 3, height, width], &x).unwrap();
         scalar(|| {
@@ -113,35 +116,13 @@ fn pools_and_rows_agree_with_tensors() {
             let mut found = vec![9.0; expected.len()];
             max_pool(&x, &window, &mut found);
             assert_eq!(bits(&found), bits(&expected.to_vec()), "{window:?}");
-            let expected = image.mean_pool(window).unwrap().to_vec();
+            let expected = image.mean_pool(window).unwrap();
             mean_pool(&x, &window, &mut found);
-            for (a, b) in found.iter().zip(expected) {
-                assert!(
-                    (a - b).abs() < 1e-6 || a.to_bits() == b.to_bits() || a.is_nan() && b.is_nan(),
-                    "{a} {b}"
-                );
-            }
+            same(&found, &expected, "mean_pool");
         });
     }
     let x = noise(24, 8);
-    let tensor = Tensor::new([4, 6], &x).unwrap();
     let mut found = vec![0.0; 24];
-    softmax(&x, 6, &mut found);
-    let close = |a: &[f32], b: Vec<f32>| a.iter().zip(b).all(|(a, b)| (a - b).abs() < 1e-6);
-    assert!(close(&found, tensor.softmax().unwrap().to_vec()));
-    log_softmax(&x, 6, &mut found);
-    assert!(close(&found, tensor.log_softmax().unwrap().to_vec()));
-    let own = [noise(6, 9), noise(6, 10)].map(|own| Tensor::vector(&own));
-    for (centred, weight, bias) in
-        [(true, Some(&own[0]), Some(&own[1])), (false, Some(&own[0]), None), (true, None, None)]
-    {
-        let norm = RowNorm { epsilon: 1e-3, centred };
-        let slice = |own: Option<&Tensor>| own.map_or(Vec::new(), Tensor::to_vec);
-        row_norm(&x, 6, (1e-3, centred), [&slice(weight), &slice(bias)], &mut found);
-        assert!(close(&found, tensor.row_norm(norm, weight, bias).unwrap().to_vec()), "{centred}");
-    }
-    sums(&x, &mut found[..4]);
-    assert!(close(&found[..4], tensor.sum(Axes::of("sum", &[1], tensor.shape()).unwrap()).unwrap().to_vec()));
     zip(Zip::Mul, &x, &x[..], &mut found);
     assert!(found.iter().zip(&x).all(|(y, x)| *y == x * x));
 }
@@ -268,4 +249,125 @@ fn whole_number_passes_stay_within_half_a_step() {
     let mut found = [0i8; 4];
     max_pool(&[1i8, -5, 3, 9, -128, -127, 7, 2], &Window::new([2, 2], [2, 1]), &mut found);
     assert_eq!(found, [3, 9, 7, 2]);
+}
+
+/// What rows of every width may hold: all turns of four and what is left of them, a block of sums and more, zeros of both
+/// signs, rows far from 0, and what is not finite.
+fn rows() -> Vec<(usize, Vec<f32>)> {
+    let mut rows: Vec<(usize, Vec<f32>)> = [1, 2, 3, 4, 5, 7, 8, 23, 24, 2 * crate::kernel::reduce::RUN + 7]
+        .map(|n| (n, noise(3 * n, n as u32)))
+        .into();
+    for n in [5, 8] {
+        let mut x = noise(9 * n, 77);
+        for (row, special) in
+            [1e8, -1e30, f32::NEG_INFINITY, f32::INFINITY, f32::NAN, -0.0].into_iter().enumerate()
+        {
+            x[row * n + 2] = special;
+        }
+        x[6 * n..7 * n].fill(f32::NEG_INFINITY);
+        x[7 * n..8 * n].fill(1e8);
+        x[8 * n..].fill(-0.0);
+        rows.push((n, x));
+    }
+    rows
+}
+
+/// Bits; those of a NaN are not looked at.
+fn same(found: &[f32], expected: &Tensor, what: &str) {
+    let one = |x: &f32| if x.is_nan() { f32::NAN.to_bits() } else { x.to_bits() };
+    let (found, expected): (Vec<u32>, Vec<u32>) =
+        (found.iter().map(one).collect(), expected.to_vec().iter().map(one).collect());
+    assert!(found == expected, "{what}: {found:?}, not {expected:?}");
+}
+
+#[test]
+fn rows_have_the_bits_of_the_scalar_path() {
+    for (n, x) in rows() {
+        let height = x.len() / n;
+        let tensor = Tensor::new([height, n], &x).unwrap();
+        let own = [noise(n, 9), noise(n, 10)];
+        scalar(|| {
+            let mut found = vec![9.0; x.len()];
+            softmax(&x, n, &mut found);
+            same(&found, &tensor.softmax().unwrap(), "softmax");
+            log_softmax(&x, n, &mut found);
+            same(&found, &tensor.log_softmax().unwrap(), "log_softmax");
+            let g = noise(height, 12);
+            log_sum_exp_grad(&x, &g, n, &mut found);
+            let cotangent = Tensor::vector(&g);
+            same(&found, &tensor.log_sum_exp_grad(&cotangent, None).unwrap(), "log_sum_exp_grad");
+            for (centred, weight, bias) in [
+                (true, true, true),
+                (false, true, false),
+                (true, false, false),
+                (false, false, true),
+                (true, true, false),
+            ] {
+                let norm = RowNorm { epsilon: 1e-3, centred };
+                let slice = |own: &[f32], there: bool| if there { own.to_vec() } else { Vec::new() };
+                let own = [slice(&own[0], weight), slice(&own[1], bias)];
+                row_norm(&x, n, (1e-3, centred), [&own[0], &own[1]], &mut found);
+                let own = own.map(|own| (!own.is_empty()).then(|| Tensor::vector(&own)));
+                let expected = tensor.row_norm(norm, own[0].as_ref(), own[1].as_ref()).unwrap();
+                same(&found, &expected, "row_norm");
+            }
+            let mut found = vec![9.0; height];
+            log_sum_exp(&x, n, &mut found);
+            same(&found, &tensor.log_sum_exp(None).unwrap(), "log_sum_exp");
+            sums(&x, &mut found);
+            let axes = Axes::of("sum", &[1], tensor.shape()).unwrap();
+            same(&found, &tensor.sum(axes).unwrap(), "sums");
+        });
+    }
+    let mut found = [9.0; 2];
+    log_softmax(&[1e8, 1e8], 2, &mut found);
+    assert_eq!(found, [-core::f32::consts::LN_2; 2]);
+}
+
+#[test]
+fn products_have_the_bits_of_the_scalar_path() {
+    for lengths in [[1, 1, 1], [3, 1, 5], [1, 7, 9], [4, 193, 3], [2, 0, 2], [1, 0, 5]] {
+        let [m, k, n] = lengths;
+        let (mut a, b, bias) = (noise(m * k, 1), noise(k * n, 2), noise(n, 3));
+        a.iter_mut().step_by(3).for_each(|a| *a = -0.0);
+        for transposed in [[false, false], [true, false], [false, true], [true, true]] {
+            let [rows, columns] = [[m, k], [k, n]].map(|[rows, columns]| [rows, columns]);
+            let read = |x: &[f32], [rows, columns]: [usize; 2], turned: bool| {
+                let x = Tensor::new(if turned { [columns, rows] } else { [rows, columns] }, x).unwrap();
+                if turned { x.transpose(0, 1).unwrap() } else { x }
+            };
+            scalar(|| {
+                for bias in [&bias[..], &[]] {
+                    let mut found = vec![9.0; m * n];
+                    super::product(&a, &b, lengths, transposed, bias, &mut found, |x| Map::Relu.f(x));
+                    let [a, b] = [read(&a, rows, transposed[0]), read(&b, columns, transposed[1])];
+                    let mut expected = a.matmul(&b).unwrap();
+                    if !bias.is_empty() {
+                        let bias = Tensor::vector(bias).expand([m, n]).unwrap();
+                        expected = expected.zip(Zip::Add, &bias).unwrap();
+                    }
+                    same(&found, &expected.map(Map::Relu), &std::format!("{lengths:?} {transposed:?}"));
+                }
+            });
+        }
+    }
+}
+
+#[test]
+fn sizes_that_do_not_fit_are_left_alone() {
+    let half = usize::BITS / 2;
+    let mut y = [7.0; 4];
+    for lengths in [[1 << half; 3], [2, 1 << (2 * half - 1), 2], [2, 2, 2], [5, 1, 1]] {
+        super::product(&[1.0; 2], &[1.0; 2], lengths, [false; 2], &[], &mut y, |x| x);
+        super::product(&[1.0; 2], &[1.0; 2], lengths, [true; 2], &[], &mut y, |x| x);
+    }
+    assert_eq!(y, [7.0; 4]);
+    super::product(&[], &[], [1 << half; 3], [false; 2], &[], &mut [], |x| x);
+    super::product(&[], &[], [2, 0, 2], [false; 2], &[], &mut y, |x| x + 1.0);
+    assert_eq!(y, [1.0; 4]);
+    // More numbers than are asked for: the next row begins where it should.
+    super::product(&[2.0, 3.0], &[1.0, 10.0, 100.0], [2, 1, 2], [false; 2], &[], &mut y, |x| x);
+    assert_eq!(y, [2.0, 20.0, 3.0, 30.0]);
+    dense(&[1.0; 3], &[1.0; 4], &[], 2, &mut y[..2], |x| x);
+    assert_eq!(y, [2.0, 2.0, 3.0, 30.0]);
 }

@@ -135,6 +135,7 @@ pub(super) fn halve_sums<T: Float>(top: &[T], bottom: &[T], share: T, out: &mut 
     let (top, bottom) = (&top.as_chunks::<2>().0[..out.len()], &bottom.as_chunks::<2>().0[..out.len()]);
     for (q, out) in out.iter_mut().enumerate() {
         let ([a, b], [c, d]) = (top[q], bottom[q]);
-        *out = (((a + b) + c) + d) * share;
+        // From 0 on, as the sums of other windows.
+        *out = ((((T::ZERO + a) + b) + c) + d) * share;
     }
 }
