@@ -147,10 +147,10 @@ impl Layout {
             // (Of nothing there is no first element to move on to.)
             layout.offset = (self.offset as isize + start as isize * self.strides[axis]) as usize;
         }
-        layout.strides[axis] = {
-            // A step that overflows leaves one index, and its stride is never used.
-            self.strides[axis].saturating_mul(step.min(isize::MAX as usize) as isize)
-        };
+        // Over one index nothing steps; and where there are more, the step is smaller than the axis.
+        if layout.shape[axis] > 1 {
+            layout.strides[axis] = self.strides[axis] * step as isize;
+        }
         Ok(layout)
     }
 
@@ -295,7 +295,10 @@ impl Layout {
         }
         let mut layout = *self;
         layout.shape = self.shape.with(axis, (len - size) / step + 1)?.insert(self.rank(), size)?;
-        layout.strides[axis] = self.strides[axis].saturating_mul(step.min(isize::MAX as usize) as isize);
+        // Over one window nothing steps, as in `slice`.
+        if layout.shape[axis] > 1 {
+            layout.strides[axis] = self.strides[axis] * step as isize;
+        }
         layout.strides[self.rank()] = self.strides[axis];
         Ok(layout)
     }

@@ -220,7 +220,8 @@ impl Turn {
         let at = to + rows.start * self.to[self.dense] + columns.start;
         // SAFETY: each stretch of a strip has its own places in the result.
         let to = unsafe { out.spread(at, [wide, high], [self.to[self.dense], 1]) };
-        let (from, from_stride) = (data[start as usize..].as_ptr(), self.from[last]);
+        // Of the whole source: columns may follow each other downwards.
+        let (from, from_stride) = (data.as_ptr().wrapping_add(start as usize), self.from[last]);
         let turn = turn::Turn {
             from,
             from_stride,

@@ -38,13 +38,28 @@ pub enum System {
 /// Multiplications that one task does, about.
 const TASK: usize = 1 << 16;
 
+/// How many matrices of `n` rows a task takes, where each number of one meets `width` others.
+fn at_once(n: usize, width: usize) -> usize {
+    (TASK / n.saturating_mul(n).saturating_mul(width).max(1)).max(1)
+}
+
+#[cfg(test)]
+#[test]
+fn large_systems_are_tasks_of_their_own() {
+    assert_eq!([at_once(0, 0), at_once(1, 1), at_once(4, 4)], [TASK, TASK, TASK >> 6]);
+    // Of 2048 rows and right sides on a machine of 32 bits, of 2^32 on one of 64: their product is 0 there.
+    for n in [1 << 20, 1 << (usize::BITS / 2), usize::MAX] {
+        assert_eq!([at_once(n, n), at_once(n, 2)], [1; 2]);
+    }
+}
+
 /// `out` = the solutions `X [n, m]` for each `A [n, n]` and `B [n, m]` of two stacks.
 pub(crate) fn solve<T: Float>(solve: Solve, a: &[T], b: &[T], n: usize, m: usize, out: &mut [T]) {
     if out.is_empty() {
         return;
     }
     out.copy_from_slice(b);
-    let count = (TASK / (n * n * (n + m))).max(1);
+    let count = at_once(n, n.saturating_add(m));
     parallel::for_each_piece(out, count * n * m, |i, out| {
         let a = &a[i * count * n * n..];
         T::dispatch(Systems { solve, a, n, m, out });
@@ -185,7 +200,7 @@ pub(crate) fn cholesky<T: Float>(a: &[T], n: usize, out: &mut [T]) {
         return;
     }
     out.copy_from_slice(a);
-    let count = (TASK / (n * n * n)).max(1);
+    let count = at_once(n, n);
     parallel::for_each_piece(out, count * n * n, |_, out| T::dispatch(Factors { n, out }));
 }
 
@@ -229,7 +244,7 @@ impl<T: Float> Kernel<T> for Factors<'_, T> {
 ///
 /// Of a singular matrix they are minus infinity and 0, of no numbers at all 0 and 1.
 pub(crate) fn determinant<T: Float>(a: &[T], n: usize, sign: bool, out: &mut [T]) {
-    let count = (TASK / (n * n * n).max(1)).max(1);
+    let count = at_once(n, n);
     parallel::for_each_piece(out, count, |i, out| {
         T::dispatch(Determinants { a: &a[i * count * n * n..], n, sign, out });
     });

@@ -68,6 +68,20 @@ fn spans_cover_what_is_reached() {
 }
 
 #[test]
+fn steps_beyond_an_axis_overflow_nothing() {
+    let far = Layout::contiguous(shape(&[8])).slice(0, 0, 8, 2).unwrap().flip(0).unwrap();
+    for step in [4, 1 << (usize::BITS - 3), isize::MAX as usize, usize::MAX] {
+        let one = far.slice(0, 0, 4, step).unwrap();
+        assert_eq!(places(&one), [6]);
+        assert_eq!(places(&one.flip(0).unwrap()), [6]);
+        assert_eq!(places(&far.windows(0, 3, step).unwrap().flip(0).unwrap()), [6, 4, 2]);
+        // What loops over an axis may count with its stride, however short the axis is.
+        let rows = Layout::contiguous(shape(&[4, 8])).slice(0, 0, 4, step).unwrap();
+        assert!(rows.strides()[0].unsigned_abs() <= 8, "{:?}", rows.strides());
+    }
+}
+
+#[test]
 fn wrong_requests_are_errors() {
     let base = Layout::contiguous(shape(&[2, 3]));
     assert!(base.permute(&[0, 0]).is_err());

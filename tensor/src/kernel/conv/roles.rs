@@ -146,7 +146,8 @@ pub fn conv_input_grad<T: Float>(conv: &Conv, w: &[T], dy: &[T], dx: &mut [T]) {
 /// # Panics
 /// If a slice does not have as many numbers as the sizes say: shapes are checked long before.
 pub fn conv_weight_grad<T: Float>(conv: &Conv, stack: usize, x: &[T], dy: &[T], dw: &mut [T]) {
-    assert_eq!([x.len(), dw.len(), dy.len()], [conv.x_len(), stack * conv.w_len(), stack * conv.y_len()]);
+    let stacked = |len: usize| stack.checked_mul(len).expect("K cotangents that can be counted");
+    assert_eq!([x.len(), dw.len(), dy.len()], [conv.x_len(), stacked(conv.w_len()), stacked(conv.y_len())]);
     T::conv_weight_grad(WeightGrad { conv, stack, x, dy, dw });
 }
 

@@ -53,14 +53,15 @@ impl<T: Float> Kernel<T> for Correlate<'_, T> {
     fn run<I: Lanes<T>>(self, isa: I) {
         let Plane { high, wide, .. } = self.plane;
         self.plane.check(self.stage, self.y.len());
+        let y = self.y.as_mut_ptr();
         for j in (0..wide).step_by(2 * I::V::LANES) {
             let mut i = 0;
             while i + 4 <= high {
-                self.rows::<I, 4>(isa, i, j);
+                self.rows::<I, 4>(isa, i, j, y);
                 i += 4;
             }
             while i < high {
-                self.rows::<I, 1>(isa, i, j);
+                self.rows::<I, 1>(isa, i, j, y);
                 i += 1;
             }
         }
@@ -68,9 +69,9 @@ impl<T: Float> Kernel<T> for Correlate<'_, T> {
 }
 
 impl<T: Float> Correlate<'_, T> {
-    /// `R` rows from row i on, two registers from column j on.
+    /// `R` rows from row i on, two registers from column j on, of the plane `y`.
     #[inline(always)]
-    fn rows<I: Lanes<T>, const R: usize>(&self, isa: I, i: usize, j: usize) {
+    fn rows<I: Lanes<T>, const R: usize>(&self, isa: I, i: usize, j: usize, y: *mut T) {
         let Plane { wide, row, .. } = self.plane;
         let lanes = I::V::LANES;
         let mut sums = [[isa.splat(T::ZERO); 2]; R];
@@ -98,8 +99,8 @@ impl<T: Float> Correlate<'_, T> {
         let counts = [lanes.min(wide - j), lanes.min((wide - j).saturating_sub(lanes))];
         for q in 0..R {
             for v in 0..2 {
-                let to = self.y.as_ptr().cast_mut().wrapping_add((i + q) * wide + j + v * lanes);
-                // SAFETY: the row has so many columns from there, and the plane is ours.
+                let to = y.wrapping_add((i + q) * wide + j + v * lanes);
+                // SAFETY: the row has so many columns from there, in the plane that was handed over to be written.
                 unsafe {
                     if counts[v] == lanes {
                         sums[q][v].store(to)

@@ -178,27 +178,34 @@ impl<T: Float> One<'_, T> {
 
 /// Whether `C^T = B^T A^T` takes less time than `C = A B`, by counting what both would do, in units of one register's
 /// multiply-add.
-fn turned_is_cheaper<T: Float, I: Lanes<T>>(isa: I, a: &Matrix<'_, T>, b: &Matrix<'_, T>) -> bool {
+pub(super) fn turned_is_cheaper<T: Float, I: Lanes<T>>(isa: I, a: &Matrix<'_, T>, b: &Matrix<'_, T>) -> bool {
     // Each block of k after the first fetches and brings back; turning costs what packing does.
-    let scattered = a.rows() * b.cols() * (2 * Depth::new::<T>(a.cols()).count() - 1) / 2;
-    cost::<T, I>(isa, &b.transposed(), &a.transposed()) + scattered < cost::<T, I>(isa, a, b)
+    let scattered = times(&[a.rows(), b.cols(), 2 * Depth::new::<T>(a.cols()).count() - 1]) / 2;
+    let turned = cost::<T, I>(isa, &b.transposed(), &a.transposed());
+    turned.saturating_add(scattered) < cost::<T, I>(isa, a, b)
 }
 
-fn cost<T: Float, I: Lanes<T>>(_: I, a: &Matrix<'_, T>, b: &Matrix<'_, T>) -> usize {
+/// A product of counts: of 64 bits, for what three lengths give is soon too large for a place of 32.
+#[inline(always)]
+fn times(counts: &[usize]) -> u64 {
+    counts.iter().fold(1, |product: u64, &count| product.saturating_mul(count as u64))
+}
+
+fn cost<T: Float, I: Lanes<T>>(_: I, a: &Matrix<'_, T>, b: &Matrix<'_, T>) -> u64 {
     let (m, k, n) = (a.rows(), a.cols(), b.cols());
     let (rows, vectors) = (m, n.div_ceil(I::V::LANES));
     // Turning B costs about one multiply-add for each two numbers; panels that lie well are copied a register at a time.
     let packing = if b.strides()[1] == 1 {
-        k * vectors
+        times(&[k, vectors])
     } else if b.strides()[0] == 1 && m <= I::TILE.0 && const { lying::has_room::<T, I>() } {
         // Turned beside the arithmetic.
-        k * n / 8
+        times(&[k, n]) / 8
     } else {
-        k * n / 2
+        times(&[k, n]) / 2
     };
     // A tile of few registers waits for its own sums: four steps' latency on two units.
-    let waiting = rows.div_ceil(I::TILE.0) * vectors.div_ceil(I::TILE.1) * 6;
-    k * (rows * vectors).max(waiting) + packing
+    let waiting = times(&[k, rows.div_ceil(I::TILE.0), vectors.div_ceil(I::TILE.1), 6]);
+    times(&[k, rows, vectors]).max(waiting).saturating_add(packing)
 }
 
 /// Cuts C into a grid of rectangles, one a task.
@@ -262,7 +269,7 @@ impl<T: Float> Many<'_, T> {
         let Self { a, b, stride, row_stride, k, epilogue, .. } = *self;
         let (m, n, count) = (a.first.rows(), b.first.cols(), a.count);
         let c_of = |i: usize| self.c.at(i * stride);
-        let each = (m * n).saturating_mul(k);
+        let each = m.saturating_mul(n).saturating_mul(k);
         let turned = turned_is_cheaper::<T, I>(isa, &a.first, &b.first);
         // Large products one after the other, each on all threads.
         if each / WORTH_A_THREAD > parallel::threads() {

@@ -352,6 +352,14 @@ fn a_flipped_matrix_outside_its_slice_is_refused() {
     Matrix::new(&[0.0f32; 6], 4, [2, 3], [-3, -1]);
 }
 
+#[test]
+fn counting_the_work_overflows_nothing() {
+    use crate::simd::Scalar;
+    // Of one number repeated: as much work, with nothing stored, as a machine of 32 bits may be asked for in 1700^3.
+    let large = Matrix::new(&[1.0f32], 0, [1 << (usize::BITS / 2 - 1); 2], [0; 2]);
+    assert!(!plan::turned_is_cheaper::<f32, Scalar>(Scalar, &large, &large));
+}
+
 /// The product of microcontrollers has no test of its own there: here it must give every bit of the scalar path.
 #[test]
 #[cfg(feature = "std")]
