@@ -261,13 +261,6 @@ fn convolve<V: Value>(conv: &Conv, xs: &[&Stacked<V>], k: usize) -> Option<V> {
             unfold(&V::apply(op(conv.window), &operands), k)
         }
         (ConvRole::Image, Shared(w), Each(y)) => unfold(&V::apply(op(conv.window), &[w, &fold(y)?]), k),
-        // K cotangents of one image: K times the output channels, so that the image is gathered once.
-        (ConvRole::Weight, Shared(x), Each(y)) if conv.groups == 1 => {
-            let s = y.shape();
-            let wide = y.permute(&[1, 0, 2, 3, 4]).reshape([s[1], k * s[2], s[3], s[4]]);
-            let w = V::apply(op(conv.window), &[x, &wide]);
-            unfold(&w, k)
-        }
         _ => None,
     }
 }

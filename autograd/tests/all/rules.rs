@@ -2,7 +2,7 @@
 //! stacked cotangents against separate ones, bit for bit.
 
 use tress_autograd::op::*;
-use tress_autograd::{Eager, Op, Pointwise, Tape, Value, check, rule};
+use tress_autograd::{Eager, Fused, Op, Pointwise, Tape, Value, check, rule};
 use tress_tensor::pointwise::{Map, Zip};
 use tress_tensor::{Axes, Shape, Tensor, Window};
 
@@ -277,5 +277,31 @@ fn stacked_cotangents_are_separate_ones_bit_for_bit() {
                 assert_eq!(&row, alone.tensor().unwrap(), "{op:?} on {shapes:?}, cotangent {i}");
             }
         }
+    }
+}
+
+/// Of a kind of value that records as well, and where so many outputs side by side would be summed in another way than those
+/// of one cotangent: by Winograd's algorithm.
+#[test]
+fn recorded_cotangents_of_one_image_are_separate_ones_bit_for_bit() {
+    let (channels, outputs, k) = (16, 8, 2);
+    let noise = |lengths: &[usize]| {
+        let mut state = lengths.len() as u32;
+        let next = |_: &[usize]| {
+            state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+            (state >> 8) as f32 / (1 << 23) as f32 - 1.0
+        };
+        Tensor::from_fn(lengths, next).unwrap()
+    };
+    let (outer, inner) = (Tape::new(), Tape::new());
+    let x = inner.leaf(outer.var(noise(&[2, channels, 24, 24])));
+    let w = inner.leaf(outer.var(noise(&[outputs, channels, 3, 3])));
+    let window = Window::new([24, 24], [3, 3]).pad([[1, 1], [1, 1]]);
+    let y = x.conv2d(w, None, window, 1, None);
+    let g = noise(&[k, 2, outputs, 24, 24]);
+    let together = y.pull_stacked(outer.var(g.clone()), &[w]).unwrap()[0].tensor().unwrap();
+    for i in 0..k {
+        let alone = y.pull(outer.var(g.at(0, i).unwrap()), &[w]).unwrap()[0].tensor().unwrap();
+        assert_eq!(together.at(0, i).unwrap(), alone, "cotangent {i}");
     }
 }

@@ -14,8 +14,8 @@ use crate::simd::{Kernel, Lanes, Vector};
 use crate::{Float, parallel};
 
 impl Conv {
-    /// Whether each group has one channel (and there are several). It must not hang on the outputs: stacking cotangents
-    /// there must not change the order of a sum.
+    /// Whether each group has one channel (and there are several). How many outputs it has
+    /// does not matter.
     pub(super) fn is_depthwise(&self) -> bool {
         self.groups > 1 && self.channels_each() == 1
     }

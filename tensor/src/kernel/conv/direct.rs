@@ -116,6 +116,15 @@ impl Strips {
         Some(Self { places: kept, two })
     }
 
+    /// With the rows of the window that lie on the padding, which otherwise are left out: a weight that is not finite makes NaN of
+    /// a zero, as everywhere else.
+    pub(super) fn with_padding(mut self, conv: &Conv) -> Self {
+        for place in self.places.make_mut().as_chunks_mut::<FIELDS>().0 {
+            [place[4], place[5]] = [0, conv.taps() as u32];
+        }
+        self
+    }
+
     fn places(&self) -> &[[u32; FIELDS]] {
         self.places.as_slice().as_chunks::<FIELDS>().0
     }

@@ -4,6 +4,7 @@ use super::Conv;
 use super::direct::{Direct, Strips};
 use super::gather::{Gather, Runs};
 use super::stage::Stage;
+use super::winograd::Tame;
 use crate::kernel::product::finish::Finish;
 use crate::kernel::product::loops::{Loops, Panels, Source};
 use crate::kernel::product::operand::{Matrix, Strided};
@@ -55,7 +56,10 @@ impl<T: Float> Forward<'_, T> {
         let width = I::TILE.1 * I::V::LANES;
         let runs = Runs::to_copy(&corners, width, I::V::LANES);
         // A stage that stays in the first-level cache is not packed, but read where it lies.
-        let strips = Strips::new(isa, conv, &stage, &corners);
+        let strips = match Strips::new(isa, conv, &stage, &corners) {
+            Some(strips) if I::V::LANES > 1 && !isa.enter(Tame(w)) => Some(strips.with_padding(conv)),
+            strips => strips,
+        };
 
         // A task is a run of pieces; a piece is some pixels of one sample. Samples are cut only where there are too few
         // of them.

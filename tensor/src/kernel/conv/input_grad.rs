@@ -5,6 +5,7 @@ use super::direct::Strips;
 use super::forward::Forward;
 use super::gather::{Fold, Runs};
 use super::stage::{Stage, taps_before_channels};
+use super::winograd::Tame;
 use crate::kernel::product::Epilogue;
 use crate::kernel::product::loops::{Loops, Panels, Source};
 use crate::kernel::product::operand::{Matrix, Strided};
@@ -37,7 +38,12 @@ impl<T: Float> InputGrad<'_, T> {
             if self.conv.is_depthwise() {
                 return super::depthwise::input_grad(isa, &flipped, self);
             }
-            if self.conv.is_worth_flipping() || self.conv.is_worth_flipping_directly(isa, &flipped) {
+            // A weight that is not finite meets the padding there, and so must at each level or at none.
+            if self.conv.is_worth_flipping()
+                || I::V::LANES > 1
+                    && self.conv.is_worth_flipping_directly(isa, &flipped)
+                    && isa.enter(Tame(self.w))
+            {
                 let w = flipped_weights(self.conv, self.w);
                 let (w, bias, activation) = (w.as_slice(), None, None);
                 return Forward { conv: &flipped, x: self.dy, w, y: self.dx, bias, activation }.all(isa);

@@ -24,8 +24,7 @@
 //!
 //! Samples do not meet in y and dx, so those do not depend on N. An element of dw is summed over pixels (or tiles) within a
 //! sample, over the samples of a chunk, and over chunks, in order (with lanes along the pixels: each lane over some samples,
-//! and then the lanes). Neither chunks nor the way that is taken depend on O, so stacking cotangents along O changes no bit.
-//! Threads change none either.
+//! and then the lanes). K cotangents of one image are summed as each of them would be alone. Threads change no bit.
 
 mod correlate;
 mod depthwise;

@@ -54,9 +54,15 @@ impl<T: Float> WeightGrad<'_, T> {
             self.dw.fill(T::ZERO);
             return;
         }
-        if self.conv.is_for_winograd::<T, I>() && self.is_tame(isa) {
-            return self.by_tiles(isa);
+        if self.conv.is_for_winograd::<T, I>() {
+            return self.by_tiles_where_tame(isa);
         }
+        self.by_definition(isa);
+    }
+
+    /// The sizes must not be empty.
+    #[inline(never)]
+    pub(super) fn by_definition<I: Lanes<T>>(self, isa: I) {
         if let Some(layout) = along_pixels::<T, I>(self.conv) {
             return self.along_pixels(isa, &layout);
         }
@@ -178,7 +184,7 @@ impl<T: Float> WeightGrad<'_, T> {
 }
 
 /// The layout for lanes along the pixels, where that is worth it: there are enough pixels in a chunk, they fill their
-/// registers, and what is summed together stays near. It must not hang on the outputs.
+/// registers, and what is summed together stays near.
 fn along_pixels<T: Float, I: Lanes<T>>(conv: &Conv) -> Option<Shifted> {
     sums_at_once::<T, I>(1)?;
     let (pixels, lanes) = (conv.pixels(), I::V::LANES);
@@ -202,7 +208,7 @@ pub(super) fn for_each_group(chunks: usize, groups: usize, work: impl Fn(usize, 
     });
 }
 
-/// How many chunks the samples are cut into, by the sizes other than the outputs.
+/// How many chunks the samples are cut into.
 pub(super) fn chunks(conv: &Conv) -> usize {
     if conv.depth() > MANY_TAPS { FEWER_CHUNKS } else { CHUNKS }.min(conv.samples)
 }

@@ -25,7 +25,8 @@
 //! chains of sums are nine times as long: 0.8 times for 16 channels, 1.1 for 64, 1.7 for 256.
 //!
 //! A NaN or an infinity would spread over its tile, and numbers near the largest would overflow: samples and weights that hold such are
-//! convolved by the definition, and a gradient of weights in which such a number takes part is summed by it.
+//! convolved by the definition, and a gradient of weights in which such a number takes part is summed by it; of several cotangents of
+//! one image each goes its own way.
 
 // Registers are counted, for the counts are what the compiler unrolls; `array::from_fn` would be compiled for the baseline.
 #![allow(clippy::needless_range_loop)]
@@ -89,7 +90,7 @@ fn limit<T: Float>() -> T {
 const MOST_CHANNELS: usize = 1 << 24;
 
 /// Whether all numbers are finite and none is too large.
-struct Tame<'a, T>(&'a [T]);
+pub(super) struct Tame<'a, T>(pub(super) &'a [T]);
 
 impl<T: Float> Kernel<T> for Tame<'_, T> {
     type Output = bool;

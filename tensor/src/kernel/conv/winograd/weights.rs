@@ -23,17 +23,41 @@ const NEAR: usize = 1 << 16;
 const BLOCKS: [usize; 2] = [32, 256];
 
 impl<T: Float> WeightGrad<'_, T> {
-    /// Whether no number that takes part could spread or overflow.
-    pub(in crate::kernel::conv) fn is_tame<I: Lanes<T>>(&self, isa: I) -> bool {
-        isa.enter(Tame(self.x)) && isa.enter(Tame(self.dy))
+    /// By Winograd's algorithm those cotangents of which no number could spread or overflow, the others by the definition: each
+    /// as if it were alone. The sizes must be [right for it](Conv::is_for_winograd).
+    #[inline(never)]
+    pub(in crate::kernel::conv) fn by_tiles_where_tame<I: Lanes<T>>(self, isa: I) {
+        let Self { conv, stack, x, dy, dw } = self;
+        if !isa.enter(Tame(x)) {
+            return WeightGrad { conv, stack, x, dy, dw }.by_definition(isa);
+        }
+        let [each_y, each_w] = [conv.y_len(), conv.w_len()];
+        let tame = |k: usize| isa.enter(Tame(&dy[k * each_y..][..each_y]));
+        // Neighbours that go the same way go it together.
+        let (mut from, mut is_tame) = (0, tame(0));
+        while from < stack {
+            let (mut to, mut next) = (from + 1, is_tame);
+            while to < stack {
+                next = tame(to);
+                if next != is_tame {
+                    break;
+                }
+                to += 1;
+            }
+            let (dy, dw) = (&dy[from * each_y..to * each_y], &mut dw[from * each_w..to * each_w]);
+            let some = WeightGrad { conv, stack: to - from, x, dy, dw };
+            if is_tame {
+                some.by_tiles(isa)
+            } else {
+                some.by_definition(isa)
+            }
+            (from, is_tame) = (to, next);
+        }
     }
 
-    /// By Winograd's algorithm. The sizes must be [right for it](Conv::is_for_winograd), and the numbers tame.
-    #[inline(never)]
-    pub(in crate::kernel::conv) fn by_tiles<I: Lanes<T>>(self, isa: I) {
+    fn by_tiles<I: Lanes<T>>(self, isa: I) {
         let Self { conv, stack, x, dy, dw } = self;
         let (channels, outputs, groups) = (conv.channels_each(), conv.outputs_each(), conv.groups);
-        // Neither blocks nor chunks hang on the outputs.
         let block = (NEAR / (PLACES * channels)).clamp(BLOCKS[0], BLOCKS[1]).next_multiple_of(MOST_LANES);
         let tiles = &Tiles::new(conv, block);
         let all = Tiles::down(conv) * tiles.across;
