@@ -1,8 +1,9 @@
 # Networks that `tress export` wrote, on boards: linked with nothing but their kernels, held against this machine to the last
-# bit, and against what `tress fit` said of them. To be sourced after toolchain.sh and machines.sh.
+# bit, and against what `tress fit` said of them. Those that learn do so on every other machine as well (exports_learnt). To be sourced after toolchain.sh and machines.sh.
 #
 #   exports_make                 trains two small networks, and exports them and some untrained ones: once in each run
 #   exports_run BOARD ...        as run_board of embedded/run, for the exported networks
+#   exports_learnt NAME TARGET   the one that learns two tasks, elsewhere
 
 EXPORTS="${CARGO_TARGET_DIR:-$root/target}/exports"
 
@@ -22,6 +23,7 @@ exports_make() {
   "$tress" export "$EXPORTS/sine.safetensors" --rust "$EXPORTS/sine-i8" $library --int8 --calibrate "$EXPORTS/sine.npy" >/dev/null
   "$tress" export "$EXPORTS/sine.safetensors" --rust "$EXPORTS/sine-learn" $library --learn squares >"$EXPORTS/said-sine-learn"
   "$tress" export "$EXPORTS/sine.safetensors" --rust "$EXPORTS/sine-head" $library --learn squares --only third >"$EXPORTS/said-sine-head"
+  "$tress" export dense:2,16:sum=1,product=1 --rust "$EXPORTS/two-learn" $library --learn squares >"$EXPORTS/said-two-learn"
   "$tress" export dense:16,64,64:a=1 --rust "$EXPORTS/one-head" $library >/dev/null
   "$tress" export dense:16,64,64:a=1,b=1 --rust "$EXPORTS/two-heads" $library >/dev/null
   # The shape of a network that MicroFlow brings: eight windows of 10 x 8 over a spectrogram, and four scores.
@@ -29,20 +31,27 @@ exports_make() {
   "$tress" export "$EXPORTS/lenet" --rust "$EXPORTS/lenet-f32" $library >/dev/null
   "$tress" export "$EXPORTS/lenet" --rust "$EXPORTS/lenet-i8" $library --int8 >"$EXPORTS/accuracy"
   for board in m0 m3 m4 m7 m33 m55; do
-    "$tress" fit "$EXPORTS/sine.safetensors" --target $board >"$EXPORTS/fit-sine-$board" || true
-    "$tress" fit "$EXPORTS/lenet" --target $board >"$EXPORTS/fit-lenet-$board" || true
+    exports_fit $board sine "$EXPORTS/sine.safetensors"
+    exports_fit $board lenet "$EXPORTS/lenet"
+    exports_fit $board one-head dense:16,64,64:a=1
+    exports_fit $board two-heads dense:16,64,64:a=1,b=1
+    exports_fit $board speech conv:1x49x40,8x10x8/2:word=4
   done
   exports_program sine-f32 x y
   exports_program sine-i8 x y
   exports_lean sine-f32
-  exports_learn sine-learn
-  exports_learn sine-head
+  exports_learn sine-learn sine
+  exports_learn sine-head sine
+  exports_learn two-learn two
   exports_program one-head x a
   exports_program two-heads x a b
   exports_program speech-i8 x word
   exports_program lenet-f32 input left right
   exports_program lenet-i8 input left right
 }
+
+# What `tress fit` says of a network on a board; that it does not fit is an answer as well.
+exports_fit() { "$tress" fit "$3" --target $1 >"$EXPORTS/fit-$2-$1" || true; }
 
 # The least program around the exported sine: a static arena, one evaluation, an end that says whether it was right.
 exports_lean() {
@@ -74,16 +83,15 @@ fn run() -> bool {
 RUST
 }
 
-# A device that learns the sine anew, all of it or the last layer, from weights that were spoilt, with the exported function and
-# nothing else.
+# A device that learns with the exported function and nothing else, sample by sample, in memory that was laid out beforehand. What
+# it learns is the second argument: the sine anew, all of it or the last layer, from weights that were spoilt; or two tasks.
 exports_learn() {
-  local name=$1 folder="$EXPORTS/run-$1"
+  local name=$1 lesson=$2 folder="$EXPORTS/run-$1"
   cp -r "$EXPORTS/run-sine-f32" "$folder"
   sed -i "s/^name = .*/name = \"run-$name\"/; s/^sine-f32 = .*/$name = { path = \"..\/$name\" }/" "$folder/Cargo.toml"
-  sed "s/NETWORK/${name//-/_}/" >"$folder/src/main.rs" <<'RUST'
-//! Learns a sine on the device, sample by sample, in memory that was laid out beforehand.
-#![no_std]
-#![no_main]
+  { sed "s/NETWORK/${name//-/_}/" <<'RUST'
+//! Learns on the device, sample by sample, in memory that was laid out beforehand.
+#![cfg_attr(not(feature = "std"), no_std, no_main)]
 
 extern crate alloc;
 
@@ -93,14 +101,51 @@ use tress_conformance::{machine, print};
 
 machine::program!(run);
 
-const STEPS: u32 = 4000;
-const SAMPLES: u32 = 40;
-
 struct Memory {
     arena: net::LearningArena,
     weights: [f32; net::WEIGHTS.len()],
     updates: [f32; net::WEIGHTS.len()],
 }
+
+fn run() -> bool {
+    let layout = Layout::new::<Memory>();
+    // SAFETY: the memory has a size, zeros are numbers, and nothing else has this block.
+    let memory = unsafe { &mut *alloc_zeroed(layout).cast::<Memory>() };
+    memory.weights.iter_mut().zip(&net::WEIGHTS).for_each(|(weight, given)| *weight = KEPT * given);
+    let (mut first, mut last) = ([0.0; TASKS], [0.0; TASKS]);
+    let before = machine::ticks();
+    for step in 0..STEPS {
+        let losses = teach(memory, step % SAMPLES);
+        for (task, loss) in losses.into_iter().enumerate() {
+            if step < SAMPLES { first[task] += loss / SAMPLES as f32 }
+            if step >= STEPS - SAMPLES { last[task] += loss / SAMPLES as f32 }
+        }
+    }
+    let ticks = machine::ticks().wrapping_sub(before);
+    machine::write(b"learned losses ");
+    print::decimal(f64::from(first.iter().sum::<f32>()), 9);
+    machine::write(b" ");
+    print::decimal(f64::from(last.iter().sum::<f32>()), 9);
+    print::entry("arena", size_of::<Memory>() as u64);
+    print::entry("times", u64::from(STEPS));
+    print::entry("ticks", ticks);
+    machine::figures();
+    machine::write(b"\n");
+    (0..TASKS).all(|task| last[task] < 0.2 * first[task])
+}
+RUST
+    exports_lesson_$lesson
+  } >"$folder/src/main.rs"
+}
+
+exports_lesson_sine() {
+  cat <<'RUST'
+
+const TASKS: usize = 1;
+const STEPS: u32 = 4000;
+const SAMPLES: u32 = 40;
+/// Half of each weight: far from the sine, but no saddle.
+const KEPT: f32 = 0.5;
 
 /// Bhaskara's fraction for the sine, between -pi and pi.
 fn sine(x: f32) -> f32 {
@@ -109,31 +154,26 @@ fn sine(x: f32) -> f32 {
     if x < 0.0 { -value } else { value }
 }
 
-fn run() -> bool {
-    let layout = Layout::new::<Memory>();
-    // SAFETY: the memory has a size, zeros are numbers, and nothing else has this block.
-    let Memory { arena, weights, updates } = unsafe { &mut *alloc_zeroed(layout).cast::<Memory>() };
-    // Half of each weight: far from the sine, but no saddle.
-    weights.iter_mut().zip(&net::WEIGHTS).for_each(|(weight, trained)| *weight = 0.5 * trained);
-    let (mut first, mut last) = (0.0, 0.0);
-    let before = machine::ticks();
-    for step in 0..STEPS {
-        let x = (step * 17 % SAMPLES) as f32 / SAMPLES as f32 * 6.2 - 3.1;
-        let [loss] = net::learn(arena, weights, updates, &[x], &[sine(x)], 0.02);
-        if step < SAMPLES { first += loss / SAMPLES as f32 }
-        if step >= STEPS - SAMPLES { last += loss / SAMPLES as f32 }
-    }
-    let ticks = machine::ticks().wrapping_sub(before);
-    machine::write(b"learned losses ");
-    print::decimal(f64::from(first), 9);
-    machine::write(b" ");
-    print::decimal(f64::from(last), 9);
-    print::entry("arena", size_of::<Memory>() as u64);
-    print::entry("times", u64::from(STEPS));
-    print::entry("ticks", ticks);
-    machine::figures();
-    machine::write(b"\n");
-    last < 0.2 * first
+fn teach(Memory { arena, weights, updates }: &mut Memory, sample: u32) -> [f32; TASKS] {
+    let x = (sample * 17 % SAMPLES) as f32 / SAMPLES as f32 * 6.2 - 3.1;
+    net::learn(arena, weights, updates, &[x], &[sine(x)], 0.02)
+}
+RUST
+}
+
+# The tasks of embedded/conformance/src/training.rs, from weights that nobody has trained.
+exports_lesson_two() {
+  cat <<'RUST'
+
+const TASKS: usize = 2;
+const STEPS: u32 = 4000;
+const SAMPLES: u32 = 16;
+const KEPT: f32 = 1.0;
+
+fn teach(Memory { arena, weights, updates }: &mut Memory, sample: u32) -> [f32; TASKS] {
+    let sample = sample * 5 % SAMPLES;
+    let [x, y] = [sample / 4, sample % 4].map(|place| place as f32 / 2.0 - 0.75);
+    net::learn(arena, weights, updates, &[x, y], &[x + y], &[x * y], 0.05)
 }
 RUST
 }
@@ -152,7 +192,7 @@ version = "0.0.0"
 edition = "2024"
 
 [features]
-std = []
+std = ["tress-conformance/std"]
 
 [dependencies]
 tress-conformance = { path = "$root/embedded/conformance" }
@@ -217,13 +257,14 @@ RUST
 # Which networks a board runs: all that its memory takes.
 exports_run() {
   local name=$1 machine=$2 target=$3 rom=$4 ram=$5 factor=$6 heap=$7 net file out status
-  local nets=(sine-lean sine-f32 sine-i8 sine-learn sine-head one-head two-heads speech-i8 lenet-f32 lenet-i8)
-  [ "$name" != m0 ] || nets=(sine-lean sine-f32 sine-i8 sine-learn sine-head one-head two-heads speech-i8)
+  local nets=(sine-lean sine-f32 sine-i8 sine-learn sine-head two-learn one-head two-heads speech-i8 lenet-f32 lenet-i8)
+  [ "$name" != m0 ] || nets=(sine-lean sine-f32 sine-i8 sine-learn sine-head two-learn one-head two-heads speech-i8)
   bare_ready "$target" || { skip "$name" "no Rust"; return; }
   exports_make
   local scripts
   scripts="$(board_script "$rom" "$ram")"
   for net in "${nets[@]}"; do
+    only $net || continue
     (cd "$EXPORTS/run-$net" && TRESS_HEAP=$heap bare_cargo "$target" rustc --quiet --release -- \
       "-Clink-arg=-T$root/embedded/cortex-m.ld" "-Clink-arg=-L$scripts")
     file="$(product_of "$target" release "run-$net")"
@@ -239,20 +280,43 @@ exports_run() {
     # What was said before anything was built, by `tress fit` or by the export.
     local row=floats said
     [[ $net != *-i8 ]] || row=bytes
+    said="${net%-f32}"
     case $net in
       sine-lean)
         # Nothing asks for memory: no allocator is linked.
         ! nm -C "$file" | grep -E 'machine::heap|alloc::|__rust_alloc|Arena as' >&2 ||
           { echo "$name $net: an allocator is linked" >&2; return 1; }
         ;;
-      sine-learn | sine-head)
+      sine-learn | sine-head | two-learn)
         note "$name" "$net-fit" - "$factor" < <(
           awk -F'[ ,]+' '/^learning:/ { print "fit arena", $3 + $8 }' "$EXPORTS/said-$net")
         ;;
-      sine-* | lenet-*)
-        said="$(awk -v row=$row '$1 == row { print $4, $5 }' "$EXPORTS/fit-${net%-*}-$name")"
+      *)
+        said="$(awk -v row=$row '$1 == row { print $4, $5 }' "$EXPORTS/fit-${said%-i8}-$name")"
         note "$name" "$net-fit" "${said% *}" "$factor" <<<"fit arena ${said#* }"
         ;;
     esac
   done
+}
+
+# Learning two tasks on a machine that is no board: the digits must be those of the boards. Its target; host is this machine with std.
+exports_learnt() {
+  local name=$1 target=$2 net=run-two-learn file
+  exports_make
+  if [ "$target" = host ]; then
+    (cd "$EXPORTS/$net" && cargo build --quiet --release --features std)
+    file="$CARGO_TARGET_DIR/release/$net"
+    note "$name" two-learn - 0 < <("$file")
+    return
+  fi
+  (cd "$EXPORTS/$net" && bare_cargo "$target" rustc --quiet --release)
+  file="$(product_of "$target" release $net)"
+  case $target in
+    wasm32-*)
+      note "$name" two-learn "$(stat -c %s "$file")" 0 < <(node --no-warnings embedded/wasm.mjs "$file")
+      ;;
+    *)
+      note "$name" two-learn "$(flash "$file")" 0 < <(machine_aarch64 cortex-a53 "$file")
+      ;;
+  esac
 }

@@ -8,7 +8,8 @@ typedef struct {
 static inline int32_t @_apply(@_scale scale, int32_t sum)
 {
     int64_t half = scale.shift == 0 ? 0 : (int64_t)1 << (scale.shift - 1);
-    return (int32_t)(((int64_t)sum * scale.multiplier + half) >> scale.shift);
+    int64_t scaled = ((int64_t)sum * scale.multiplier + half) >> scale.shift;
+    return scaled < INT32_MIN ? INT32_MIN : scaled > INT32_MAX ? INT32_MAX : (int32_t)scaled;
 }
 
 static inline int8_t @_held(int32_t value, int zero, int low)

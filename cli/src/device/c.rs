@@ -4,10 +4,10 @@ use std::fmt::Write;
 
 use tress::nn::device::{ByteCall, Call, Place, Placed};
 use tress::tensor::Window;
-use tress::tensor::planned::quantised::Scale;
+use tress::tensor::planned::{self, quantised::Scale};
 use tress::tensor::pointwise::{Map, Zip};
 
-use super::call::{Form, Names, lines};
+use super::call::{Form, Names, byte_example, float_example, lines, texts};
 use crate::error::Error;
 
 /// The header; `name` is an identifier and goes in front of everything.
@@ -16,7 +16,7 @@ use crate::error::Error;
 ///
 /// [`Error::Device`] for a function that has no counterpart in C99.
 pub(super) fn header(title: &str, name: &str, form: Form<'_>) -> Result<String, Error> {
-    let names = Names::of(form.program());
+    let names = Names::of(form.program(), &format!("{name}_"));
     let mut writer = Writer { form, name, names, statics: String::new(), body: String::new() };
     match form {
         Form::Floats(program, plan) => {
@@ -24,8 +24,8 @@ pub(super) fn header(title: &str, name: &str, form: Form<'_>) -> Result<String, 
                 program.weights().iter().flat_map(|weight| weight.numbers.iter().copied()).collect();
             let text = lines(&numbers, |&number| literal(number));
             let _ = writeln!(writer.statics, "static const float {name}_weights[] = {{\n{text}\n}};\n");
-            for (at, placed) in plan.calls().iter().enumerate() {
-                writer.float_call(at, placed)?;
+            for placed in plan.calls() {
+                writer.float_call(placed)?;
             }
         }
         Form::Bytes(quantised) => {
@@ -34,7 +34,7 @@ pub(super) fn header(title: &str, name: &str, form: Form<'_>) -> Result<String, 
             }
         }
     }
-    Ok(writer.text(title))
+    writer.text(title)
 }
 
 struct Writer<'a> {
@@ -46,7 +46,7 @@ struct Writer<'a> {
 }
 
 impl Writer<'_> {
-    fn text(self, title: &str) -> String {
+    fn text(self, title: &str) -> Result<String, Error> {
         let Self { form, name, names, statics, body } = self;
         let (program, plan) = (form.program(), form.plan());
         let upper = name.to_uppercase();
@@ -60,7 +60,13 @@ impl Writer<'_> {
         );
         let _ = writeln!(
             out,
-            "#ifndef {upper}_H\n#define {upper}_H\n\n#include <math.h>\n#include <stdint.h>\n#include <string.h>\n"
+            "#ifndef {upper}_H\n#define {upper}_H\n\n#include <limits.h>\n#include <math.h>\n#include <stdint.h>\n\
+             #include <string.h>\n\n#if INT_MAX < 2147483647\n#error \"this header needs an int of 32 bits\"\n#endif\n"
+        );
+        let _ = writeln!(
+            out,
+            "/* What stands before the arena: define it beforehand to place the arena in a section of your own. */\n\
+             #ifndef {upper}_PLACE\n#define {upper}_PLACE\n#endif\n"
         );
         let _ = writeln!(
             out,
@@ -74,7 +80,8 @@ impl Writer<'_> {
         let outputs = names.outputs.iter().zip(program.outputs()).map(|(text, (_, value))| (text, *value));
         for (text, value) in inputs.clone().chain(outputs.clone()) {
             let port = format!("{upper}_{}", text.to_uppercase());
-            let _ = writeln!(out, "#define {port}_LENGTH {}", len(value));
+            let shape = program.shape(value).map_or(String::new(), |shape| shape.to_string());
+            let _ = writeln!(out, "/* {shape}, the last axis running fastest */\n#define {port}_LENGTH {}", len(value));
             if let Form::Bytes(quantised) = form {
                 let range = quantised.range(value);
                 let _ = writeln!(out, "/* A byte q stands for SCALE * (q - ZERO). */");
@@ -87,12 +94,13 @@ impl Writer<'_> {
             }
         }
         out.push('\n');
-        out.push_str(&kernels.replace('@', name));
+        let longest = planned::LONGEST_SUM.to_string();
+        out.push_str(&kernels.replace("@LONGEST", &longest).replace('@', name));
         out.push('\n');
         out.push_str(&statics);
         // An array has at least one element in C.
-        let _ = writeln!(out, "static {number} {name}_values[{}];", plan.values().max(1));
-        let _ = writeln!(out, "static {number} {name}_column[{}];\n", plan.column().max(1));
+        let _ = writeln!(out, "{upper}_PLACE static {number} {name}_values[{}];", plan.values().max(1));
+        let _ = writeln!(out, "{upper}_PLACE static {number} {name}_column[{}];\n", plan.column().max(1));
         let inputs = inputs.map(|(text, _)| format!("const {number} *{text}"));
         let arguments: Vec<String> =
             inputs.chain(outputs.map(|(text, _)| format!("{number} *{text}"))).collect();
@@ -100,17 +108,27 @@ impl Writer<'_> {
         let _ = writeln!(out, "static inline void {name}_infer({})\n{{", arguments.join(", "));
         let _ = writeln!(
             out,
-            "    {number} *values = {name}_values, *column = {name}_column;\n    (void)values;\n    (void)column;"
+            "    {number} *t_values = {name}_values, *t_column = {name}_column;\n    (void)t_values;\n    (void)t_column;"
         );
-        let _ = writeln!(out, "{body}}}\n\n#endif");
-        out
+        let _ = writeln!(out, "{body}}}\n");
+        let [inputs, outputs] = match form {
+            Form::Floats(program, plan) => float_example(program, plan)?.map(|each| texts(&each, |x| literal(*x))),
+            Form::Bytes(quantised) => byte_example(quantised)?.map(|each| texts(&each, i8::to_string)),
+        };
+        let _ = writeln!(out, "/* An example and what comes of it on the machine that wrote this. */\n#ifdef {upper}_EXAMPLE");
+        for (port, texts) in names.inputs.iter().chain(&names.outputs).zip(inputs.iter().chain(&outputs)) {
+            let list = lines(texts, Clone::clone);
+            let _ = writeln!(out, "static const {number} {name}_example_{port}[] = {{\n{list}\n}};");
+        }
+        out.push_str("#endif\n\n#endif\n");
+        Ok(out)
     }
 
     fn at(&self, place: &Place) -> String {
         match place {
             Place::Input(number) => self.names.inputs[*number].clone(),
             Place::Output(number) => self.names.outputs[*number].clone(),
-            Place::Arena(range) => format!("values + {}", range.start),
+            Place::Arena(range) => format!("t_values + {}", range.start),
         }
     }
 
@@ -133,14 +151,14 @@ impl Writer<'_> {
         let [high, wide] = window.output("export").unwrap_or([0, 0]); // it was inferred before
         let numbers = [&input[..], kernel, stride, &pad[0], &pad[1], dilation].concat();
         let text: Vec<String> = numbers.iter().map(usize::to_string).collect();
-        let _ = writeln!(self.body, "        static const int window[] = {{ {} }};", text.join(", "));
+        let _ = writeln!(self.body, "        static const int t_window[] = {{ {} }};", text.join(", "));
         let _ = writeln!(
             self.body,
-            "        static const int size[] = {{ {channels}, {outputs}, {groups}, {high}, {wide} }};"
+            "        static const int t_size[] = {{ {channels}, {outputs}, {groups}, {high}, {wide} }};"
         );
     }
 
-    fn float_call(&mut self, _: usize, placed: &Placed) -> Result<(), Error> {
+    fn float_call(&mut self, placed: &Placed) -> Result<(), Error> {
         let name = self.name;
         let from: Vec<String> = placed.from.iter().map(|(_, place)| self.at(place)).collect();
         let (x, y) = (from[0].clone(), self.at(&placed.to.1));
@@ -160,32 +178,34 @@ impl Writer<'_> {
                 let outputs = self.form.program().weights()[*weight].shape[0];
                 self.lying(placed, window, *groups, Some(outputs));
                 format!(
-                    "{name}_conv2d({x}, window, size, {}, {}, column, {y});",
+                    "{name}_conv2d({x}, t_window, t_size, {}, {}, t_column, {y});",
                     self.weight(*weight),
                     bias(self, b)
                 )
             }
             Call::MaxPool(window) => {
                 self.lying(placed, window, 1, None);
-                format!("{name}_max_pool({x}, window, size, {y});")
+                format!("{name}_max_pool({x}, t_window, t_size, {y});")
             }
             Call::MeanPool(window) => {
                 self.lying(placed, window, 1, None);
-                format!("{name}_mean_pool({x}, window, size, {y});")
+                format!("{name}_mean_pool({x}, t_window, t_size, {y});")
             }
             Call::Sums => {
                 let run = x_len / y_len.max(1);
                 format!(
-                    "int i, j;\n        for (i = 0; i < {y_len}; i++) {{\n            float sum = 0.0f;\n            for (j = 0; j < {run}; j++)\n                \
-                     sum += ({x})[i * {run} + j];\n            ({y})[i] = sum;\n        }}"
+                    "int t_i, t_j;\n        for (t_i = 0; t_i < {y_len}; t_i++) {{\n            float t_sum = 0.0f;\n            \
+                     for (t_j = 0; t_j < {run}; t_j++)\n                t_sum += ({x})[t_i * {run} + t_j];\n            \
+                     ({y})[t_i] = t_sum;\n        }}"
                 )
             }
             Call::Map(map, _) => format!(
-                "int i;\n        for (i = 0; i < {y_len}; i++) {{\n            float x = ({x})[i];\n            ({y})[i] = {};\n        }}",
+                "int t_i;\n        for (t_i = 0; t_i < {y_len}; t_i++) {{\n            float t_x = ({x})[t_i];\n            \
+                 ({y})[t_i] = {};\n        }}",
                 function(*map)?
             ),
             Call::Zip(zip) => {
-                let (a, b) = ("a", "b");
+                let (a, b) = ("t_a", "t_b");
                 let value = match zip {
                     Zip::Add => format!("{a} + {b}"),
                     Zip::Sub => format!("{a} - {b}"),
@@ -196,7 +216,8 @@ impl Writer<'_> {
                     other => return Err(Error::Device(format!("`{}` cannot be written as C", other.name()))),
                 };
                 format!(
-                    "int i;\n        for (i = 0; i < {y_len}; i++) {{\n            float a = ({x})[i], b = ({})[i];\n            ({y})[i] = {value};\n        }}",
+                    "int t_i;\n        for (t_i = 0; t_i < {y_len}; t_i++) {{\n            float t_a = ({x})[t_i], t_b = ({})[t_i];\n            \
+                     ({y})[t_i] = {value};\n        }}",
                     from[from.len() - 1]
                 )
             }
@@ -227,7 +248,8 @@ impl Writer<'_> {
             let f = function(map)?;
             let _ = writeln!(
                 self.body,
-                "    {{\n        int i;\n        for (i = 0; i < {y_len}; i++) {{\n            float x = ({y})[i];\n            ({y})[i] = {f};\n        }}\n    }}"
+                "    {{\n        int t_i;\n        for (t_i = 0; t_i < {y_len}; t_i++) {{\n            float t_x = ({y})[t_i];\n            \
+                 ({y})[t_i] = {f};\n        }}\n    }}"
             );
         }
         Ok(())
@@ -256,14 +278,14 @@ impl Writer<'_> {
                         let (n, k) = (bias.len(), weight.len() / bias.len().max(1));
                         let m = y_len / n.max(1);
                         format!(
-                            "int i;\n        for (i = 0; i < {m}; i++)\n            \
-                             {name}_rows({name}_weight_{at}, {x} + i * {k}, {k}, {data}, {n}, {zero}, {low}, {y} + i * {n}, 1);"
+                            "int t_i;\n        for (t_i = 0; t_i < {m}; t_i++)\n            \
+                             {name}_rows({name}_weight_{at}, {x} + t_i * {k}, {k}, {data}, {n}, {zero}, {low}, {y} + t_i * {n}, 1);"
                         )
                     }
                     Some((window, groups, zero_from, _)) => {
                         self.lying(placed, window, *groups, Some(bias.len()));
                         format!(
-                            "{name}_conv2d({x}, window, size, {zero_from}, {name}_weight_{at}, {data}, {zero}, {low}, column, {y});"
+                            "{name}_conv2d({x}, t_window, t_size, {zero_from}, {name}_weight_{at}, {data}, {zero}, {low}, t_column, {y});"
                         )
                     }
                 }
@@ -271,56 +293,59 @@ impl Writer<'_> {
             ByteCall::MaxPool(window) => {
                 self.lying(placed, window, 1, None);
                 format!(
-                    "{name}_scale none = {{ 0, 0 }};\n        {name}_pool({x}, window, size, 0, 0, 0, none, {y});"
+                    "{name}_scale t_none = {{ 0, 0 }};\n        {name}_pool({x}, t_window, t_size, 0, 0, 0, t_none, {y});"
                 )
             }
             ByteCall::MeanPool(window, [a, b], scale) => {
                 self.lying(placed, window, 1, None);
                 let scale = braces(scale);
                 format!(
-                    "{name}_scale scale = {scale};\n        {name}_pool({x}, window, size, 1, {a}, {b}, scale, {y});"
+                    "{name}_scale t_scale = {scale};\n        {name}_pool({x}, t_window, t_size, 1, {a}, {b}, t_scale, {y});"
                 )
             }
             ByteCall::Sums([a, b], scale) => {
                 let (run, scale) = (x_len / y_len.max(1), braces(scale));
                 format!(
-                    "{name}_scale scale = {scale};\n        int i, j;\n        for (i = 0; i < {y_len}; i++) {{\n            int32_t sum = 0;\n            \
-                     for (j = 0; j < {run}; j++)\n                sum += ({x})[i * {run} + j] - ({a});\n            \
-                     ({y})[i] = {name}_held({name}_apply(scale, sum), {b}, -128);\n        }}"
+                    "{name}_scale t_scale = {scale};\n        int t_i, t_j;\n        for (t_i = 0; t_i < {y_len}; t_i++) {{\n            \
+                     int32_t t_sum = 0;\n            for (t_j = 0; t_j < {run}; t_j++)\n                \
+                     t_sum += ({x})[t_i * {run} + t_j] - ({a});\n            \
+                     ({y})[t_i] = {name}_held({name}_apply(t_scale, t_sum), {b}, -128);\n        }}"
                 )
             }
             ByteCall::Lookup(table, _) => {
                 let text = lines(&table[..], |number| number.to_string());
                 let _ = writeln!(self.statics, "static const int8_t {name}_table_{at}[] = {{\n{text}\n}};\n");
                 format!(
-                    "int i;\n        for (i = 0; i < {y_len}; i++)\n            ({y})[i] = {name}_table_{at}[({x})[i] + 128];"
+                    "int t_i;\n        for (t_i = 0; t_i < {y_len}; t_i++)\n            ({y})[t_i] = {name}_table_{at}[({x})[t_i] + 128];"
                 )
             }
             ByteCall::Add([a, b, c], [first, second]) => {
                 let (last, first, second) = (&from[from.len() - 1], braces(first), braces(second));
                 format!(
-                    "{name}_scale first = {first}, second = {second};\n        int i;\n        for (i = 0; i < {y_len}; i++) {{\n            \
-                     int32_t a = {name}_apply(first, (({x})[i] - ({a})) * 256), b = {name}_apply(second, (({last})[i] - ({b})) * 256);\n            \
-                     ({y})[i] = {name}_held((a + b + 128) >> 8, {c}, -128);\n        }}"
+                    "{name}_scale t_first = {first}, t_second = {second};\n        int t_i;\n        \
+                     for (t_i = 0; t_i < {y_len}; t_i++) {{\n            \
+                     int32_t t_a = {name}_apply(t_first, (({x})[t_i] - ({a})) * 256);\n            \
+                     int32_t t_b = {name}_apply(t_second, (({last})[t_i] - ({b})) * 256);\n            \
+                     ({y})[t_i] = {name}_held((t_a + t_b + 128) >> 8, {c}, -128);\n        }}"
                 )
             }
             ByteCall::Multiply([a, b, c], scale) => {
                 let (last, scale) = (&from[from.len() - 1], braces(scale));
                 format!(
-                    "{name}_scale scale = {scale};\n        int i;\n        for (i = 0; i < {y_len}; i++)\n            \
-                     ({y})[i] = {name}_held({name}_apply(scale, (({x})[i] - ({a})) * (({last})[i] - ({b}))), {c}, -128);"
+                    "{name}_scale t_scale = {scale};\n        int t_i;\n        for (t_i = 0; t_i < {y_len}; t_i++)\n            \
+                     ({y})[t_i] = {name}_held({name}_apply(t_scale, (({x})[t_i] - ({a})) * (({last})[t_i] - ({b}))), {c}, -128);"
                 )
             }
             ByteCall::Concat(parts) => {
                 let text = self.joined(placed, &from, &y, |i, x, y, len| {
                     let ([a, b], scale) = parts[i];
                     format!(
-                        "{{\n            {name}_scale scale = {};\n            for (i = 0; i < {len}; i++)\n                \
-                         ({y})[i] = {name}_held({name}_apply(scale, ({x})[i] - ({a})), {b}, -128);\n        }}",
+                        "{{\n            {name}_scale t_scale = {};\n            for (t_i = 0; t_i < {len}; t_i++)\n                \
+                         ({y})[t_i] = {name}_held({name}_apply(t_scale, ({x})[t_i] - ({a})), {b}, -128);\n        }}",
                         braces(&scale)
                     )
                 });
-                format!("int i;\n        {text}")
+                format!("int t_i;\n        {text}")
             }
             ByteCall::Copy => format!("memcpy({y}, {x}, {y_len});"),
         };
@@ -360,38 +385,48 @@ fn literal(number: f32) -> String {
     }
 }
 
-/// A function of `x` in C.
+/// A function of `t_x` in C.
 fn function(map: Map) -> Result<String, Error> {
     let c = |c: f64| literal(c as f32);
     Ok(match map {
-        Map::Neg => "-x".to_owned(),
-        Map::Scale(a) => format!("x * {}", c(a)),
-        Map::Offset(a) => format!("x + {}", c(a)),
-        Map::Abs => "fabsf(x)".to_owned(),
-        Map::Floor => "floorf(x)".to_owned(),
-        Map::Square => "x * x".to_owned(),
-        Map::Sqrt => "sqrtf(x)".to_owned(),
-        Map::Rsqrt => "1.0f / sqrtf(x)".to_owned(),
-        Map::Recip => "1.0f / x".to_owned(),
-        Map::Power(p) => format!("powf(x, {})", c(p)),
-        Map::Exp => "expf(x)".to_owned(),
-        Map::Ln => "logf(x)".to_owned(),
-        Map::Sin => "sinf(x)".to_owned(),
-        Map::Cos => "cosf(x)".to_owned(),
-        Map::Tanh => "tanhf(x)".to_owned(),
-        Map::Sigmoid => "1.0f / (1.0f + expf(-x))".to_owned(),
-        Map::Softplus => "(0.0f >= x ? 0.0f : x) + log1pf(expf(-fabsf(x)))".to_owned(),
-        Map::Silu => "x / (1.0f + expf(-x))".to_owned(),
-        Map::Gelu => "x * (0.5f * (1.0f + erff(x * 0.70710678f)))".to_owned(),
-        Map::GeluTanh => "0.5f * x * (1.0f + tanhf(0.79788456f * (x + 0.044715f * x * x * x)))".to_owned(),
-        Map::Relu => "0.0f >= x ? 0.0f : x".to_owned(),
-        Map::LeakyRelu(slope) => format!("x > 0.0f ? x : x * {}", c(slope)),
-        Map::Elu(a) => format!("x > 0.0f ? x : expm1f(x) * {}", c(a)),
+        Map::Neg => "-X".to_owned(),
+        Map::Scale(a) => format!("X * {}", c(a)),
+        Map::Offset(a) => format!("X + {}", c(a)),
+        Map::Abs => "fabsf(X)".to_owned(),
+        Map::Floor => "floorf(X)".to_owned(),
+        Map::Ceil => "ceilf(X)".to_owned(),
+        Map::Round => "rintf(X)".to_owned(),
+        Map::Step => "X > 0.0f ? 1.0f : 0.0f".to_owned(),
+        Map::Square => "X * X".to_owned(),
+        Map::Sqrt => "sqrtf(X)".to_owned(),
+        Map::Rsqrt => "1.0f / sqrtf(X)".to_owned(),
+        Map::Recip => "1.0f / X".to_owned(),
+        Map::Power(p) => format!("powf(X, {})", c(p)),
+        Map::Exp => "expf(X)".to_owned(),
+        Map::Exp2 => "exp2f(X)".to_owned(),
+        Map::ExpM1 => "expm1f(X)".to_owned(),
+        Map::Ln => "logf(X)".to_owned(),
+        Map::Ln1p => "log1pf(X)".to_owned(),
+        Map::Sin => "sinf(X)".to_owned(),
+        Map::Cos => "cosf(X)".to_owned(),
+        Map::Tanh => "tanhf(X)".to_owned(),
+        Map::Sinh => "sinhf(X)".to_owned(),
+        Map::Cosh => "coshf(X)".to_owned(),
+        Map::Erf => "erff(X)".to_owned(),
+        Map::Sigmoid => "1.0f / (1.0f + expf(-X))".to_owned(),
+        Map::Softplus => "(0.0f >= X ? 0.0f : X) + log1pf(expf(-fabsf(X)))".to_owned(),
+        Map::Silu => "X / (1.0f + expf(-X))".to_owned(),
+        Map::Gelu => "X * (0.5f * (1.0f + erff(X * 0.70710678f)))".to_owned(),
+        Map::GeluTanh => "0.5f * X * (1.0f + tanhf(0.79788456f * (X + 0.044715f * X * X * X)))".to_owned(),
+        Map::Relu => "0.0f >= X ? 0.0f : X".to_owned(),
+        Map::LeakyRelu(slope) => format!("X > 0.0f ? X : X * {}", c(slope)),
+        Map::Elu(a) => format!("X > 0.0f ? X : expm1f(X) * {}", c(a)),
         Map::Clamp(low, high) => {
-            format!("{low} > x ? {low} : x > {high} ? {high} : x", low = c(low), high = c(high))
+            format!("{low} > X ? {low} : X > {high} ? {high} : X", low = c(low), high = c(high))
         }
         other => {
             return Err(Error::Device(format!("`{}` cannot be written as C; it can as Rust", other.name())));
         }
-    })
+    }
+    .replace('X', "t_x"))
 }

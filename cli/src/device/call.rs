@@ -2,6 +2,9 @@
 
 use tress::nn::device::{Place, Plan, Program, Quantised};
 
+use super::fit::device;
+use crate::error::Error;
+
 /// What is written.
 #[derive(Clone, Copy)]
 pub(super) enum Form<'a> {
@@ -39,29 +42,83 @@ impl<'a> Form<'a> {
 pub(super) struct Names {
     pub(super) inputs: Vec<String>,
     pub(super) outputs: Vec<String>,
+    /// What the outputs are to become, where the network learns.
+    pub(super) truths: Vec<String>,
 }
 
-/// Words that Rust or C keep for themselves, or that the written source uses.
+/// Words that Rust, C or C++ keep for themselves, functions that the written source calls, and what a function that learns has
+/// besides inputs and truths.
 const TAKEN: &str = " as async await break const continue crate dyn else enum extern false fn for gen if impl in let loop match \
     mod move mut pub ref return self static struct super trait true try type unsafe use where while abstract become box do final \
     macro override priv typeof unsized virtual yield auto case char default double float goto inline int long register restrict \
-    short signed sizeof switch typedef union unsigned void volatile arena values column ";
+    short signed sizeof switch typedef union unsigned void volatile alignas alignof bool constexpr nullptr static_assert \
+    thread_local typeof_unqual and and_eq asm bitand bitor catch class co_await co_return co_yield compl concept const_cast \
+    consteval constinit decltype delete dynamic_cast explicit export friend mutable namespace new noexcept not not_eq operator or \
+    or_eq private protected public reinterpret_cast requires static_cast template this throw typeid typename using wchar_t \
+    char8_t char16_t char32_t xor xor_eq main i8 u8 i32 f32 usize parts arena weights updates rate losses \
+    acosf asinf atanf ceilf coshf cosf erff exp2f expf expm1f fabsf floorf log1pf logf memcpy powf sinf sinhf sqrtf tanf tanhf \
+    int8_t int32_t int64_t uint8_t ";
+
+/// Whether a name is one of those words.
+pub(super) fn is_word(name: &str) -> bool {
+    TAKEN.contains(&format!(" {name} "))
+}
+
+/// What local names of the written source begin with: no argument does.
+pub(super) const LOCAL: &str = "t_";
 
 impl Names {
-    pub(super) fn of(program: &Program) -> Self {
+    /// `prefix` is in front of what else the source defines; empty where nothing is.
+    pub(super) fn of(program: &Program, prefix: &str) -> Self {
         let mut used: Vec<String> = Vec::new();
         let mut fresh = |name: &str| {
             let mut name = identifier(name);
-            while used.contains(&name) || TAKEN.contains(&format!(" {name} ")) {
+            if name.starts_with(LOCAL) || !prefix.is_empty() && name.starts_with(prefix) {
+                name.insert(0, 'x');
+            }
+            while used.contains(&name) || is_word(&name) {
                 name.push('_');
             }
             used.push(name.clone());
             name
         };
         let inputs = program.inputs().iter().map(|input| fresh(&input.name)).collect();
-        let outputs = program.outputs().iter().map(|(name, _)| fresh(name)).collect();
-        Self { inputs, outputs }
+        let outputs: Vec<String> = program.outputs().iter().map(|(name, _)| fresh(name)).collect();
+        let truths = outputs.iter().map(|name| fresh(&format!("{name}_truth"))).collect();
+        Self { inputs, outputs, truths }
     }
+}
+
+/// An example of every input that all outputs are finite for, if one of these is: numbers between -1 and 1, or above 0.
+pub(super) fn float_example(program: &Program, plan: &Plan) -> Result<[Vec<Vec<f32>>; 2], Error> {
+    let wave = |i: usize| (i * 37 % 256) as f32;
+    let tries = [|x: f32| x / 128.0 - 1.0, |x: f32| (x + 1.0) / 128.0];
+    let mut last = Default::default();
+    for of in tries {
+        let inputs: Vec<Vec<f32>> = program
+            .inputs()
+            .iter()
+            .map(|input| (0..input.shape.len()).map(|i| of(wave(i))).collect())
+            .collect();
+        let slices: Vec<&[f32]> = inputs.iter().map(Vec::as_slice).collect();
+        let outputs = program.run_by(plan, &slices, |_, _| ()).map_err(device)?;
+        let finite = outputs.iter().flatten().all(|y| y.is_finite());
+        last = [inputs, outputs];
+        if finite {
+            break;
+        }
+    }
+    Ok(last)
+}
+
+/// An example of every input, and the outputs for it.
+pub(super) fn byte_example(quantised: &Quantised) -> Result<[Vec<Vec<i8>>; 2], Error> {
+    let numbers = |len: usize| (0..len).map(|i| (i * 37 % 256) as u8 as i8).collect();
+    let inputs: Vec<Vec<i8>> =
+        quantised.program().inputs().iter().map(|input| numbers(input.shape.len())).collect();
+    let slices: Vec<&[i8]> = inputs.iter().map(Vec::as_slice).collect();
+    let outputs = quantised.run(&slices).map_err(device)?;
+    Ok([inputs, outputs])
 }
 
 /// A name as an identifier of Rust and of C: small letters, digits and underscores, with a letter in front.
@@ -91,6 +148,11 @@ pub(super) fn lines<T>(numbers: &[T], write: impl Fn(&T) -> String) -> String {
     }
     out.push_str(&line);
     out
+}
+
+/// Each number of each value as text.
+pub(super) fn texts<T>(values: &[Vec<T>], write: impl Fn(&T) -> String) -> Vec<Vec<String>> {
+    values.iter().map(|numbers| numbers.iter().map(&write).collect()).collect()
 }
 
 /// The first number of a place in the arena and one past its last.

@@ -5,13 +5,13 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 use tress::nn::device::{Objective, Program, Quantised};
-use tress::nn::{Random, file};
+use tress::nn::file;
 
-use super::call::{Form, identifier};
+use super::call::{Form, identifier, is_word};
 use super::fit::device;
 use super::learn::Learning;
-use super::model::{Model, bytes};
-use super::{c, rust};
+use super::model::Model;
+use super::{c, calibrate, rust};
 use crate::data::Split;
 use crate::error::{Error, plain};
 use crate::progress::say;
@@ -34,9 +34,10 @@ pub struct ExportArgs {
     #[arg(long)]
     pub int8: bool,
     /// How many training samples to calibrate on
-    #[arg(long, default_value_t = 200, value_name = "N", value_parser = crate::settings::between::<1, 100_000>)]
+    #[arg(long, default_value_t = 200, value_name = "N", requires = "int8", value_parser = crate::settings::between::<1, 100_000>)]
     pub samples: usize,
-    /// An npy file of samples `[N, ..]` to calibrate on, for a network with one input that is not from `tress train`
+    /// Samples to calibrate on, for a network that is not from `tress train`: an npy file of shape `[N, ..]` for a network of one
+    /// input, or an npz file with such an array for each input, by name
     #[arg(long, value_name = "FILE", requires = "int8")]
     pub calibrate: Option<PathBuf>,
     /// With a function that learns, by gradient descent from one sample at a time: networks of dense layers, as Rust
@@ -45,7 +46,8 @@ pub struct ExportArgs {
     /// Only the weights of this scope learn, such as those of a head; the others stay in flash
     #[arg(long, value_name = "SCOPE", requires = "learn")]
     pub only: Option<String>,
-    /// The folder `tensor` of a checkout, for the `Cargo.toml` of `--rust` [default: its version]
+    /// The folder `tensor` of a checkout, for the `Cargo.toml` of `--rust` [default: of the checkout that this program was built
+    /// from, while it is there; then the version]
     #[arg(long, value_name = "DIR", conflicts_with = "c")]
     pub library: Option<PathBuf>,
     /// Replace what is there
@@ -71,15 +73,33 @@ impl Learn {
     }
 }
 
-/// The folder of the kernels, as a crate anywhere may name it.
-fn kernels(folder: &Path) -> Result<String, Error> {
+/// The folder of the kernels, as a crate anywhere may name it: the one that is asked for, or that of the checkout that this
+/// program was built from.
+fn kernels(asked: Option<&Path>) -> Result<Option<String>, Error> {
+    let own = Path::new(env!("CARGO_MANIFEST_DIR")).with_file_name("tensor");
+    let folder = asked.unwrap_or(&own);
     let trouble = "is not the folder `tensor` of a checkout of Tress, which holds the kernels";
     let found = fs::read_to_string(folder.join("Cargo.toml")).ok();
     let found = found
         .filter(|text| text.contains("name = \"tress-tensor\""))
         .and_then(|_| std::path::absolute(folder).ok());
-    let found = found.ok_or_else(|| Error::data(folder.display().to_string(), trouble))?;
-    Ok(found.display().to_string())
+    match (found, asked) {
+        (Some(found), _) => Ok(Some(found.display().to_string())),
+        (None, None) => Ok(None),
+        (None, Some(folder)) => Err(Error::data(folder.display().to_string(), trouble)),
+    }
+}
+
+/// The name of what is written, from that of its file or folder.
+fn name_of(target: &Path, is_rust: bool) -> Result<String, Error> {
+    let name = if is_rust { target.file_name() } else { target.file_stem() };
+    let name = identifier(&name.unwrap_or_default().to_string_lossy());
+    // Crates that every crate has, those that an exported one needs, and words of the language, which Cargo refuses.
+    let taken = ["core", "alloc", "std", "test", "proc_macro", "tress", "tress_tensor", "libm"];
+    if is_rust && (taken.contains(&name.as_str()) || is_word(&name)) {
+        return Err(Error::write(target, format!("a crate cannot be called `{name}`; choose another folder")));
+    }
+    Ok(name)
 }
 
 /// Writes a network as source; with `--int8` of a run's network also says what its answers have become.
@@ -96,8 +116,7 @@ pub fn export(args: &ExportArgs) -> Result<(), Error> {
         (None, Some(file)) => (file, false),
         (None, None) => return Err(Error::Usage("give --rust DIR or --c FILE".to_owned())),
     };
-    let name = target.file_stem().map_or(String::new(), |stem| stem.to_string_lossy().into_owned());
-    let name = identifier(&name);
+    let name = name_of(target, is_rust)?;
     if !args.overwrite && target.exists() {
         return Err(Error::write(
             target,
@@ -105,22 +124,26 @@ pub fn export(args: &ExportArgs) -> Result<(), Error> {
         ));
     }
     let plan = program.plan().map_err(device)?;
-    let quantised = if args.int8 { Some(quantised(args, &model)?) } else { None };
+    let quantised = if args.int8 { Some(calibrate::quantised(&model, args.calibrate.as_deref(), args.samples)?) } else { None };
     let form = match &quantised {
         Some(quantised) => Form::Bytes(quantised),
         None => Form::Floats(program, &plan),
     };
     let kind = if args.int8 { "in whole numbers of eight bits" } else { "as floats" };
     let outputs: Vec<&str> = program.outputs().iter().map(|(name, _)| name.as_str()).collect();
-    let title = format!("The network of {} {kind}, with outputs {}", identifier(&name), outputs.join(", "));
+    let title = format!("The network of {} {kind}, with outputs {}", name, outputs.join(", "));
     if is_rust {
-        let library = args.library.as_deref().map(kernels).transpose()?;
+        let library = kernels(args.library.as_deref())?;
         let learning = match args.learn {
             None => None,
             Some(learn) => Some(Learning::of(program, learn.objective(), args.only.as_deref())?),
         };
+        let source = rust::source(&title, form, learning.as_ref())?;
         write(&target.join("Cargo.toml"), &rust::manifest(&name.replace('_', "-"), library.as_deref()))?;
-        write(&target.join("src/lib.rs"), &rust::source(&title, form, learning.as_ref()))?;
+        write(&target.join("src/lib.rs"), &source)?;
+        if library.is_none() {
+            say("Cargo.toml names tress-tensor by its version; give --library FOLDER for a checkout");
+        }
         if let Some(learning) = &learning {
             say(&format!(
                 "learning: arena {} bytes, weights and updates {}, {} multiply-adds a step",
@@ -150,47 +173,6 @@ fn write(file: &Path, text: &str) -> Result<(), Error> {
         fs::create_dir_all(folder).map_err(failed)?;
     }
     file::write_atomic(file, text.as_bytes()).map_err(|e| Error::write(file, e.to_string()))
-}
-
-/// The network in whole numbers, calibrated on the file of samples, or on training samples of its run.
-fn quantised(args: &ExportArgs, model: &Model) -> Result<Quantised, Error> {
-    let program = &model.program;
-    let [input] = program.inputs() else {
-        return Err(Error::Device(
-            "networks of one input can be calibrated here; others by `Program::quantise`".to_owned(),
-        ));
-    };
-    let len = input.shape.len();
-    if let Some(file) = &args.calibrate {
-        let samples = file::read_npy::<f32>(&bytes(file)?)
-            .map_err(|e| Error::data(file.display().to_string(), e.to_string()))?;
-        if samples.len() == 0 || len == 0 || samples.len() % len != 0 {
-            let trouble = format!(
-                "has shape {}; samples of {} are needed, one behind the other",
-                samples.shape(),
-                input.shape
-            );
-            return Err(Error::data(file.display().to_string(), trouble));
-        }
-        let numbers = samples.to_vec();
-        return program.quantise(numbers.chunks_exact(len).map(|sample| [sample])).map_err(device);
-    }
-    if model.untrained {
-        // Weights are noise, and so may samples be: the source is for looking at sizes and times.
-        let mut random = Random::new(1);
-        let samples: Vec<Vec<f32>> = (0..args.samples)
-            .map(|_| (0..len).map(|_| random.uniform() as f32 * 2.0 - 1.0).collect())
-            .collect();
-        return program.quantise(samples.iter().map(|sample| [&sample[..]])).map_err(device);
-    }
-    let Some((source, _, seed)) = model.source(Split::Train)? else {
-        let trouble =
-            "is not from a run of `tress train`; give samples to calibrate on with --calibrate FILE.npy";
-        return Err(Error::data(model.file.display().to_string(), trouble));
-    };
-    let samples = Samples::new(source.draw(args.samples, seed))?;
-    let images = samples.images(&(0..samples.len()).collect::<Vec<_>>())?.to_vec();
-    program.quantise(images.chunks_exact(len).map(|sample| [sample])).map_err(device)
 }
 
 /// What the test pictures of the run are taken for, by floats and by bytes.

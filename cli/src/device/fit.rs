@@ -9,7 +9,7 @@ use tress::tensor::pointwise::Zip;
 
 use super::learn::Learning;
 use super::model::Model;
-use super::target::Target;
+use super::target::{Kind, Target};
 use crate::error::Error;
 use crate::progress::say;
 
@@ -51,17 +51,34 @@ pub(super) struct Needs {
     pub(super) weights: usize,
     /// Bytes of the arena.
     pub(super) arena: usize,
+    /// Bytes of inputs and outputs, which lie outside of the arena.
+    pub(super) ports: usize,
+    /// What code may take.
+    pub(super) code: usize,
 }
 
 /// The needs as floats.
-pub(super) fn as_floats(program: &Program, plan: &Plan) -> Needs {
+pub(super) fn as_floats(program: &Program, plan: &Plan, target: Target) -> Needs {
     let numbers: usize = program.weights().iter().map(|weight| weight.numbers.len()).sum();
-    Needs { weights: 4 * numbers, arena: plan.arena::<f32>() }
+    let functions = plan.calls().iter().filter_map(|placed| match &placed.call {
+        Call::Dense { activation, .. } | Call::Conv { activation, .. } => *activation,
+        Call::Map(map, _) => Some(*map),
+        _ => None,
+    });
+    let mut functions: Vec<&str> = functions.map(|map| map.name()).collect();
+    functions.sort_unstable();
+    functions.dedup();
+    Needs {
+        weights: 4 * numbers,
+        arena: plan.arena::<f32>(),
+        ports: 4 * ports(program),
+        code: target.code(plan.calls().len(), Kind::Floats { functions: functions.len() }),
+    }
 }
 
 /// The needs as bytes: each weight one, with a bias of four and a scale of eight for each output channel, and a table for
 /// each function but `relu`.
-pub(super) fn as_bytes(program: &Program) -> Result<Needs, Error> {
+pub(super) fn as_bytes(program: &Program, target: Target) -> Result<Needs, Error> {
     let plan = program.split().plan().map_err(device)?;
     let of = |weight: usize| program.weights()[weight].numbers.len();
     let weights = plan.calls().iter().map(|placed| match &placed.call {
@@ -70,7 +87,19 @@ pub(super) fn as_bytes(program: &Program) -> Result<Needs, Error> {
         Call::Map(..) => 256,
         _ => 0,
     });
-    Ok(Needs { weights: weights.sum(), arena: plan.arena::<i8>() })
+    Ok(Needs {
+        weights: weights.sum(),
+        arena: plan.arena::<i8>(),
+        ports: ports(program),
+        code: target.code(plan.calls().len(), Kind::Bytes),
+    })
+}
+
+/// Numbers of all inputs and outputs.
+fn ports(program: &Program) -> usize {
+    let outputs = program.outputs().iter().filter_map(|(_, value)| program.shape(*value));
+    let shapes = program.inputs().iter().map(|input| input.shape).chain(outputs);
+    shapes.map(|shape| shape.len()).sum()
 }
 
 /// Why a network has no form in bytes; `None` if it has one.
@@ -124,22 +153,17 @@ pub(super) fn report(program: &Program, args: &FitArgs) -> Result<(String, bool)
         let _ = writeln!(out, "output {name} {shape}");
     }
     let _ = writeln!(out, "{} multiply-adds\n", plan.multiply_adds());
-    let row = ["", "weights", "code up to", "flash up to", "arena", "RAM up to", ""];
-    let mut line = |row: [String; 7]| {
-        let _ = writeln!(
-            out,
-            "{:<7}{:>10}{:>12}{:>13}{:>10}{:>11}  {}",
-            row[0], row[1], row[2], row[3], row[4], row[5], row[6]
-        );
+    let row = ["", "weights", "code up to", "flash up to", "arena", "in, out", "RAM up to", ""];
+    let mut line = |row: [String; 8]| {
+        let [name, figures @ .., verdict] = row;
+        let [a, b, c, d, e, f] = figures;
+        let _ = writeln!(out, "{name:<7}{a:>10}{b:>12}{c:>13}{d:>10}{e:>9}{f:>11}  {verdict}");
     };
     line(row.map(str::to_owned));
     let mut any = false;
-    let [code, byte_code] = target.code();
-    for (name, needs, code) in
-        [("floats", as_floats(program, &plan), code), ("bytes", as_bytes(program)?, byte_code)]
-    {
-        let (in_flash, in_ram) =
-            (needs.weights.saturating_add(code), needs.arena.saturating_add(Target::STACK));
+    for (name, needs) in [("floats", as_floats(program, &plan, target)), ("bytes", as_bytes(program, target)?)] {
+        let in_flash = needs.weights.saturating_add(needs.code);
+        let in_ram = needs.arena.saturating_add(needs.ports).saturating_add(Target::STACK);
         let lacks = [(in_flash > flash, "flash"), (in_ram > ram, "RAM")];
         let lacking: Vec<&str> = lacks.iter().filter(|lack| lack.0).map(|lack| lack.1).collect();
         let refused = without_bytes(&plan).filter(|_| name == "bytes");
@@ -151,9 +175,9 @@ pub(super) fn report(program: &Program, args: &FitArgs) -> Result<(String, bool)
         } else {
             format!("too little {}", lacking.join(" and "))
         };
-        let figures = [needs.weights, code, in_flash, needs.arena, in_ram].map(|figure| figure.to_string());
-        let [a, b, c, d, e] = figures;
-        line([name.to_owned(), a, b, c, d, e, verdict]);
+        let figures = [needs.weights, needs.code, in_flash, needs.arena, needs.ports, in_ram];
+        let [a, b, c, d, e, f] = figures.map(|figure| figure.to_string());
+        line([name.to_owned(), a, b, c, d, e, f, verdict]);
     }
     if let Ok(learning) = Learning::of(program, Objective::Squares, None) {
         let (arena, beside) = (learning.plan.arena::<f32>(), learning.beside(program));
@@ -164,6 +188,11 @@ pub(super) fn report(program: &Program, args: &FitArgs) -> Result<(String, bool)
             arena + beside
         );
     }
-    let _ = write!(out, "\nThe arena is exact; code and stack are upper bounds that `embedded/run` checks.");
+    let _ = write!(
+        out,
+        "\nThe arena is exact. Code is an estimate on the safe side, and {} bytes of RAM are for the stack; `embedded/run` \
+         holds both against the networks that it builds.",
+        Target::STACK
+    );
     Ok((out, any))
 }

@@ -1,7 +1,12 @@
-/* Sums run over k in blocks of at most 192, as those of Tress do, so that the last bits agree. */
+/* Sums run over k in blocks of at most @LONGEST, as those of Tress do, so that the last bits agree. They do where the compiler
+   does not fuse multiplications with additions: -ffp-contract=off, which -std=c99 implies for gcc. */
+#ifdef __clang__
+#pragma STDC FP_CONTRACT OFF
+#endif
+
 static inline float @_chain(const float *x, const float *w, int k, int step)
 {
-    int parts = (k + 191) / 192, block, start, i;
+    int parts = (k + @LONGEST - 1) / @LONGEST, block, start, i;
     float total = 0.0f;
     block = parts > 0 ? (k + parts - 1) / parts : 1;
     for (start = 0; start < k; start += block) {

@@ -49,9 +49,9 @@ pub(super) fn source(names: &Names, block: Block, learning: &Learning) -> String
         let range = block.range(weight);
         format!("updates[{}..{}]", range.start, range.end)
     });
-    let truths: Vec<String> = names.outputs.iter().map(|name| format!("{name}_truth")).collect();
+    let truths = &names.truths;
     let weights: Vec<String> = (0..learning.learns.len()).map(|weight| block.text(weight)).collect();
-    let inputs = [&names.inputs[..], &truths, &["rate".to_owned()], &weights].concat();
+    let inputs = [&names.inputs[..], truths, &["rate".to_owned()], &weights].concat();
     let losses = (0..truths.len()).map(|loss| format!("losses[{loss}..{}]", loss + 1));
     let outputs = losses.chain(updates).collect();
     let body = Writer::new(Form::Floats(program, plan), inputs, outputs, block.clone()).float_calls();
@@ -89,12 +89,12 @@ pub(super) fn source(names: &Names, block: Block, learning: &Learning) -> String
         "#[allow(unused_variables, unused_mut)]\npub fn learn(\n    arena: &mut LearningArena,"
     );
     let _ = writeln!(out, "    weights: &mut [f32; {numbers}],\n    updates: &mut [f32; {numbers}],");
-    let ports = names.inputs.iter().chain(&truths).zip(program.inputs());
+    let ports = names.inputs.iter().chain(truths).zip(program.inputs());
     for (name, port) in ports {
         let _ = writeln!(out, "    {name}: &[f32; {}],", port.shape.len());
     }
     let _ = writeln!(out, "    rate: f32,\n) -> [f32; {}] {{", truths.len());
-    let _ = writeln!(out, "    let LearningArena {{ values, column }} = arena;");
+    let _ = writeln!(out, "    let LearningArena {{ values: t_values, column: t_column }} = arena;");
     let _ = writeln!(out, "    let (rate, mut losses) = ([rate], [0.0; {}]);\n{body}", truths.len());
     let _ = writeln!(
         out,

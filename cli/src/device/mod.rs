@@ -1,6 +1,7 @@
 //! Trained networks for devices: whether one fits, and one written as source.
 
 mod c;
+mod calibrate;
 mod call;
 mod export;
 mod fit;

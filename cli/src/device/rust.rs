@@ -7,8 +7,9 @@ use tress::tensor::Window;
 use tress::tensor::planned::quantised::Scale;
 use tress::tensor::pointwise::Map;
 
-use super::call::{Form, Names, in_arena, lines};
+use super::call::{Form, LOCAL, Names, byte_example, float_example, in_arena, lines, texts};
 use super::learn::{self, Learning};
+use crate::error::Error;
 
 /// `Cargo.toml` of the crate; the library is at a path, or one of its version.
 pub(super) fn manifest(name: &str, library: Option<&str>) -> String {
@@ -24,16 +25,19 @@ pub(super) fn manifest(name: &str, library: Option<&str>) -> String {
 }
 
 /// `src/lib.rs` of the crate.
-pub(super) fn source(title: &str, form: Form<'_>, learning: Option<&Learning>) -> String {
-    let names = Names::of(form.program());
+///
+/// # Errors
+/// [`Error::Device`] if the example cannot be computed.
+pub(super) fn source(title: &str, form: Form<'_>, learning: Option<&Learning>) -> Result<String, Error> {
+    let names = Names::of(form.program(), "");
     let block = Block::of(form.program(), learning.map(|learning| &learning.learns[..]));
     let mut text = Writer::new(form, names.inputs.clone(), names.outputs.clone(), block.clone())
-        .crate_text(title, &names);
+        .crate_text(title, &names)?;
     if let Some(learning) = learning {
         text.push('\n');
         text.push_str(&learn::source(&names, block, learning));
     }
-    text
+    Ok(text)
 }
 
 /// Where the weights of a program of floats lie: in the block that is an argument because it changes, or in a static one.
@@ -108,7 +112,7 @@ impl<'a> Writer<'a> {
         }
     }
 
-    fn crate_text(mut self, title: &str, names: &Names) -> String {
+    fn crate_text(mut self, title: &str, names: &Names) -> Result<String, Error> {
         let (program, plan, number) = (self.form.program(), self.form.plan(), self.number());
         match self.form {
             Form::Floats(program, plan) => {
@@ -163,9 +167,13 @@ impl<'a> Writer<'a> {
             for (name, value) in inputs.chain(outputs) {
                 let range = quantised.range(value);
                 let _ = writeln!(out, "/// What a byte `q` of `{name}` stands for: `scale * (q - zero)`.");
-                let upper = name.to_uppercase();
-                let _ =
-                    writeln!(out, "pub const {upper}: (f32, i8) = ({:?}, {});\n", range.scale, range.zero);
+                let _ = writeln!(
+                    out,
+                    "pub const RANGE_{}: (f32, i8) = ({:?}, {});\n",
+                    name.to_uppercase(),
+                    range.scale,
+                    range.zero
+                );
             }
             out.push_str(
                 "/// The byte nearest to a number, for one of the pairs above.\npub fn byte(x: f32, (scale, zero): (f32, i8)) -> i8 {\n    \
@@ -173,7 +181,7 @@ impl<'a> Writer<'a> {
             );
         }
         out.push_str(&self.statics);
-        out.push_str(&self.example(names));
+        out.push_str(&self.example(names)?);
         let shape = |value: usize| program.shape(value).map_or(String::new(), |shape| shape.to_string());
         let _ = writeln!(out, "/// Evaluates one sample.\n///");
         for (value, name) in names.inputs.iter().enumerate() {
@@ -194,51 +202,35 @@ impl<'a> Writer<'a> {
         for (name, (_, value)) in names.outputs.iter().zip(program.outputs()) {
             let _ = writeln!(out, "    {name}: &mut [{number}; {}],", len(*value));
         }
-        let _ = writeln!(out, ") {{\n    let Arena {{ values, column }} = arena;\n{}}}\n", self.body);
+        let _ = writeln!(out, ") {{\n    let Arena {{ values: t_values, column: t_column }} = arena;\n{}}}\n", self.body);
         let _ = writeln!(
             out,
             "/// Parts of the arena that do not overlap, as they were planned.\n#[inline(always)]\n#[allow(dead_code)]\n\
              fn parts<const N: usize>(values: &mut [{number}], ranges: [core::ops::Range<usize>; N]) -> [&mut [{number}]; N] {{\n    \
              match values.get_disjoint_mut(ranges) {{\n        Ok(parts) => parts,\n        Err(_) => unreachable!(),\n    }}\n}}"
         );
-        out
+        Ok(out)
     }
 
     /// An input and the outputs for it, as this machine has them: a device is held against them to the last bit.
-    fn example(&self, names: &Names) -> String {
+    fn example(&self, names: &Names) -> Result<String, Error> {
         let mut out = String::new();
         let number = self.number();
-        let mut add = |what: &str, name: &str, texts: Vec<String>| {
-            let upper = name.to_uppercase();
-            let _ = writeln!(out, "/// {what} of an example; linked only where it is looked at.");
-            let list = lines(&texts, Clone::clone);
-            let _ =
-                writeln!(out, "pub static EXAMPLE_{upper}: [{number}; {}] = [\n{list}\n];\n", texts.len());
+        let mut add = |what: &str, names: &[String], texts: Vec<Vec<String>>| {
+            for (name, texts) in names.iter().zip(texts) {
+                let (upper, list) = (name.to_uppercase(), lines(&texts, Clone::clone));
+                let _ = writeln!(out, "/// {what} of an example; linked only where it is looked at.");
+                let _ =
+                    writeln!(out, "pub static EXAMPLE_{upper}: [{number}; {}] = [\n{list}\n];\n", texts.len());
+            }
         };
-        let inputs = self.form.program().inputs();
-        let wave = |i: usize| (i * 37 % 256) as u8;
-        // Inputs have the lengths that the program wants: its run does not fail.
-        match self.form {
-            Form::Floats(program, plan) => {
-                let numbers = |len: usize| (0..len).map(|i| f32::from(wave(i)) / 128.0 - 1.0).collect();
-                let inputs: Vec<Vec<f32>> = inputs.iter().map(|input| numbers(input.shape.len())).collect();
-                let slices: Vec<&[f32]> = inputs.iter().map(Vec::as_slice).collect();
-                let outputs = program.run_by(plan, &slices, |_, _| ()).unwrap_or_default();
-                let text = |numbers: &Vec<f32>| numbers.iter().map(|x| format!("{x:?}")).collect();
-                inputs.iter().zip(&names.inputs).for_each(|(x, name)| add("An input", name, text(x)));
-                outputs.iter().zip(&names.outputs).for_each(|(x, name)| add("An output", name, text(x)));
-            }
-            Form::Bytes(quantised) => {
-                let numbers = |len: usize| (0..len).map(|i| wave(i) as i8).collect();
-                let inputs: Vec<Vec<i8>> = inputs.iter().map(|input| numbers(input.shape.len())).collect();
-                let slices: Vec<&[i8]> = inputs.iter().map(Vec::as_slice).collect();
-                let outputs = quantised.run(&slices).unwrap_or_default();
-                let text = |numbers: &Vec<i8>| numbers.iter().map(i8::to_string).collect();
-                inputs.iter().zip(&names.inputs).for_each(|(x, name)| add("An input", name, text(x)));
-                outputs.iter().zip(&names.outputs).for_each(|(x, name)| add("An output", name, text(x)));
-            }
-        }
-        out
+        let [inputs, outputs] = match self.form {
+            Form::Floats(program, plan) => float_example(program, plan)?.map(|each| texts(&each, |x| literal(*x))),
+            Form::Bytes(quantised) => byte_example(quantised)?.map(|each| texts(&each, i8::to_string)),
+        };
+        add("An input", &names.inputs, inputs);
+        add("An output", &names.outputs, outputs);
+        Ok(out)
     }
 
     /// All weights as one block.
@@ -250,7 +242,7 @@ impl<'a> Writer<'a> {
         let [changing, others] = blocks;
         let learns = !changing.is_empty();
         let mut add = |about: &str, name: &str, numbers: &[f32]| {
-            let text = lines(numbers, |number| format!("{number:?}"));
+            let text = lines(numbers, |number| literal(*number));
             let _ = writeln!(self.statics, "/// {about}, one behind the other.");
             let _ = writeln!(self.statics, "{name}: [f32; {}] = [\n{text}\n];\n", numbers.len());
         };
@@ -281,7 +273,7 @@ impl<'a> Writer<'a> {
                 ranges.push(range);
                 ranges.len() - 1
             });
-            Some(format!("p{number}"))
+            Some(format!("{LOCAL}p{number}"))
         };
         let from: Vec<String> = placed
             .from
@@ -298,11 +290,11 @@ impl<'a> Writer<'a> {
         };
         self.body.push_str("    {\n");
         if !ranges.is_empty() {
-            let parts: Vec<String> = (0..ranges.len()).map(|number| format!("p{number}")).collect();
+            let parts: Vec<String> = (0..ranges.len()).map(|number| format!("{LOCAL}p{number}")).collect();
             let places: Vec<String> = ranges.iter().map(|(start, end)| format!("{start}..{end}")).collect();
             let _ = writeln!(
                 self.body,
-                "        let [{}] = parts(values, [{}]);",
+                "        let [{}] = parts(t_values, [{}]);",
                 parts.join(", "),
                 places.join(", ")
             );
@@ -322,7 +314,7 @@ impl<'a> Writer<'a> {
                 let (w, b, f) = (self.weight(*weight), self.bias(*bias), function(*activation));
                 let window = spelt(window);
                 format!(
-                    "planned::conv2d({x}, &{window}, {groups}, {w}, {b}, &mut column[..{column}], {y}, {f});"
+                    "planned::conv2d({x}, &{window}, {groups}, {w}, {b}, &mut t_column[..{column}], {y}, {f});"
                 )
             }
             Call::Product { transposed, lengths, bias, activation } => {
@@ -345,8 +337,9 @@ impl<'a> Writer<'a> {
             Call::RowNorm { weight, bias, n, norm } => {
                 let (w, b) = (self.bias(*weight), self.bias(*bias));
                 format!(
-                    "planned::row_norm({x}, {n}, ({:?}, {}), [{w}, {b}], {y});",
-                    norm.epsilon as f32, norm.centred
+                    "planned::row_norm({x}, {n}, ({}, {}), [{w}, {b}], {y});",
+                    literal(norm.epsilon as f32),
+                    norm.centred
                 )
             }
             Call::Concat => self.joined(placed, &from, &y, |_, x, y| format!("({y}).copy_from_slice({x});")),
@@ -373,7 +366,7 @@ impl<'a> Writer<'a> {
                 match lying {
                     None => format!("quantised::dense({x}, &WEIGHT_{at}, {finish}, {y});"),
                     Some((window, groups, zero, column)) => format!(
-                        "quantised::conv2d({x}, &{}, [{groups}, {zero}], &WEIGHT_{at}, {finish}, &mut column[..{column}], {y});",
+                        "quantised::conv2d({x}, &{}, [{groups}, {zero}], &WEIGHT_{at}, {finish}, &mut t_column[..{column}], {y});",
                         spelt(window)
                     ),
                 }
@@ -426,12 +419,12 @@ impl<'a> Writer<'a> {
         y: &str,
         part: impl Fn(usize, &str, &str) -> String,
     ) -> String {
-        let mut text = format!("let y = {y};");
+        let mut text = format!("let t_y = {y};");
         let mut start = 0;
         for (i, (value, _)) in placed.from.iter().enumerate() {
             let len = self.form.program().shape(*value).map_or(0, |shape| shape.len());
             let _ =
-                write!(text, "\n        {}", part(i, &from[i], &format!("&mut y[{start}..{}]", start + len)));
+                write!(text, "\n        {}", part(i, &from[i], &format!("&mut t_y[{start}..{}]", start + len)));
             start += len;
         }
         text
@@ -446,10 +439,10 @@ fn function(map: Option<Map>) -> String {
     // As a type, so that no other function is linked.
     let settings = match map {
         None => return "|x| x".to_owned(),
-        Some(Map::Scale(c) | Map::Offset(c) | Map::Elu(c)) => format!(" c: {c:?} "),
-        Some(Map::Power(p)) => format!(" p: {p:?} "),
-        Some(Map::LeakyRelu(slope)) => format!(" slope: {slope:?} "),
-        Some(Map::Clamp(low, high)) => format!(" low: {low:?}, high: {high:?} "),
+        Some(Map::Scale(c) | Map::Offset(c) | Map::Elu(c)) => format!(" c: {} ", wide(c)),
+        Some(Map::Power(p)) => format!(" p: {} ", wide(p)),
+        Some(Map::LeakyRelu(slope)) => format!(" slope: {} ", wide(slope)),
+        Some(Map::Clamp(low, high)) => format!(" low: {}, high: {} ", wide(low), wide(high)),
         Some(_) => String::new(),
     };
     let text = map.map_or(String::new(), |map| format!("{map:?}"));
@@ -465,4 +458,24 @@ fn spelt(window: &Window) -> String {
 
 fn scale_text(scale: &Scale) -> String {
     format!("Scale {{ multiplier: {}, shift: {} }}", scale.multiplier, scale.shift)
+}
+
+/// A number of Rust that is this one to the last bit.
+fn literal(number: f32) -> String {
+    named("f32", format!("{number:?}"))
+}
+
+/// As [`literal`], in double precision.
+fn wide(number: f64) -> String {
+    named("f64", format!("{number:?}"))
+}
+
+/// What `Debug` prints, as Rust reads it.
+fn named(kind: &str, text: String) -> String {
+    match text.as_str() {
+        "NaN" => format!("{kind}::NAN"),
+        "inf" => format!("{kind}::INFINITY"),
+        "-inf" => format!("{kind}::NEG_INFINITY"),
+        _ => text,
+    }
 }

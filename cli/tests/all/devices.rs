@@ -5,15 +5,15 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
 use tress::nn::Random;
-use tress::nn::device::Program;
-use tress::nn::file::write_npy;
+use tress::nn::device::{Program, Quantised};
+use tress::nn::file::{write_npy, write_npz};
 use tress::prelude::*;
 
 /// A folder of its own for one test; gone when dropped.
-struct Place(PathBuf);
+pub struct Place(pub PathBuf);
 
 impl Place {
-    fn new(test: &str) -> Place {
+    pub fn new(test: &str) -> Place {
         let path = std::env::temp_dir().join(format!("tress-devices-{test}-{}", std::process::id()));
         let _ = fs::remove_dir_all(&path);
         fs::create_dir(&path).unwrap();
@@ -24,7 +24,7 @@ impl Place {
         Command::new(env!("CARGO_BIN_EXE_tress")).args(line.split(' ')).current_dir(&self.0).output().unwrap()
     }
 
-    fn fine(&self, line: &str) -> String {
+    pub fn fine(&self, line: &str) -> String {
         let output = self.tress(line);
         let error = String::from_utf8_lossy(&output.stderr);
         assert!(output.status.success(), "{line}: {error}");
@@ -37,7 +37,7 @@ impl Place {
         String::from_utf8(output.stderr).unwrap()
     }
 
-    fn read(&self, file: &str) -> String {
+    pub fn read(&self, file: &str) -> String {
         fs::read_to_string(self.0.join(file)).unwrap()
     }
 }
@@ -50,8 +50,9 @@ impl Drop for Place {
 
 const SHAPE: [usize; 4] = [1, 2, 10, 10];
 
-/// A network with every call that source is written for, and functions of the C library only if `smooth`.
-fn program(smooth: bool) -> Program {
+/// A network with every call that source is written for, and functions of the C library only if `smooth`. Its inputs and outputs
+/// have names that the source may want for itself.
+pub fn program(smooth: bool) -> Program {
     let mut params = Params::<f32>::new(3);
     let mut scope = params.scope("trunk");
     let first = Conv2d::builder(2, 4, [3, 3]).same().build(&mut scope.scope("first")).unwrap();
@@ -60,7 +61,8 @@ fn program(smooth: bool) -> Program {
     let left = Dense::new(&mut params.scope("left"), 36, 3).unwrap();
     let left = left.activation(if smooth { Map::Tanh } else { Map::Relu });
     let right = Dense::new(&mut params.scope("right"), 8, 2).unwrap();
-    Program::record(&params, &[("image", &SHAPE)], |bound, xs| {
+    let long = Dense::new(&mut params.scope("long"), 225, 2).unwrap(); // summed in one chain, but not in two of 128
+    Program::record(&params, &[("window", &SHAPE), ("t_i", &[1, 25])], |bound, xs| {
         let y = first.apply(bound, &xs[0]).max_pool(Window::new([10, 10], [2, 2]).stride([2, 2])).relu();
         let y = y.max_pool(Window::new([5, 5], [2, 2]).stride([1, 1]).pad([[1, 1], [1, 1]])); // [1, 4, 6, 6]
         let z = second.apply(bound, &y);
@@ -71,53 +73,83 @@ fn program(smooth: bool) -> Program {
         let scores = right.apply(bound, &wide);
         let scores = if smooth { scores.map(Map::Sigmoid) } else { scores };
         Ok(vec![
-            ("left".to_owned(), left.apply(bound, &Flatten.apply(bound, &both))),
-            ("right".to_owned(), scores),
+            ("y".to_owned(), left.apply(bound, &Flatten.apply(bound, &both))),
+            ("class".to_owned(), scores),
             ("int".to_owned(), both),
+            ("net_dense".to_owned(), long.apply(bound, &Flatten.apply(bound, &xs[0]).concat(1, &[xs[1]]))),
         ])
     })
     .unwrap()
 }
 
-fn sample(seed: u64) -> Vec<f32> {
+/// Numbers for the inputs of [`program`].
+pub fn sample(seed: u64) -> [Vec<f32>; 2] {
     let mut random = Random::new(seed);
-    (0..200).map(|_| random.normal() as f32).collect()
+    [200, 25].map(|len| (0..len).map(|_| random.normal() as f32).collect())
 }
 
-/// Builds and runs a C program around the header; `None`, loudly, where there is no compiler.
+/// The program in bytes, calibrated on some samples.
+pub fn quantised(program: &Program) -> Quantised {
+    let samples: Vec<[Vec<f32>; 2]> = (0..20).map(sample).collect();
+    program.quantise(samples.iter().map(|sample| sample.each_ref().map(Vec::as_slice))).unwrap()
+}
+
+/// Builds and runs a C program around the header: as strict C99, as C++, and, where the compiler has them, with sanitizers, which end
+/// the program at an access out of bounds and at arithmetic that C does not define. What it printed, which is the same each
+/// time; `None`, loudly, where there is no compiler.
 fn compiled(place: &Place, header: &str, main: &str) -> Option<Vec<String>> {
-    let compiler = std::env::var("CC").unwrap_or_else(|_| "cc".to_owned());
-    if Command::new(&compiler).arg("--version").output().is_err() {
-        eprintln!("!!!! SKIPPED: no C compiler `{compiler}`: exported headers are not compiled !!!!");
-        return None;
-    }
+    let ways: [(&str, &str, &str, &[&str]); 3] = [
+        ("CC", "cc", "main.c", &["-std=c99", "-O1", "-pedantic"]),
+        ("CC", "cc", "main.c", &["-std=c99", "-O1", "-fsanitize=address,undefined", "-fno-sanitize-recover=all"]),
+        ("CXX", "c++", "main.cc", &["-std=c++14", "-O1"]),
+    ];
     let text =
         format!("#include <stdio.h>\n#include \"{header}\"\nint main(void)\n{{\n{main}\n    return 0;\n}}\n");
-    fs::write(place.0.join("main.c"), text).unwrap();
-    let arguments =
-        ["-std=c99", "-O1", "-Wall", "-Wextra", "-Werror", "-pedantic", "main.c", "-o", "main", "-lm"];
-    let built = Command::new(compiler).args(arguments).current_dir(&place.0).output().unwrap();
-    assert!(built.status.success(), "{}", String::from_utf8_lossy(&built.stderr));
-    let ran = Command::new(place.0.join("main")).output().unwrap();
-    assert!(ran.status.success());
-    Some(String::from_utf8(ran.stdout).unwrap().split_whitespace().map(str::to_owned).collect())
-}
-
-/// Text of C that evaluates `input` and prints all outputs with a format.
-fn main_of(number: &str, input: &[String], lengths: [usize; 3], format: &str) -> String {
-    let [a, b, c] = lengths;
-    let mut text = format!(
-        "    static const {number} x[] = {{ {} }};\n    static {number} a[{a}], b[{b}], c[{c}];\n",
-        input.join(", ")
-    );
-    text += "    int i, time;\n    for (time = 0; time < 2; time++)\n        net_infer(x, a, b, c);\n";
-    for (name, length) in [("a", a), ("b", b), ("c", c)] {
-        text += &format!("    for (i = 0; i < {length}; i++)\n        printf(\"{format}\\n\", {name}[i]);\n");
+    let mut found: Option<Vec<String>> = None;
+    for (variable, usual, file, arguments) in ways {
+        let compiler = std::env::var(variable).unwrap_or_else(|_| usual.to_owned());
+        let run = |source: &str, more: &[&str]| {
+            fs::write(place.0.join(file), source).unwrap();
+            let mut command = Command::new(&compiler);
+            command.args(arguments).args(more).args([file, "-o", "main", "-lm"]).current_dir(&place.0).output()
+        };
+        if !run("int main(void) { return 0; }\n", &[]).is_ok_and(|built| built.status.success()) {
+            eprintln!("!!!! SKIPPED: `{compiler} {}` does not work here !!!!", arguments.join(" "));
+            continue;
+        }
+        let built = run(&text, &["-Wall", "-Wextra", "-Werror"]).unwrap();
+        assert!(built.status.success(), "{}", String::from_utf8_lossy(&built.stderr));
+        let ran = Command::new(place.0.join("main")).output().unwrap();
+        assert!(ran.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&ran.stderr));
+        let said = String::from_utf8(ran.stdout).unwrap().split_whitespace().map(str::to_owned).collect();
+        assert!(found.is_none() || found.as_ref() == Some(&said), "{arguments:?} prints something else");
+        found = Some(said);
     }
-    text
+    found
 }
 
-const LENGTHS: [usize; 3] = [3, 2, 36];
+/// Text of C that evaluates `inputs` twice and prints all outputs with a format.
+fn main_of(number: &str, inputs: &[Vec<String>], lengths: &[usize], format: &str) -> String {
+    let (mut text, mut arguments, mut prints) = (String::new(), Vec::new(), String::new());
+    for (at, input) in inputs.iter().enumerate() {
+        text += &format!("    static const {number} x{at}[] = {{ {} }};\n", input.join(", "));
+        arguments.push(format!("x{at}"));
+    }
+    for (at, length) in lengths.iter().enumerate() {
+        text += &format!("    static {number} y{at}[{length}];\n");
+        arguments.push(format!("y{at}"));
+        prints += &format!("    for (i = 0; i < {length}; i++)\n        printf(\"{format}\\n\", y{at}[i]);\n");
+    }
+    let call = format!("net_infer({});", arguments.join(", "));
+    text + &format!("    int i, time;\n    for (time = 0; time < 2; time++)\n        {call}\n{prints}")
+}
+
+/// Numbers as C reads them.
+fn floats(numbers: &[f32]) -> Vec<String> {
+    numbers.iter().map(|x| format!("{x:?}f")).collect()
+}
+
+const LENGTHS: [usize; 4] = [3, 2, 36, 2];
 
 #[test]
 fn c_of_floats_gives_the_bits_of_the_program() {
@@ -128,9 +160,8 @@ fn c_of_floats_gives_the_bits_of_the_program() {
         let said = place.fine("export net.safetensors --c net.h");
         assert!(said.contains(&format!("arena {} bytes", program.plan().unwrap().arena::<f32>())), "{said}");
         let x = sample(1);
-        let expected: Vec<f32> = program.run(&[&x]).unwrap().concat();
-        let input: Vec<String> = x.iter().map(|x| format!("{x:?}f")).collect();
-        let main = main_of("float", &input, LENGTHS, "%.9g");
+        let expected: Vec<f32> = program.run(&x.each_ref().map(Vec::as_slice)).unwrap().concat();
+        let main = main_of("float", &x.each_ref().map(|x| floats(x)), &LENGTHS, "%.9g");
         let Some(found) = compiled(&place, "net.h", &main) else { return };
         assert_eq!(found.len(), expected.len());
         for (found, expected) in found.iter().zip(expected) {
@@ -162,10 +193,10 @@ fn c_of_normalised_rows_and_channels_gives_the_numbers_of_the_program() {
     .unwrap();
     fs::write(place.0.join("net.safetensors"), program.save_beside(&params)).unwrap();
     place.fine("export net.safetensors --c net.h");
-    let x = sample(4);
+    let [x, _] = sample(4);
     let expected: Vec<f32> = program.run(&[&x]).unwrap().concat();
-    let input: Vec<String> = x.iter().map(|x| format!("{x:?}f")).collect();
-    let Some(found) = compiled(&place, "net.h", &main_of("float", &input, [6, 6, 2], "%.9g")) else { return };
+    let main = main_of("float", &[floats(&x)], &[6, 6, 2], "%.9g");
+    let Some(found) = compiled(&place, "net.h", &main) else { return };
     assert_eq!(found.len(), expected.len());
     for (found, expected) in found.iter().zip(expected) {
         let found: f32 = found.parse().unwrap();
@@ -185,24 +216,46 @@ fn c_of_bytes_gives_the_bytes_of_the_program() {
     let place = Place::new("bytes");
     let program = program(true);
     fs::write(place.0.join("net.safetensors"), program.save()).unwrap();
-    let samples: Vec<Vec<f32>> = (0..20).map(sample).collect();
-    let tensor = Tensor::new([20, 2, 10, 10], &samples.concat()).unwrap();
-    fs::write(place.0.join("samples.npy"), write_npy(&tensor)).unwrap();
-    place.fine("export net.safetensors --c net.h --int8 --calibrate samples.npy");
-    let quantised = program.quantise(samples.iter().map(|sample| [&sample[..]])).unwrap();
-    let x: Vec<i8> = samples[7].iter().map(|&x| quantised.range(0).byte(x)).collect();
-    let expected = quantised.run(&[&x]).unwrap().concat();
-    let input: Vec<String> = x.iter().map(i8::to_string).collect();
-    let Some(found) = compiled(&place, "net.h", &main_of("int8_t", &input, LENGTHS, "%d")) else { return };
+    write_samples(&place);
+    place.fine("export net.safetensors --c net.h --int8 --calibrate samples.npz");
+    let quantised = quantised(&program);
+    let x = sample(7);
+    let x = [0, 1].map(|i| x[i].iter().map(|&x| quantised.range(i).byte(x)).collect::<Vec<i8>>());
+    let expected = quantised.run(&x.each_ref().map(Vec::as_slice)).unwrap().concat();
+    let inputs = x.each_ref().map(|x| x.iter().map(i8::to_string).collect());
+    let Some(found) = compiled(&place, "net.h", &main_of("int8_t", &inputs, &LENGTHS, "%d")) else { return };
     assert_eq!(found, expected.iter().map(i8::to_string).collect::<Vec<_>>());
+}
+
+/// The samples of [`quantised`] as a file that the program reads.
+pub fn write_samples(place: &Place) {
+    let samples: Vec<[Vec<f32>; 2]> = (0..20).map(sample).collect();
+    let of = |i: usize| samples.iter().flat_map(|sample| sample[i].clone()).collect::<Vec<f32>>();
+    let (window, t_i) =
+        (Tensor::new([20, 2, 10, 10], &of(0)).unwrap(), Tensor::new([20, 25], &of(1)).unwrap());
+    fs::write(place.0.join("samples.npz"), write_npz(&[("t_i", &t_i), ("window", &window)]).unwrap()).unwrap();
+}
+
+#[test]
+fn c_has_an_example_and_what_comes_of_it() {
+    let place = Place::new("example");
+    fs::write(place.0.join("net.safetensors"), program(false).save()).unwrap();
+    place.fine("export net.safetensors --c net.h");
+    let main = "    static float y[3], c[2], n[36], d[2];\n    \
+        net_infer(net_example_window, net_example_xt_i, y, c, n, d);\n    \
+        printf(\"%d\\n\", memcmp(y, net_example_y, sizeof y) || memcmp(c, net_example_class_, sizeof c) \
+        || memcmp(n, net_example_int_, sizeof n) || memcmp(d, net_example_xnet_dense, sizeof d));";
+    let text = place.read("net.h");
+    fs::write(place.0.join("with.h"), format!("#define NET_EXAMPLE\n#define NET_PLACE\n{text}")).unwrap();
+    let Some(said) = compiled(&place, "with.h", main) else { return };
+    assert_eq!(said, ["0"]);
 }
 
 #[test]
 fn rust_is_written_as_a_crate() {
     let place = Place::new("rust");
     fs::write(place.0.join("net.safetensors"), program(true).save()).unwrap();
-    let tensor = Tensor::new([1, 2, 10, 10], &sample(1)).unwrap();
-    fs::write(place.0.join("samples.npy"), write_npy(&tensor)).unwrap();
+    write_samples(&place);
     let nowhere = place.refused("export net.safetensors --rust my-net --library ../tensor");
     assert!(nowhere.contains("../tensor: is not the folder `tensor`"), "{nowhere}");
     let library = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tensor");
@@ -218,14 +271,14 @@ fn rust_is_written_as_a_crate() {
         "#![no_std]",
         "#![forbid(unsafe_code)]",
         "pub fn infer(",
-        "image: &[f32; 200]",
+        "window: &[f32; 200]",
         "int_: &mut [f32; 36]",
     ] {
         assert!(source.contains(part), "{part} is missing in:\n{source}");
     }
     let again = place.refused("export net.safetensors --rust my-net");
     assert!(again.contains("is there already"), "{again}");
-    place.fine("export net.safetensors --rust my-net --overwrite --int8 --calibrate samples.npy");
+    place.fine("export net.safetensors --rust my-net --overwrite --int8 --calibrate samples.npz");
     assert!(place.read("my-net/src/lib.rs").contains("quantised::conv2d("));
     let conv = place.refused("export net.safetensors --rust learning --learn squares");
     assert!(conv.contains("they learn dense layers"), "{conv}");
@@ -249,7 +302,9 @@ fn rust_is_written_as_a_crate() {
     }
     let nobody = place.refused("export dense:3,4:a=2 --rust nobody --learn classes --only c");
     assert!(nobody.contains("no weight is to learn; there are trunk0.weight"), "{nobody}");
-    // That it compiles, and computes the same, `embedded/run` sees on boards.
+    let core = place.refused("export dense:3,4:a=2 --rust core");
+    assert!(core.contains("a crate cannot be called `core`"), "{core}");
+    // That it compiles, and computes the same: see `exported`, and `embedded/run` on boards.
 }
 
 #[test]
@@ -268,8 +323,17 @@ fn fit_says_what_is_needed_and_refuses_what_is_too_much() {
     assert_eq!(row("floats")[4], plan.arena::<f32>().to_string(), "{said}");
     assert_eq!(row("bytes")[4], plan.arena::<i8>().to_string(), "{said}");
     assert!(said.contains(&format!("{} multiply-adds", plan.multiply_adds())), "{said}");
-    assert_eq!(row("floats")[6], "fits", "{said}");
-    assert!(place.fine("fit net.safetensors --ram 3K").contains("too little RAM"));
+    assert_eq!(row("floats")[7], "fits", "{said}");
+    let numbers = 200 + 25 + LENGTHS.iter().sum::<usize>();
+    assert_eq!(row("floats")[5], (4 * numbers).to_string(), "{said}");
+    // What is asked for is just enough, and one byte less is not.
+    let ram: usize = row("floats")[6].parse().unwrap();
+    assert_eq!(ram, plan.arena::<f32>() + 4 * numbers + 1024, "{said}");
+    assert!(!place.fine(&format!("fit net.safetensors --ram {ram}")).contains("too little"));
+    assert!(place.fine(&format!("fit net.safetensors --ram {}", ram - 1)).contains("too little RAM"));
+    let flash: usize = row("floats")[3].parse().unwrap();
+    assert!(!place.fine(&format!("fit net.safetensors --flash {flash}")).contains("too little"));
+    assert!(place.fine(&format!("fit net.safetensors --flash {}", flash - 1)).contains("too little flash"));
     assert!(!said.contains("learning:"), "{said}");
     let said = place.fine("fit dense:1,16,16:y=1 --target m0");
     assert!(said.contains("learning: arena ") && said.contains("weights and updates 2568,"), "{said}");
@@ -284,6 +348,20 @@ fn fit_says_what_is_needed_and_refuses_what_is_too_much() {
     assert!(place.refused("export bad.safetensors --c x.h").contains("bad.safetensors"));
     let calibrate = place.refused("export net.safetensors --c x.h --int8");
     assert!(calibrate.contains("--calibrate FILE.npy"), "{calibrate}");
+    let write = |file: &str, shape: [usize; 2]| {
+        fs::write(place.0.join(file), write_npy(&Tensor::<f32>::zeros(shape).unwrap())).unwrap();
+    };
+    write("wide.npy", [4, 20]);
+    write("one.npy", [4, 225]);
+    let shape = place.refused("export dense:4,3:a=2 --c x.h --int8 --calibrate wide.npy");
+    assert!(shape.contains("has shape [4, 20] for input `x`; samples of [1, 4]"), "{shape}");
+    let two = place.refused("export net.safetensors --c x.h --int8 --calibrate one.npy");
+    assert!(two.contains("one for each of the inputs window, t_i"), "{two}");
+    let mut wild = vec![0.5; 12];
+    wild[5] = f32::NAN;
+    fs::write(place.0.join("wild.npy"), write_npy(&Tensor::new([3, 4], &wild).unwrap())).unwrap();
+    let nan = place.refused("export dense:4,3:a=2 --c x.h --int8 --calibrate wild.npy");
+    assert!(nan.contains("NaN in input `x` for sample 1"), "{nan}");
     assert!(!Path::new(&place.0).join("x.h").exists(), "nothing is left of what was refused");
 }
 

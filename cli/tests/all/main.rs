@@ -2,6 +2,7 @@
 
 mod compare;
 mod devices;
+mod exported;
 mod folders;
 mod place;
 mod systems;

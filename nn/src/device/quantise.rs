@@ -31,7 +31,8 @@ impl Range {
         let (low, high) = (f64::from(low.min(0.0)), f64::from(high.max(0.0)));
         let scale = match (high - low) / 255.0 {
             0.0 => 1.0,
-            scale => scale as f32,
+            // Not 0 for numbers too small to be divided by 255.
+            scale => (scale as f32).max(f32::MIN_POSITIVE),
         };
         let zero = libm::round(-128.0 - low / f64::from(scale)).clamp(-128.0, 127.0) as i8;
         Self { scale, zero }
@@ -128,25 +129,34 @@ impl Program {
         let mut count = 0;
         for sample in samples {
             let sample = sample.as_ref();
+            let mut wild = None;
             let mut widen = |value: usize, numbers: &[f32]| {
                 let (low, high) = &mut bounds[value];
                 for &x in numbers {
-                    // Not `min` and `max`: a NaN must not get lost.
-                    (*low, *high) = (if x >= *low { *low } else { x }, if x <= *high { *high } else { x });
+                    if !x.is_finite() {
+                        wild.get_or_insert((value, x));
+                    }
+                    (*low, *high) = (low.min(x), high.max(x));
                 }
             };
             self.check_inputs(sample)?;
             sample.iter().enumerate().for_each(|(value, numbers)| widen(value, numbers));
             self.run_by(plan, sample, &mut widen)?;
+            if let Some((value, x)) = wild {
+                let what = match value.checked_sub(first) {
+                    None => format!("input `{}`", self.inputs[value].name),
+                    Some(step) => format!("step {step} (`{}`)", self.steps[step].op.name()),
+                };
+                return Err(Error::Device {
+                    why: format!("{x} in {what} for sample {count}: bytes are calibrated on numbers that are finite"),
+                });
+            }
             count += 1;
         }
         if count == 0 {
             return Err(Error::Device {
                 why: "bytes have no scale without samples to calibrate them on".into(),
             });
-        }
-        if !bounds.iter().all(|(low, high)| low.is_finite() && high.is_finite()) {
-            return Err(Error::Wild { what: "a number that the calibration met" });
         }
         let mut ranges: Vec<Range> = bounds.iter().map(|&(low, high)| Range::between(low, high)).collect();
         for (at, step) in self.steps.iter().enumerate() {
@@ -176,13 +186,13 @@ fn byte_call(
             let Weight { numbers, .. } = &program.weights()[*weight];
             let k = numbers.len() / (*n).max(1);
             let at = |o: usize, i: usize| numbers[i * n + o];
-            layer(*n, k, at, bias(b), from[0], to, *activation == Some(Map::Relu), None)
+            layer([*n, k], at, bias(b), [from[0], to], *activation == Some(Map::Relu), None)?
         }
         Call::Conv { weight, bias: b, window, groups, column, activation } => {
             let Weight { numbers, shape, .. } = &program.weights()[*weight];
             let at = |o: usize, i: usize| numbers[o * column + i];
             let lying = Some((*window, *groups, from[0].zero, *column));
-            layer(shape[0], *column, at, bias(b), from[0], to, *activation == Some(Map::Relu), lying)
+            layer([shape[0], *column], at, bias(b), [from[0], to], *activation == Some(Map::Relu), lying)?
         }
         Call::MaxPool(window) => ByteCall::MaxPool(*window),
         Call::MeanPool(window) => {
@@ -197,7 +207,10 @@ fn byte_call(
         }
         Call::Zip(zip @ (Zip::Add | Zip::Sub)) => {
             let sign = if *zip == Zip::Sub { -1.0 } else { 1.0 };
-            let scales = [Scale::of(factor(0)), Scale::of(sign * factor(1))];
+            // One step of an operand may be worth many of the result, where two large values nearly cancel. Beyond 2^13 any
+            // difference is out of the result's range, and both get smaller together, so that nothing exceeds 32 bits.
+            let shrink = (8192.0 / factor(0).max(factor(1))).min(1.0);
+            let scales = [factor(0), sign * factor(1)].map(|factor| Scale::of(shrink * factor));
             ByteCall::Add([from[0].zero, from[1].zero, to.zero], scales)
         }
         Call::Zip(Zip::Mul) => {
@@ -232,22 +245,31 @@ fn byte_call(
     })
 }
 
+/// The most numbers under one output whose products with bytes add up to 32 bits, beside a bias of half of them.
+const LONGEST: usize = 1 << 15;
+
 /// A layer whose weight of output `o` and input `i` is `at(o, i)`.
-#[allow(clippy::too_many_arguments)]
 fn layer(
-    outputs: usize,
-    inputs: usize,
+    [outputs, inputs]: [usize; 2],
     at: impl Fn(usize, usize) -> f32,
     bias: Option<&Weight>,
-    from: Range,
-    to: Range,
+    [from, to]: [Range; 2],
     relu: bool,
     lying: Option<(Window, usize, i8, usize)>,
-) -> ByteCall {
+) -> Result<ByteCall, String> {
+    if inputs > LONGEST {
+        return Err(format!(
+            "{inputs} numbers under one output: their sum may exceed 32 bits, which holds for {LONGEST} at most; pool or split before"
+        ));
+    }
     let (mut weight, mut biases, mut scales) = (Vec::with_capacity(outputs * inputs), Vec::new(), Vec::new());
     for o in 0..outputs {
+        let bias = bias.map_or(0.0, |bias| f64::from(bias.numbers[o]));
         let largest = (0..inputs).fold(0.0f32, |largest, i| largest.max(at(o, i).abs()));
-        let scale = if largest > 0.0 { f64::from(largest) / 127.0 } else { 1.0 };
+        // Of a channel whose weights are next to nothing the bias is what counts: a scale so small that the bias had no room in
+        // 30 bits, or that it were nothing beside that of the result, would lose it.
+        let least = (bias.abs() / f64::from(1u32 << 29)).max(f64::from(to.scale) / f64::from(1u32 << 31));
+        let scale = (f64::from(largest) / 127.0).max(least / f64::from(from.scale));
         let mut sum = 0i64;
         for i in 0..inputs {
             let q = libm::round(f64::from(at(o, i)) / scale) as i8;
@@ -255,13 +277,12 @@ fn layer(
             weight.push(q);
         }
         let both = scale * f64::from(from.scale);
-        let bias = bias.map_or(0.0, |bias| f64::from(bias.numbers[o]));
         let whole = libm::round(bias / both) as i64 - i64::from(from.zero) * sum;
-        biases.push(whole.clamp(i64::from(i32::MIN / 2), i64::from(i32::MAX / 2)) as i32);
+        biases.push(whole as i32);
         scales.push(Scale::of(both / f64::from(to.scale)));
     }
     let low = if relu { to.zero } else { -128 };
-    ByteCall::Layer { weight, bias: biases, scale: scales, zero: to.zero, low, lying }
+    Ok(ByteCall::Layer { weight, bias: biases, scale: scales, zero: to.zero, low, lying })
 }
 
 impl Quantised {

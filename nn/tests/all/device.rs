@@ -147,6 +147,68 @@ fn bytes_are_near_the_numbers_that_they_stand_for() {
     assert!(noise > 1e-5, "bytes cannot be exact: {noise}");
 }
 
+/// A dense layer of two inputs whose weights of one output are `tiny`, beside an ordinary one, with biases.
+fn tiny(tiny: f32) -> Program {
+    let mut params = Params::<f32>::new(1);
+    let dense = Dense::new(&mut params.root(), 2, 2).unwrap();
+    params.set_block(&Tensor::vector(&[0.5, tiny, -0.25, -tiny, 0.125, 0.5])).unwrap();
+    Program::record(&params, &[("x", &[1, 2])], |bound, xs| Ok(vec![("y".into(), dense.apply(bound, &xs[0]))])).unwrap()
+}
+
+#[test]
+fn channels_with_next_to_no_weight_keep_their_bias() {
+    let samples: Vec<[f32; 2]> = (0..20).map(|i| [i as f32 / 10.0 - 1.0, 1.0 - (i * 7 % 20) as f32 / 10.0]).collect();
+    for size in [0.0, 1e-45, 1e-38, 1e-30, 1e-9, 1e-6, 1e-3, 0.1] {
+        let program = tiny(size);
+        let quantised = program.quantise(samples.iter().map(|sample| [&sample[..]])).unwrap();
+        for sample in &samples {
+            let (found, truth) = (quantised.run_numbers(&[sample]).unwrap(), program.run(&[sample]).unwrap());
+            let step = quantised.range(quantised.program().outputs()[0].1).scale;
+            for (found, truth) in found[0].iter().zip(&truth[0]) {
+                assert!((found - truth).abs() < 1.6 * step, "{size}: {found} for {truth}, {step} a step");
+            }
+        }
+    }
+}
+
+#[test]
+fn what_cannot_be_calibrated_is_said_with_its_place() {
+    let program = tiny(0.1);
+    let say = |samples: &[[f32; 2]]| {
+        program.quantise(samples.iter().map(|sample| [&sample[..]])).unwrap_err().to_string()
+    };
+    for x in [f32::NAN, f32::INFINITY, f32::NEG_INFINITY] {
+        let wild = say(&[[0.0, 1.0], [x, 0.5], [0.5, 0.5]]);
+        assert!(wild.contains(&format!("{x} in input `x` for sample 1")), "{wild}");
+    }
+    let grown = say(&[[f32::MAX, f32::MAX], [0.0; 2]]);
+    assert!(grown.is_empty() || grown.contains("step 0"), "{grown}");
+    assert!(say(&[]).contains("without samples"));
+    let mut params = Params::<f32>::new(1);
+    let dense = Dense::new(&mut params.root(), 40_000, 1).unwrap();
+    let wide = Program::record(&params, &[("x", &[1, 40_000])], |bound, xs| {
+        Ok(vec![("y".into(), dense.apply(bound, &xs[0]))])
+    });
+    let wide = wide.unwrap().quantise([[&vec![0.5; 40_000][..]]]).unwrap_err().to_string();
+    assert!(wide.contains("40000 numbers under one output"), "{wide}");
+}
+
+#[test]
+fn differences_that_nearly_cancel_stay_in_range() {
+    // The result is a millionth of what is subtracted: a step of an operand is worth thousands of the result's.
+    let program = Program::record(&Params::<f32>::new(1), &[("a", &[1, 4]), ("b", &[1, 4])], |_, xs| {
+        Ok(vec![("y".into(), xs[0] - xs[1])])
+    })
+    .unwrap();
+    let samples = [[[1e6f32, 2e6, -1e6, 5e5], [1e6 - 0.5, 2e6 + 0.25, -1e6 + 0.5, 5e5]]];
+    let quantised = program.quantise(samples.iter().map(|[a, b]| [&a[..], &b[..]])).unwrap();
+    let far = quantised.run_numbers(&[&[2e6; 4], &[-1e6, 2e6, 0.0, 1e6]]).unwrap();
+    let [low, high] = [-128, 127].map(|q| quantised.range(2).number(q));
+    assert!(far[0][0] == high && far[0][2] == high && far[0][3] == high, "{far:?} of {low}..{high}");
+    let near = quantised.run_numbers(&[&[-1e6; 4], &[2e6, -1e6, 0.0, 1e6]]).unwrap();
+    assert!(near[0][0] == low && near[0][2] == low && near[0][3] == low, "{near:?} of {low}..{high}");
+}
+
 #[test]
 fn a_program_comes_back_from_a_file() {
     let (params, _, program) = model();

@@ -2,7 +2,7 @@
 //!
 //! | machine | instructions |
 //! |---|---|
-//! | Cortex-M with a floating-point unit (M4F, M7, M33, M55) | `sxtb16` and `smlad`: two products at a time |
+//! | Cortex-M with a floating-point unit (M4F, M7, M33, M55), unless `--cfg tress_no_dsp` | `sxtb16` and `smlad`: two products at a time |
 //! | 64-bit Arm with `dotprod` | `sdot`: sixteen at a time; without it `smull` and `sadalp` |
 //! | WebAssembly with `simd128` | `i32x4.dot_i16x8`: eight at a time |
 //! | others | what the compiler makes of a loop |
@@ -23,9 +23,16 @@ fn plain(w: &[i8], x: &[i8]) -> i32 {
     w.iter().zip(x).map(|(&w, &x)| i32::from(w) * i32::from(x)).sum()
 }
 
-/// Cortex-M with the DSP instructions. A stable compiler does not say whether they are there; every core that has a
-/// floating-point unit, as the hard-float targets demand, has them.
-#[cfg(all(target_arch = "arm", target_os = "none", target_abi = "eabihf"))]
+/// Cortex-M with the DSP instructions. A stable compiler does not say whether they are there: every M4, M7, M55 and M85 has them,
+/// and an M33 nearly always has them where it has a floating-point unit, as the hard-float targets demand. For one that has not,
+/// build with `RUSTFLAGS=--cfg=tress_no_dsp`. Processors of the A and R profiles, which have atomics of 64 bits, are none of these.
+#[cfg(all(
+    target_arch = "arm",
+    target_os = "none",
+    target_abi = "eabihf",
+    not(target_has_atomic = "64"),
+    not(tress_no_dsp)
+))]
 mod here {
     use core::arch::asm;
 
@@ -178,7 +185,13 @@ mod here {
 }
 
 #[cfg(not(any(
-    all(target_arch = "arm", target_os = "none", target_abi = "eabihf"),
+    all(
+        target_arch = "arm",
+        target_os = "none",
+        target_abi = "eabihf",
+        not(target_has_atomic = "64"),
+        not(tress_no_dsp)
+    ),
     all(target_arch = "wasm32", target_feature = "simd128"),
     target_arch = "aarch64",
 )))]

@@ -38,12 +38,13 @@ impl Scale {
         }
     }
 
-    /// `sum` on the other scale, rounded to the nearest; halves upwards.
+    /// `sum` on the other scale, rounded to the nearest; halves upwards. What exceeds 32 bits becomes their limit.
     #[inline(always)]
     pub fn apply(self, sum: i32) -> i32 {
         let wide = i64::from(sum) * i64::from(self.multiplier);
         let half = if self.shift == 0 { 0 } else { 1i64 << (self.shift - 1) };
-        ((wide + half) >> self.shift) as i32
+        let scaled = (wide + half) >> self.shift;
+        i32::try_from(scaled).unwrap_or(if scaled < 0 { i32::MIN } else { i32::MAX })
     }
 }
 
@@ -172,7 +173,7 @@ pub fn add([a, b]: [&[i8]; 2], zeros: [i8; 3], scales: [Scale; 2], y: &mut [i8])
     // Eight more bits, so that the two are rounded once.
     let part = |x: i8, i: usize| scales[i].apply((i32::from(x) - i32::from(zeros[i])) << 8);
     for ((y, &a), &b) in y.iter_mut().zip(a).zip(b) {
-        *y = held((part(a, 0) + part(b, 1) + (1 << 7)) >> 8, zeros[2], -128);
+        *y = held(part(a, 0).saturating_add(part(b, 1)).saturating_add(1 << 7) >> 8, zeros[2], -128);
     }
 }
 

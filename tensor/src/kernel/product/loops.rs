@@ -36,8 +36,13 @@ pub(crate) struct Depth {
 }
 
 impl Depth {
+    /// The longest block.
+    pub(crate) const fn most<T>() -> usize {
+        BLOCK_BYTES / size_of::<T>()
+    }
+
     pub(crate) fn new<T>(total: usize) -> Self {
-        let most = BLOCK_BYTES / size_of::<T>();
+        let most = Self::most::<T>();
         Self { total, block: total.div_ceil(total.div_ceil(most).max(1)).max(1) }
     }
 
