@@ -81,7 +81,11 @@ impl Writer<'_> {
         for (text, value) in inputs.clone().chain(outputs.clone()) {
             let port = format!("{upper}_{}", text.to_uppercase());
             let shape = program.shape(value).map_or(String::new(), |shape| shape.to_string());
-            let _ = writeln!(out, "/* {shape}, the last axis running fastest */\n#define {port}_LENGTH {}", len(value));
+            let _ = writeln!(
+                out,
+                "/* {shape}, the last axis running fastest */\n#define {port}_LENGTH {}",
+                len(value)
+            );
             if let Form::Bytes(quantised) = form {
                 let range = quantised.range(value);
                 let _ = writeln!(out, "/* A byte q stands for SCALE * (q - ZERO). */");
@@ -94,8 +98,13 @@ impl Writer<'_> {
             }
         }
         out.push('\n');
-        let longest = planned::LONGEST_SUM.to_string();
-        out.push_str(&kernels.replace("@LONGEST", &longest).replace('@', name));
+        let longest = planned::LONGEST_CHAIN.to_string();
+        out.push_str(
+            &kernels
+                .replace("@LONGEST", &longest)
+                .replace("@RUN", &planned::RUN.to_string())
+                .replace('@', name),
+        );
         out.push('\n');
         out.push_str(&statics);
         // An array has at least one element in C.
@@ -112,10 +121,15 @@ impl Writer<'_> {
         );
         let _ = writeln!(out, "{body}}}\n");
         let [inputs, outputs] = match form {
-            Form::Floats(program, plan) => float_example(program, plan)?.map(|each| texts(&each, |x| literal(*x))),
+            Form::Floats(program, plan) => {
+                float_example(program, plan)?.map(|each| texts(&each, |x| literal(*x)))
+            }
             Form::Bytes(quantised) => byte_example(quantised)?.map(|each| texts(&each, i8::to_string)),
         };
-        let _ = writeln!(out, "/* An example and what comes of it on the machine that wrote this. */\n#ifdef {upper}_EXAMPLE");
+        let _ = writeln!(
+            out,
+            "/* An example and what comes of it on the machine that wrote this. */\n#ifdef {upper}_EXAMPLE"
+        );
         for (port, texts) in names.inputs.iter().chain(&names.outputs).zip(inputs.iter().chain(&outputs)) {
             let list = lines(texts, Clone::clone);
             let _ = writeln!(out, "static const {number} {name}_example_{port}[] = {{\n{list}\n}};");
@@ -194,9 +208,7 @@ impl Writer<'_> {
             Call::Sums => {
                 let run = x_len / y_len.max(1);
                 format!(
-                    "int t_i, t_j;\n        for (t_i = 0; t_i < {y_len}; t_i++) {{\n            float t_sum = 0.0f;\n            \
-                     for (t_j = 0; t_j < {run}; t_j++)\n                t_sum += ({x})[t_i * {run} + t_j];\n            \
-                     ({y})[t_i] = t_sum;\n        }}"
+                    "int t_i;\n        for (t_i = 0; t_i < {y_len}; t_i++)\n            ({y})[t_i] = {name}_sum({x} + t_i * {run}, {run});"
                 )
             }
             Call::Map(map, _) => format!(

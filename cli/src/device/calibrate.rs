@@ -33,7 +33,8 @@ pub(super) fn quantised(model: &Model, from: Option<&Path>, count: usize) -> Res
         return calibrated(program, &arrays);
     }
     let Some((source, _, seed)) = model.source(Split::Train)? else {
-        let trouble = "is not from a run of `tress train`; give samples to calibrate on with --calibrate FILE.npy";
+        let trouble =
+            "is not from a run of `tress train`; give samples to calibrate on with --calibrate FILE.npy";
         return Err(Error::data(model.file.display().to_string(), trouble));
     };
     let samples = Samples::new(source.draw(count, seed))?;
@@ -68,7 +69,9 @@ fn arrays(program: &Program, path: &Path) -> Result<Vec<Vec<f32>>, Error> {
         let [_] = inputs else {
             let names: Vec<&str> = inputs.iter().map(|input| input.name.as_str()).collect();
             let names = names.join(", ");
-            return Err(wrong(format!("is one array; give an npz file with one for each of the inputs {names}")));
+            return Err(wrong(format!(
+                "is one array; give an npz file with one for each of the inputs {names}"
+            )));
         };
         vec![file::read_npy::<f32>(&file).map_err(|e| wrong(e.to_string()))?]
     };

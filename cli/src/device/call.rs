@@ -84,7 +84,7 @@ impl Names {
         };
         let inputs = program.inputs().iter().map(|input| fresh(&input.name)).collect();
         let outputs: Vec<String> = program.outputs().iter().map(|(name, _)| fresh(name)).collect();
-        let truths = outputs.iter().map(|name| fresh(&format!("{name}_truth"))).collect();
+        let truths = program.outputs().iter().map(|(name, _)| fresh(&format!("{name}_truth"))).collect();
         Self { inputs, outputs, truths }
     }
 }

@@ -97,7 +97,10 @@ fn name_of(target: &Path, is_rust: bool) -> Result<String, Error> {
     // Crates that every crate has, those that an exported one needs, and words of the language, which Cargo refuses.
     let taken = ["core", "alloc", "std", "test", "proc_macro", "tress", "tress_tensor", "libm"];
     if is_rust && (taken.contains(&name.as_str()) || is_word(&name)) {
-        return Err(Error::write(target, format!("a crate cannot be called `{name}`; choose another folder")));
+        return Err(Error::write(
+            target,
+            format!("a crate cannot be called `{name}`; choose another folder"),
+        ));
     }
     Ok(name)
 }
@@ -124,7 +127,11 @@ pub fn export(args: &ExportArgs) -> Result<(), Error> {
         ));
     }
     let plan = program.plan().map_err(device)?;
-    let quantised = if args.int8 { Some(calibrate::quantised(&model, args.calibrate.as_deref(), args.samples)?) } else { None };
+    let quantised = if args.int8 {
+        Some(calibrate::quantised(&model, args.calibrate.as_deref(), args.samples)?)
+    } else {
+        None
+    };
     let form = match &quantised {
         Some(quantised) => Form::Bytes(quantised),
         None => Form::Floats(program, &plan),

@@ -161,7 +161,9 @@ pub(super) fn report(program: &Program, args: &FitArgs) -> Result<(String, bool)
     };
     line(row.map(str::to_owned));
     let mut any = false;
-    for (name, needs) in [("floats", as_floats(program, &plan, target)), ("bytes", as_bytes(program, target)?)] {
+    for (name, needs) in
+        [("floats", as_floats(program, &plan, target)), ("bytes", as_bytes(program, target)?)]
+    {
         let in_flash = needs.weights.saturating_add(needs.code);
         let in_ram = needs.arena.saturating_add(needs.ports).saturating_add(Target::STACK);
         let lacks = [(in_flash > flash, "flash"), (in_ram > ram, "RAM")];

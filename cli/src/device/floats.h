@@ -94,33 +94,64 @@ static inline void @_mean_pool(const float *x, const int *window, const int *siz
             }
 }
 
+/* The sum of x, or of the squares of what x is above `mean`: four sums take turns, and what is left in the end goes on around the
+   four, or to the first. */
+static inline float @_turns(const float *x, int n, int squares, float mean, int around)
+{
+    float sums[4] = { 0.0f, 0.0f, 0.0f, 0.0f };
+    int whole = n / 4 * 4, i;
+    for (i = 0; i < n; i++) {
+        float term = squares ? (x[i] - mean) * (x[i] - mean) : x[i];
+        sums[i < whole || around ? i % 4 : 0] += term;
+    }
+    return (sums[0] + sums[2]) + (sums[1] + sums[3]);
+}
+
+/* The sum of n neighbours, in runs of at most @RUN. */
+static inline float @_sum(const float *x, int n)
+{
+    float sum = 0.0f;
+    int start;
+    for (start = 0; start < n; start += @RUN)
+        sum += @_turns(x + start, n - start < @RUN ? n - start : @RUN, 0, 0.0f, 1);
+    return sum;
+}
+
+/* The largest number, NaNs left aside. */
+static inline float @_largest(const float *x, int n)
+{
+    float largest = -INFINITY;
+    int i;
+    for (i = 0; i < n; i++)
+        largest = x[i] > largest ? x[i] : largest;
+    return largest;
+}
+
 static inline void @_softmax(const float *x, int rows, int n, float *y)
 {
     int i, j;
-    for (i = 0; i < rows; i++) {
-        float largest = x[i * n], sum = 0.0f;
-        for (j = 1; j < n; j++)
-            largest = x[i * n + j] > largest ? x[i * n + j] : largest;
+    for (i = 0; i < rows; i++, x += n, y += n) {
+        float largest = @_largest(x, n), sum = 0.0f, scale;
         for (j = 0; j < n; j++) {
-            y[i * n + j] = expf(x[i * n + j] - largest);
-            sum += y[i * n + j];
+            y[j] = expf(x[j] - largest);
+            sum += y[j];
         }
+        scale = 1.0f / sum;
         for (j = 0; j < n; j++)
-            y[i * n + j] /= sum;
+            y[j] *= scale;
     }
 }
 
 static inline void @_log_softmax(const float *x, int rows, int n, float *y)
 {
     int i, j;
-    for (i = 0; i < rows; i++) {
-        float largest = x[i * n], sum = 0.0f;
-        for (j = 1; j < n; j++)
-            largest = x[i * n + j] > largest ? x[i * n + j] : largest;
+    for (i = 0; i < rows; i++, x += n, y += n) {
+        float largest = @_largest(x, n), sum = 0.0f, logarithm;
         for (j = 0; j < n; j++)
-            sum += expf(x[i * n + j] - largest);
+            sum += expf(x[j] - largest);
+        logarithm = logf(sum);
         for (j = 0; j < n; j++)
-            y[i * n + j] = x[i * n + j] - (largest + logf(sum));
+            y[j] = (x[j] - largest) - logarithm;
     }
 }
 
@@ -130,14 +161,9 @@ static inline void @_row_norm(const float *x, int rows, int n, float epsilon, in
 {
     int i, j;
     for (i = 0; i < rows; i++, x += n, y += n) {
-        float mean = 0.0f, square = 0.0f, factor;
-        for (j = 0; j < n && centred; j++)
-            mean += x[j];
-        mean /= (float)n;
+        float mean = centred ? @_turns(x, n, 0, 0.0f, 0) / (float)n : 0.0f;
+        float factor = 1.0f / sqrtf(@_turns(x, n, 1, mean, 0) / (float)n + epsilon);
         for (j = 0; j < n; j++)
-            square += (x[j] - mean) * (x[j] - mean);
-        factor = 1.0f / sqrtf(square / (float)n + epsilon);
-        for (j = 0; j < n; j++)
-            y[j] = (x[j] - mean) * factor * (weight ? weight[j] : 1.0f) + (bias ? bias[j] : 0.0f);
+            y[j] = (x[j] - mean) * factor * (weight ? weight[j] : 1.0f) + (bias ? bias[j] : -0.0f);
     }
 }

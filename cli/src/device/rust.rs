@@ -202,7 +202,11 @@ impl<'a> Writer<'a> {
         for (name, (_, value)) in names.outputs.iter().zip(program.outputs()) {
             let _ = writeln!(out, "    {name}: &mut [{number}; {}],", len(*value));
         }
-        let _ = writeln!(out, ") {{\n    let Arena {{ values: t_values, column: t_column }} = arena;\n{}}}\n", self.body);
+        let _ = writeln!(
+            out,
+            ") {{\n    let Arena {{ values: t_values, column: t_column }} = arena;\n{}}}\n",
+            self.body
+        );
         let _ = writeln!(
             out,
             "/// Parts of the arena that do not overlap, as they were planned.\n#[inline(always)]\n#[allow(dead_code)]\n\
@@ -220,12 +224,17 @@ impl<'a> Writer<'a> {
             for (name, texts) in names.iter().zip(texts) {
                 let (upper, list) = (name.to_uppercase(), lines(&texts, Clone::clone));
                 let _ = writeln!(out, "/// {what} of an example; linked only where it is looked at.");
-                let _ =
-                    writeln!(out, "pub static EXAMPLE_{upper}: [{number}; {}] = [\n{list}\n];\n", texts.len());
+                let _ = writeln!(
+                    out,
+                    "pub static EXAMPLE_{upper}: [{number}; {}] = [\n{list}\n];\n",
+                    texts.len()
+                );
             }
         };
         let [inputs, outputs] = match self.form {
-            Form::Floats(program, plan) => float_example(program, plan)?.map(|each| texts(&each, |x| literal(*x))),
+            Form::Floats(program, plan) => {
+                float_example(program, plan)?.map(|each| texts(&each, |x| literal(*x)))
+            }
             Form::Bytes(quantised) => byte_example(quantised)?.map(|each| texts(&each, i8::to_string)),
         };
         add("An input", &names.inputs, inputs);
@@ -423,8 +432,11 @@ impl<'a> Writer<'a> {
         let mut start = 0;
         for (i, (value, _)) in placed.from.iter().enumerate() {
             let len = self.form.program().shape(*value).map_or(0, |shape| shape.len());
-            let _ =
-                write!(text, "\n        {}", part(i, &from[i], &format!("&mut t_y[{start}..{}]", start + len)));
+            let _ = write!(
+                text,
+                "\n        {}",
+                part(i, &from[i], &format!("&mut t_y[{start}..{}]", start + len))
+            );
             start += len;
         }
         text

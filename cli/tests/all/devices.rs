@@ -10,10 +10,10 @@ use tress::nn::file::{write_npy, write_npz};
 use tress::prelude::*;
 
 /// A folder of its own for one test; gone when dropped.
-pub struct Place(pub PathBuf);
+pub(super) struct Place(pub(super) PathBuf);
 
 impl Place {
-    pub fn new(test: &str) -> Place {
+    pub(super) fn new(test: &str) -> Place {
         let path = std::env::temp_dir().join(format!("tress-devices-{test}-{}", std::process::id()));
         let _ = fs::remove_dir_all(&path);
         fs::create_dir(&path).unwrap();
@@ -24,7 +24,7 @@ impl Place {
         Command::new(env!("CARGO_BIN_EXE_tress")).args(line.split(' ')).current_dir(&self.0).output().unwrap()
     }
 
-    pub fn fine(&self, line: &str) -> String {
+    pub(super) fn fine(&self, line: &str) -> String {
         let output = self.tress(line);
         let error = String::from_utf8_lossy(&output.stderr);
         assert!(output.status.success(), "{line}: {error}");
@@ -37,7 +37,7 @@ impl Place {
         String::from_utf8(output.stderr).unwrap()
     }
 
-    pub fn read(&self, file: &str) -> String {
+    pub(super) fn read(&self, file: &str) -> String {
         fs::read_to_string(self.0.join(file)).unwrap()
     }
 }
@@ -52,7 +52,7 @@ const SHAPE: [usize; 4] = [1, 2, 10, 10];
 
 /// A network with every call that source is written for, and functions of the C library only if `smooth`. Its inputs and outputs
 /// have names that the source may want for itself.
-pub fn program(smooth: bool) -> Program {
+pub(super) fn program(smooth: bool) -> Program {
     let mut params = Params::<f32>::new(3);
     let mut scope = params.scope("trunk");
     let first = Conv2d::builder(2, 4, [3, 3]).same().build(&mut scope.scope("first")).unwrap();
@@ -83,13 +83,13 @@ pub fn program(smooth: bool) -> Program {
 }
 
 /// Numbers for the inputs of [`program`].
-pub fn sample(seed: u64) -> [Vec<f32>; 2] {
+pub(super) fn sample(seed: u64) -> [Vec<f32>; 2] {
     let mut random = Random::new(seed);
     [200, 25].map(|len| (0..len).map(|_| random.normal() as f32).collect())
 }
 
 /// The program in bytes, calibrated on some samples.
-pub fn quantised(program: &Program) -> Quantised {
+pub(super) fn quantised(program: &Program) -> Quantised {
     let samples: Vec<[Vec<f32>; 2]> = (0..20).map(sample).collect();
     program.quantise(samples.iter().map(|sample| sample.each_ref().map(Vec::as_slice))).unwrap()
 }
@@ -100,7 +100,12 @@ pub fn quantised(program: &Program) -> Quantised {
 fn compiled(place: &Place, header: &str, main: &str) -> Option<Vec<String>> {
     let ways: [(&str, &str, &str, &[&str]); 3] = [
         ("CC", "cc", "main.c", &["-std=c99", "-O1", "-pedantic"]),
-        ("CC", "cc", "main.c", &["-std=c99", "-O1", "-fsanitize=address,undefined", "-fno-sanitize-recover=all"]),
+        (
+            "CC",
+            "cc",
+            "main.c",
+            &["-std=c99", "-O1", "-fsanitize=address,undefined", "-fno-sanitize-recover=all"],
+        ),
         ("CXX", "c++", "main.cc", &["-std=c++14", "-O1"]),
     ];
     let text =
@@ -111,7 +116,12 @@ fn compiled(place: &Place, header: &str, main: &str) -> Option<Vec<String>> {
         let run = |source: &str, more: &[&str]| {
             fs::write(place.0.join(file), source).unwrap();
             let mut command = Command::new(&compiler);
-            command.args(arguments).args(more).args([file, "-o", "main", "-lm"]).current_dir(&place.0).output()
+            command
+                .args(arguments)
+                .args(more)
+                .args([file, "-o", "main", "-lm"])
+                .current_dir(&place.0)
+                .output()
         };
         if !run("int main(void) { return 0; }\n", &[]).is_ok_and(|built| built.status.success()) {
             eprintln!("!!!! SKIPPED: `{compiler} {}` does not work here !!!!", arguments.join(" "));
@@ -138,7 +148,8 @@ fn main_of(number: &str, inputs: &[Vec<String>], lengths: &[usize], format: &str
     for (at, length) in lengths.iter().enumerate() {
         text += &format!("    static {number} y{at}[{length}];\n");
         arguments.push(format!("y{at}"));
-        prints += &format!("    for (i = 0; i < {length}; i++)\n        printf(\"{format}\\n\", y{at}[i]);\n");
+        prints +=
+            &format!("    for (i = 0; i < {length}; i++)\n        printf(\"{format}\\n\", y{at}[i]);\n");
     }
     let call = format!("net_infer({});", arguments.join(", "));
     text + &format!("    int i, time;\n    for (time = 0; time < 2; time++)\n        {call}\n{prints}")
@@ -198,9 +209,11 @@ fn c_of_normalised_rows_and_channels_gives_the_numbers_of_the_program() {
     let main = main_of("float", &[floats(&x)], &[6, 6, 2], "%.9g");
     let Some(found) = compiled(&place, "net.h", &main) else { return };
     assert_eq!(found.len(), expected.len());
-    for (found, expected) in found.iter().zip(expected) {
+    for (at, (found, expected)) in found.iter().zip(expected).enumerate() {
         let found: f32 = found.parse().unwrap();
-        assert!((found - expected).abs() <= 4e-6 * expected.abs().max(1.0), "{found} for {expected}");
+        // The logarithms are those of another library.
+        let close = at < 6 && (found - expected).abs() <= 4e-6 * expected.abs().max(1.0);
+        assert!(close || found.to_bits() == expected.to_bits(), "{at}: {found} for {expected}");
     }
     let fit = place.fine("fit net.safetensors --target m4");
     assert!(
@@ -228,12 +241,13 @@ fn c_of_bytes_gives_the_bytes_of_the_program() {
 }
 
 /// The samples of [`quantised`] as a file that the program reads.
-pub fn write_samples(place: &Place) {
+pub(super) fn write_samples(place: &Place) {
     let samples: Vec<[Vec<f32>; 2]> = (0..20).map(sample).collect();
     let of = |i: usize| samples.iter().flat_map(|sample| sample[i].clone()).collect::<Vec<f32>>();
     let (window, t_i) =
         (Tensor::new([20, 2, 10, 10], &of(0)).unwrap(), Tensor::new([20, 25], &of(1)).unwrap());
-    fs::write(place.0.join("samples.npz"), write_npz(&[("t_i", &t_i), ("window", &window)]).unwrap()).unwrap();
+    fs::write(place.0.join("samples.npz"), write_npz(&[("t_i", &t_i), ("window", &window)]).unwrap())
+        .unwrap();
 }
 
 #[test]

@@ -11,15 +11,15 @@ use tress::prelude::*;
 use crate::devices::{Place, program, quantised, sample, write_samples};
 
 // The attributes at the head of a crate mean nothing to a module, and the text is not to be formatted.
-#[allow(unused_attributes, dead_code)]
+#[allow(unused_attributes, dead_code, unreachable_pub)]
 #[path = "../exported/bytes.rs"]
 #[rustfmt::skip]
 mod bytes;
-#[allow(unused_attributes, dead_code)]
+#[allow(unused_attributes, dead_code, unreachable_pub)]
 #[path = "../exported/floats.rs"]
 #[rustfmt::skip]
 mod floats;
-#[allow(unused_attributes, dead_code)]
+#[allow(unused_attributes, dead_code, unreachable_pub)]
 #[path = "../exported/learns.rs"]
 #[rustfmt::skip]
 mod learns;
@@ -29,7 +29,7 @@ fn same_text(place: &Place, what: &str, name: &str) {
     place.fine(&format!("export {what} --rust {name}"));
     let text = place.read(&format!("{name}/src/lib.rs"));
     let file = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("tests/exported/{name}.rs"));
-    if std::env::var_os("TRESS_WRITE").is_some() {
+    if std::env::var_os("TRESS_WRITE").is_some_and(|wanted| !wanted.is_empty()) {
         fs::write(&file, &text).unwrap();
     }
     let kept = fs::read_to_string(&file).unwrap_or_default();
@@ -50,7 +50,10 @@ fn floats_are_computed_as_by_the_program() {
         floats::infer(&mut arena, inputs.0, inputs.1, &mut y, &mut class, &mut int, &mut dense);
         let found = [&y[..], &class, &int, &dense].concat();
         let expected = program.run(&[&x, &t]).unwrap().concat();
-        assert!(found.iter().zip(&expected).all(|(a, b)| a.to_bits() == b.to_bits()), "{found:?} {expected:?}");
+        assert!(
+            found.iter().zip(&expected).all(|(a, b)| a.to_bits() == b.to_bits()),
+            "{found:?} {expected:?}"
+        );
     }
 }
 
@@ -112,8 +115,12 @@ fn a_step_of_learning_is_that_of_the_program() {
         let losses = learns::learn(&mut arena, &mut weights, &mut updates, &x, &two, &five, 0.1);
         let found: Vec<f32> = losses.iter().chain(&updates).copied().collect();
         assert_eq!(found, expected.concat(), "step {time}");
-        if time < 20 { first += losses[0] + losses[1] }
-        if time >= 180 { first -= losses[0] + losses[1] }
+        if time < 20 {
+            first += losses[0] + losses[1]
+        }
+        if time >= 180 {
+            first -= losses[0] + losses[1]
+        }
     }
     assert!(first > 10.0, "the losses of twenty steps fell by {first}");
 }

@@ -148,7 +148,9 @@ impl Program {
                     Some(step) => format!("step {step} (`{}`)", self.steps[step].op.name()),
                 };
                 return Err(Error::Device {
-                    why: format!("{x} in {what} for sample {count}: bytes are calibrated on numbers that are finite"),
+                    why: format!(
+                        "{x} in {what} for sample {count}: bytes are calibrated on numbers that are finite"
+                    ),
                 });
             }
             count += 1;

@@ -152,12 +152,16 @@ fn tiny(tiny: f32) -> Program {
     let mut params = Params::<f32>::new(1);
     let dense = Dense::new(&mut params.root(), 2, 2).unwrap();
     params.set_block(&Tensor::vector(&[0.5, tiny, -0.25, -tiny, 0.125, 0.5])).unwrap();
-    Program::record(&params, &[("x", &[1, 2])], |bound, xs| Ok(vec![("y".into(), dense.apply(bound, &xs[0]))])).unwrap()
+    Program::record(&params, &[("x", &[1, 2])], |bound, xs| {
+        Ok(vec![("y".into(), dense.apply(bound, &xs[0]))])
+    })
+    .unwrap()
 }
 
 #[test]
 fn channels_with_next_to_no_weight_keep_their_bias() {
-    let samples: Vec<[f32; 2]> = (0..20).map(|i| [i as f32 / 10.0 - 1.0, 1.0 - (i * 7 % 20) as f32 / 10.0]).collect();
+    let samples: Vec<[f32; 2]> =
+        (0..20).map(|i| [i as f32 / 10.0 - 1.0, 1.0 - (i * 7 % 20) as f32 / 10.0]).collect();
     for size in [0.0, 1e-45, 1e-38, 1e-30, 1e-9, 1e-6, 1e-3, 0.1] {
         let program = tiny(size);
         let quantised = program.quantise(samples.iter().map(|sample| [&sample[..]])).unwrap();
@@ -173,7 +177,7 @@ fn channels_with_next_to_no_weight_keep_their_bias() {
 
 #[test]
 fn what_cannot_be_calibrated_is_said_with_its_place() {
-    let program = tiny(0.1);
+    let program = tiny(8.0);
     let say = |samples: &[[f32; 2]]| {
         program.quantise(samples.iter().map(|sample| [&sample[..]])).unwrap_err().to_string()
     };
@@ -181,8 +185,8 @@ fn what_cannot_be_calibrated_is_said_with_its_place() {
         let wild = say(&[[0.0, 1.0], [x, 0.5], [0.5, 0.5]]);
         assert!(wild.contains(&format!("{x} in input `x` for sample 1")), "{wild}");
     }
-    let grown = say(&[[f32::MAX, f32::MAX], [0.0; 2]]);
-    assert!(grown.is_empty() || grown.contains("step 0"), "{grown}");
+    let grown = say(&[[0.0; 2], [f32::MAX, -f32::MAX]]);
+    assert!(grown.contains("inf in step 0 (`") && grown.contains("for sample 1"), "{grown}");
     assert!(say(&[]).contains("without samples"));
     let mut params = Params::<f32>::new(1);
     let dense = Dense::new(&mut params.root(), 40_000, 1).unwrap();

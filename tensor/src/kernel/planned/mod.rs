@@ -29,7 +29,10 @@ pub use learn::{expand, log_sum_exp, log_sum_exp_grad, map_grad, product};
 use crate::Window;
 
 /// The most numbers that are summed in one chain: longer sums are chains of equal lengths, added up.
-pub const LONGEST_SUM: usize = super::product::Depth::most::<f32>();
+pub const LONGEST_CHAIN: usize = super::product::Depth::most::<f32>();
+
+/// As many neighbours are summed by [`sums`] before their sum is added to that of the ones before them.
+pub const RUN: usize = super::reduce::RUN;
 
 /// The places of one window: for each channel and row of taps that lie inside of the image, where that row starts in the
 /// window and in the image, and how many of its taps are inside.

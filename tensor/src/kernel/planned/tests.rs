@@ -147,6 +147,7 @@ fn a_scale_is_near_its_factor() {
         assert!((found / factor - 1.0).abs() < 1e-9, "{factor}: {found}");
     }
     assert_eq!([0.0, 1e-30, f64::NAN].map(|factor| Scale::of(factor).multiplier), [0; 3]);
+    assert_eq!([i32::MAX, 5000, -5000].map(|sum| Scale::of(1e6).apply(sum)), [i32::MAX, i32::MAX, i32::MIN]);
     assert_eq!([5, 6, 7, -5, -6, -7].map(|sum| Scale::of(0.25).apply(sum)), [1, 2, 2, -1, -1, -2]);
 }
 
