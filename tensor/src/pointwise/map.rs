@@ -128,11 +128,9 @@ functions! {
     /// The cosine.
     Cos, "cos", Input, x => x.cos(), x => -x.sin();
     /// The hyperbolic sine.
-    Sinh, "sinh", Input, x => x.of(0.5) * (x.clone().exp_m1() - (-x).exp_m1()),
-        x => x.of(0.5) * (x.clone().exp() + (-x).exp());
+    Sinh, "sinh", Input, x => sinh(x), x => cosh(x);
     /// The hyperbolic cosine.
-    Cosh, "cosh", Input, x => x.of(0.5) * (x.clone().exp() + (-x).exp()),
-        x => x.of(0.5) * (x.clone().exp_m1() - (-x).exp_m1());
+    Cosh, "cosh", Input, x => cosh(x), x => sinh(x);
     /// The hyperbolic tangent.
     Tanh, "tanh", Output, x => x.tanh(), y => y.of(1.0) - y.clone() * y;
     /// The logistic function `1 / (1 + exp(-x))`.
@@ -153,7 +151,10 @@ functions! {
         x => {
             let t = gelu_argument(x.clone()).tanh();
             let slope = x.of(SQRT_2_PI) * (x.of(1.0) + x.of(3.0 * 0.044715) * x.clone() * x.clone());
-            x.of(0.5) * (t.of(1.0) + t.clone() + x * (t.of(1.0) - t.clone() * t) * slope)
+            // Far out nothing is left of the hyperbolic tangent's slope, and the inner one may overflow.
+            let rest = t.of(1.0) - t.clone() * t.clone();
+            let moved = R::select(rest.equal(&rest.of(0.0)), rest.of(0.0), x * rest * slope);
+            t.of(0.5) * (t.of(1.0) + t + moved)
         };
     /// `max(x, 0)`; NaN stays NaN.
     Relu, "relu", Output, x => relu(x), y => step(y);
@@ -230,6 +231,30 @@ pub(crate) fn relu<R: Real>(x: R) -> R {
 #[inline(always)]
 pub(crate) fn sigmoid<R: Real>(x: R) -> R {
     x.sigmoid()
+}
+
+/// `exp(x) / 2` by the square of `exp(x / 2)`, which does not overflow before it does.
+#[inline(always)]
+fn half_exp<R: Real>(x: R) -> R {
+    let root = (x.of(0.5) * x).exp();
+    root.of(0.5) * root.clone() * root
+}
+
+/// `(exp(x) - 1) / 2`, likewise.
+#[inline(always)]
+fn half_exp_m1<R: Real>(x: R) -> R {
+    let root = (x.of(0.5) * x).exp_m1();
+    root.of(0.5) * root.clone() * (root.clone() + root.of(2.0))
+}
+
+#[inline(always)]
+fn sinh<R: Real>(x: R) -> R {
+    half_exp_m1(x.clone()) - half_exp_m1(-x)
+}
+
+#[inline(always)]
+fn cosh<R: Real>(x: R) -> R {
+    half_exp(x.clone()) + half_exp(-x)
 }
 
 #[inline(always)]
