@@ -208,6 +208,28 @@ fn cost<T: Float, I: Lanes<T>>(_: I, a: &Matrix<'_, T>, b: &Matrix<'_, T>) -> u6
     times(&[k, rows, vectors]).max(waiting).saturating_add(packing)
 }
 
+/// Into how many rectangles C is cut, from top to bottom and from left to right: at most `tasks`, of whole tiles.
+pub(super) fn grid<T: Float, I: Lanes<T>>(_: I, tasks: usize, [m, n]: [usize; 2]) -> (usize, usize) {
+    let (tiles_down, tiles_across) = (m.div_ceil(I::TILE.0), n.div_ceil(I::TILE.1 * I::V::LANES));
+    // Each rectangle packs its own rows and columns, so the best grid is the one with the squarest rectangles.
+    (1..=tasks)
+        .map(|down| (down.min(tiles_down), (tasks / down).min(tiles_across)))
+        .max_by_key(|&(down, across)| (down * across, usize::MAX - (m / down + n / across)))
+        .unwrap_or((1, 1))
+}
+
+/// Whether `count` products that each are worth all threads are to be computed one after the other: if each can be cut for as many
+/// threads as the whole batch can.
+pub(super) fn one_after_the_other<T: Float, I: Lanes<T>>(
+    isa: I,
+    threads: usize,
+    count: usize,
+    [m, k, n]: [usize; 3],
+) -> bool {
+    let (down, across) = grid::<T, I>(isa, threads, [m, n]);
+    m.saturating_mul(n).saturating_mul(k) / WORTH_A_THREAD > threads && down * across >= threads.min(count)
+}
+
 /// Cuts C into a grid of rectangles, one a task.
 fn spread<T: Float, I: Lanes<T>, A: Operand<T>, B: Operand<T>, C: Target<T>>(
     isa: I,
@@ -225,12 +247,7 @@ fn spread<T: Float, I: Lanes<T>, A: Operand<T>, B: Operand<T>, C: Target<T>>(
     }
     let (high, wide) = (I::TILE.0, I::TILE.1 * I::V::LANES);
     let (tiles_down, tiles_across) = (m.div_ceil(high), n.div_ceil(wide));
-    // Each rectangle packs its own rows and columns, so the best grid is the one with the squarest rectangles.
-    let (down, across) = (1..=tasks)
-        .map(|down| (down, tasks / down))
-        .filter(|&(down, across)| down <= tiles_down && across <= tiles_across)
-        .max_by_key(|&(down, across)| (down * across, usize::MAX - (m / down + n / across)))
-        .unwrap_or((1, 1));
+    let (down, across) = grid::<T, I>(isa, tasks, [m, n]);
     parallel::for_each(down * across, |task| {
         let (i, j) = (task / across, task % across);
         let part = |tiles: usize, parts: usize, i: usize, size: usize, most: usize| {
@@ -272,7 +289,8 @@ impl<T: Float> Many<'_, T> {
         let each = m.saturating_mul(n).saturating_mul(k);
         let turned = turned_is_cheaper::<T, I>(isa, &a.first, &b.first);
         // Large products one after the other, each on all threads.
-        if each / WORTH_A_THREAD > parallel::threads() {
+        let sides = if turned { [n, k, m] } else { [m, k, n] };
+        if one_after_the_other::<T, I>(isa, parallel::threads(), count, sides) {
             for i in 0..count {
                 One { a: a.at(i), b: b.at(i), c: c_of(i), row_stride, k, epilogue }.oriented(isa);
             }

@@ -360,6 +360,29 @@ fn counting_the_work_overflows_nothing() {
     assert!(!plan::turned_is_cheaper::<f32, Scalar>(Scalar, &large, &large));
 }
 
+#[test]
+fn a_batch_is_shared_out_where_one_product_cannot_be() {
+    use crate::simd::Scalar;
+    // Tiles of 4 x 4 numbers.
+    let alone =
+        |threads, count, sides| plan::one_after_the_other::<f32, Scalar>(Scalar, threads, count, sides);
+    assert!(alone(2, 64, [500, 500, 500]) && alone(8, 3, [500, 500, 500]));
+    assert!(!alone(2, 64, [4, 1 << 20, 4]), "one tile each: the threads would have one task");
+    assert!(!alone(8, 64, [4, 1 << 20, 12]), "three tiles each");
+    assert!(alone(8, 3, [4, 1 << 20, 12]) && alone(8, 1, [4, 1 << 20, 4]), "no worse than the batch");
+    assert!(!alone(2, 64, [30, 30, 30]), "too small to be cut");
+    for tasks in 1..9 {
+        for sides in [[4, 4], [9, 100], [100, 9], [64, 64]] {
+            let (down, across) = plan::grid::<f32, Scalar>(Scalar, tasks, sides);
+            let tiles = sides.map(|side| side.div_ceil(4));
+            assert!(
+                down * across <= tasks && (1..=tiles[0]).contains(&down) && (1..=tiles[1]).contains(&across)
+            );
+            assert!(down * across == tasks || tiles[0].max(tiles[1]) < tasks);
+        }
+    }
+}
+
 /// The product of microcontrollers has no test of its own there: here it must give every bit of the scalar path.
 #[test]
 #[cfg(feature = "std")]
