@@ -44,12 +44,13 @@ pub(crate) fn copy<T: Element>(x: View<'_, T>, out: &mut [T]) {
 /// slice put back.
 ///
 /// # Panics
-/// If `to` reaches outside of `out`.
+/// If `to` reaches outside of `out`, or a place twice (which matters to threads alone, and is not looked at where there are none).
 pub(crate) fn place<T: Element>(x: View<'_, T>, out: &mut [T], to: &Layout) {
     if x.layout().len() == 0 {
         return; // nothing may be told to go anywhere, even outside of `out`
     }
     assert!(to.span().1 <= out.len(), "a layout reaches outside of its buffer");
+    assert!(SMALL || reaches_none_twice(to), "a layout to be written reaches a place twice");
     debug_assert_eq!(x.layout().shape(), to.shape());
     let plan = Plan::new([x.layout(), to]);
     let [from_stride, to_stride] = plan.inner();
@@ -70,6 +71,18 @@ pub(crate) fn place<T: Element>(x: View<'_, T>, out: &mut [T], to: &Layout) {
             }
         }
     });
+}
+
+/// Whether each axis steps over all that axes of smaller steps reach, as those of views of dense tensors do.
+fn reaches_none_twice(layout: &Layout) -> bool {
+    let axes = || {
+        let axes = layout.shape().iter().zip(layout.strides());
+        axes.map(|(&len, stride)| (len, stride.unsigned_abs())).filter(|&(len, _)| len > 1)
+    };
+    axes().enumerate().all(|(i, (_, step))| {
+        let others = axes().enumerate().filter(|&(j, (_, other))| j != i && other <= step);
+        step > others.map(|(_, (len, step))| (len - 1) * step).sum()
+    })
 }
 
 /// `out = x` as another type of number: exact where the value fits, else as [`Element::from_f64`] says.
@@ -232,10 +245,13 @@ impl Turn {
             fill: high,
             ahead: TILE as isize, // the next strip's numbers
         };
-        match size_of::<T>() {
-            4 => f32::dispatch(turn.cast::<f32>()),
-            8 => f64::dispatch(turn.cast::<f64>()),
-            _ => return false,
+        // SAFETY: the corners of what is read have been looked at, and what is written has been handed out for it.
+        unsafe {
+            match size_of::<T>() {
+                4 => f32::dispatch(turn.cast::<f32>().valid()),
+                8 => f64::dispatch(turn.cast::<f64>().valid()),
+                _ => return false,
+            }
         }
         true
     }

@@ -3,11 +3,8 @@
 use crate::Float;
 use crate::simd::{Kernel, Lanes, MOST_LANES, Vector};
 
-/// `to[j * to_stride + i] = from[i * from_stride + j]` for `rows` i and `columns` j.
-///
-/// # Safety
-/// Running it: all those numbers can be read and written, and at each `to[j * to_stride]` `fill` numbers, at least
-/// `rows`; those beyond `rows` may be overwritten with repetitions of the others.
+/// `to[j * to_stride + i] = from[i * from_stride + j]` for `rows` i and `columns` j. Numbers from `rows` to `fill` may be
+/// overwritten with repetitions of the others. It runs once it is [`valid`](Turn::valid).
 pub(crate) struct Turn<T> {
     pub(crate) from: *const T,
     pub(crate) from_stride: isize,
@@ -28,34 +25,48 @@ impl<T> Turn<T> {
     }
 }
 
-impl<T: Float> Kernel<T> for Turn<T> {
+/// A turn whose places are there.
+pub(crate) struct Valid<T>(Turn<T>);
+
+impl<T> Turn<T> {
+    /// # Safety
+    /// All those numbers can be read and written, and at each `to[j * to_stride]` `fill` numbers, at least `rows`, until it
+    /// has run.
+    #[inline(always)]
+    pub(crate) unsafe fn valid(self) -> Valid<T> {
+        Valid(self)
+    }
+}
+
+impl<T: Float> Kernel<T> for Valid<T> {
     type Output = ();
 
     #[inline(always)]
     fn run<I: Lanes<T>>(self, isa: I) {
+        let Turn { from, from_stride, rows, columns, to, to_stride, fill, ahead } = self.0;
         let lanes = I::V::LANES;
-        for j in (0..self.columns).step_by(lanes) {
-            let wide = lanes.min(self.columns - j);
-            for i in (0..self.rows).step_by(lanes) {
-                let high = lanes.min(self.rows - i);
+        for j in (0..columns).step_by(lanes) {
+            let wide = lanes.min(columns - j);
+            for i in (0..rows).step_by(lanes) {
+                let high = lanes.min(rows - i);
                 // Rows that do not exist repeat the last: whatever comes of them is written nowhere, or where it may.
-                let row = |k: usize| (i + k.min(high - 1)) as isize * self.from_stride + j as isize;
+                let row = |k: usize| (i + k.min(high - 1)) as isize * from_stride + j as isize;
                 let mut square = [isa.splat(T::ZERO); MOST_LANES];
                 for (k, x) in square[..lanes].iter_mut().enumerate() {
-                    let from = self.from.wrapping_offset(row(k));
-                    if self.ahead != 0 {
-                        isa.prefetch(from.wrapping_offset(self.ahead));
+                    let from = from.wrapping_offset(row(k));
+                    if ahead != 0 {
+                        isa.prefetch(from.wrapping_offset(ahead));
                     }
                     // SAFETY: `wide` numbers of a row that exists.
                     *x = unsafe { isa.load_first(wide, from) };
                 }
                 I::V::turn(&mut square[..lanes]);
-                let count = lanes.min(self.fill - i);
+                let count = lanes.min(fill - i);
                 for (k, x) in square[..lanes].iter().enumerate() {
                     if k < wide {
                         // SAFETY: `count` numbers may be written in each column that exists.
                         unsafe {
-                            let to = self.to.offset((j + k) as isize * self.to_stride).add(i);
+                            let to = to.offset((j + k) as isize * to_stride).add(i);
                             x.store_first(count, to);
                         }
                     }

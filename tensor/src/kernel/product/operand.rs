@@ -345,7 +345,9 @@ impl<T: Float> Kernel<T> for Pack<T> {
             // The lanes of the next panel.
             let ahead = width as isize * from_stride;
             let (rows, columns, to) = (lanes, steps, panel);
-            Turn { from, from_stride, rows, columns, to, to_stride, fill: width, ahead }.run(isa)
+            let turn = Turn { from, from_stride, rows, columns, to, to_stride, fill: width, ahead };
+            // SAFETY: lanes and steps exist in the operand, and the panel has room for `width` lanes of each step.
+            unsafe { turn.valid() }.run(isa)
         } else {
             self.pick()
         }

@@ -105,17 +105,11 @@ impl<T: Float> Target<T> for ColumnMajor<'_, T> {
         let add = accumulate || !spot.first;
         if add {
             let (from, to) = (ours, c);
+            let (from_stride, to_stride, fill) = (across, down, width);
+            let turn =
+                Turn { from, from_stride, rows: columns, columns: rows, to, to_stride, fill, ahead: 0 };
             // SAFETY: the spot lies inside C and is ours; the tile has room for it, whole registers to a row.
-            isa.enter(Turn {
-                from,
-                from_stride: across,
-                rows: columns,
-                columns: rows,
-                to,
-                to_stride: down,
-                fill: width,
-                ahead: 0,
-            });
+            isa.enter(unsafe { turn.valid() });
         }
         compute(Ground { c, row_stride: width as isize, scale, add, near: true });
         if spot.last {
@@ -125,17 +119,10 @@ impl<T: Float> Target<T> for ColumnMajor<'_, T> {
                     .apply(isa);
             }
         }
+        let (from_stride, to_stride, to) = (down, across, ours);
+        let turn = Turn { from: c, from_stride, rows, columns, to, to_stride, fill: rows, ahead: 0 };
         // SAFETY: as above, and no more than the spot is written.
-        isa.enter(Turn {
-            from: c,
-            from_stride: down,
-            rows,
-            columns,
-            to: ours,
-            to_stride: across,
-            fill: rows,
-            ahead: 0,
-        });
+        isa.enter(unsafe { turn.valid() });
     }
 }
 

@@ -257,6 +257,7 @@ impl<T: Float> Kernel<T> for Weights<'_, T> {
                 let (from, to) = (w.as_ptr().add(9 * i), taps.as_mut_ptr());
                 let to_stride = lanes as isize;
                 Turn { from, from_stride: 9, rows: count, columns: 9, to, to_stride, fill: lanes, ahead: 0 }
+                    .valid()
                     .run(isa);
                 let mut columns = [[half; 4]; 3];
                 for r in 0..3 {

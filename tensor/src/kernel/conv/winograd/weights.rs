@@ -233,6 +233,7 @@ impl<T: Float> Kernel<T> for Gradients<'_, T> {
                 let (from, from_stride) = (taps.as_ptr(), lanes as isize);
                 let to = dw.as_mut_ptr().add(9 * i);
                 Turn { from, from_stride, rows: 9, columns: count, to, to_stride: 9, fill: 9, ahead: 0 }
+                    .valid()
                     .run(isa);
             }
         }
