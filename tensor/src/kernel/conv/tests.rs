@@ -302,6 +302,11 @@ mod cases {
             conv(Window::new([56, 56], [3, 3]).pad(pad), [1, 16, 40], 1),
             conv(Window::new([20, 20], [3, 3]).pad(pad), [6, 32, 32], 32),
             conv(Window::new([33, 31], [3, 3]).pad(pad), [3, 40, 30], 1),
+            // Few samples, for threads to share one; steps; more taps than are summed in many chunks.
+            conv(Window::new([24, 24], [3, 3]).pad(pad), [1, 64, 64], 1),
+            conv(Window::new([17, 19], [3, 3]).pad(pad).stride([2, 2]), [7, 20, 30], 1),
+            conv(Window::new([17, 18], [3, 3]).pad(pad).stride([2, 1]), [1, 40, 30], 2),
+            conv(Window::new([7, 7], [3, 3]).pad(pad), [6, 120, 40], 1),
         ] {
             let (x, w, dy) =
                 (noise::<T>(conv.x_len(), 1), noise::<T>(conv.w_len(), 2), noise::<T>(conv.y_len(), 3));

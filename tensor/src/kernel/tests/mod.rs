@@ -8,6 +8,8 @@ mod pages;
 mod places;
 mod pointwise;
 mod rows;
+mod special;
+mod threads;
 
 use super::PIECE;
 use crate::simd::at_each_level;
@@ -102,6 +104,10 @@ fn cases<T: Float>(salt: usize) -> Vec<Case<T>> {
     push("one number expanded", numbers(1, salt), dense(&[]).expand(shape(&[3, 400])).unwrap());
     push("empty", numbers(0, salt), dense(&[3, 0, 2]));
     push("windows", numbers(40, salt), dense(&[40]).windows(0, 5, 2).unwrap());
+    let special = [f64::NAN, 1.5, f64::INFINITY, -0.0, f64::NEG_INFINITY, 0.0, -2.5];
+    let special: Vec<T> = (0..133).map(|i| T::from_f64(special[(i + i / 7 + salt) % 7])).collect();
+    push("with special numbers", special.clone(), dense(&[133]));
+    push("with special rows", special, dense(&[19, 7]).flip(1).unwrap());
     push("from the middle", numbers(100, salt), dense(&[10, 10]).slice(0, 4, 9, 1).unwrap());
     cases
 }
@@ -128,6 +134,7 @@ fn unwritten<T: Float>(len: usize) -> Vec<T> {
     [T::from_f64(-7777.0)].repeat(len)
 }
 
+/// Bits; all NaNs are one.
 fn bits<T: Float>(x: &[T]) -> Vec<u64> {
-    x.iter().map(|x| x.to_f64().to_bits()).collect()
+    x.iter().map(|x| x.to_f64()).map(|x| if x.is_nan() { f64::NAN } else { x }.to_bits()).collect()
 }

@@ -85,20 +85,17 @@ fn nan_and_infinities_pass_through_maps() {
         [f32::NAN, f32::INFINITY, f32::NEG_INFINITY, 0.0, -0.0, 1.0].repeat(7).into_iter().skip(1).collect();
     let layout = Layout::contiguous(shape(&[x.len()]));
     everywhere(|| {
-        for map in [
-            Map::Relu,
-            Map::Tanh,
-            Map::Sigmoid,
-            Map::Abs,
-            Map::Clamp(-2.0, 2.0),
-            Map::Exp,
-            Map::Ln,
-            Map::Gelu,
-        ] {
+        for &map in Map::ALL {
             let mut out = unwritten(x.len());
             map::map(map, View::new(&x, &layout), &mut out);
-            let expected: Vec<f32> = x.iter().map(|&x| map.f(x as f64) as f32).collect();
-            close(&out, &expected, 2e-6, map.name());
+            let expected: Vec<f64> = x.iter().map(|&x| map.f(f64::from(x))).collect();
+            let rounded: Vec<f32> = expected.iter().map(|&y| y as f32).collect();
+            close(&out, &rounded, 2e-6, map.name());
+            let kept = if map.keep() == Keep::Output { rounded } else { x.clone() };
+            let slopes: Vec<f32> = kept.iter().map(|&kept| map.df(f64::from(kept)) as f32).collect();
+            let ones = [1.0].repeat(x.len());
+            map::map_grad(map, View::new(&kept, &layout), View::new(&ones, &layout), &mut out);
+            close(&out, &slopes, 2e-6, &alloc::format!("gradient of {}", map.name()));
         }
     });
 }
@@ -200,9 +197,31 @@ fn copies_keep_every_element() {
             let mut wide = unwritten::<f64>(x.len());
             copy::cast(x.view(), &mut wide);
             let expected: Vec<f64> = x.elements().iter().map(|&x| x as f64).collect();
-            assert_eq!(wide, expected, "{}", x.name);
+            assert_eq!(bits(&wide), bits(&expected), "{}", x.name);
         }
     });
+    // Elements without registers, and those whose bits only mean something else.
+    for lengths in [[1, 1], [4, 5], [16, 16], [37, 29], [300, 290]] {
+        let straight = Layout::contiguous(shape(&lengths));
+        let turned = straight.transpose(0, 1).unwrap();
+        let flipped = straight.flip(0).unwrap().transpose(0, 1).unwrap().flip(0).unwrap();
+        let bytes: Vec<u8> = (0..straight.len()).map(|i| (i * 7 % 251) as u8).collect();
+        let truths: Vec<bool> = bytes.iter().map(|&x| x % 3 == 0).collect();
+        let wholes: Vec<i32> = bytes.iter().map(|&x| -i32::from(x) << 20).collect();
+        everywhere(|| {
+            for layout in [turned, flipped] {
+                of_elements(&bytes, layout);
+                of_elements(&truths, layout);
+                of_elements(&wholes, layout);
+            }
+        });
+    }
+    fn of_elements<E: Element + PartialEq>(data: &[E], layout: Layout) {
+        let x = Case { name: "turned", data: data.to_vec(), layout };
+        let mut out = [E::default()].repeat(data.len());
+        copy::copy(x.view(), &mut out);
+        assert!(out == x.elements(), "{layout:?}");
+    }
     let mixed = [-1.5f32, 0.0, 3.7, 300.0, f32::NAN, -0.0];
     let layout = Layout::contiguous(shape(&[6]));
     let view = View::new(&mixed, &layout);
@@ -231,4 +250,12 @@ fn placing_puts_each_element_where_it_belongs() {
         expected[to.place(&index).unwrap()] = x.data[x.layout.place(&index).unwrap()];
     }
     assert_eq!(out, expected);
+}
+
+#[test]
+#[should_panic(expected = "reaches a place twice")]
+fn placing_where_places_meet_is_refused() {
+    let to = Layout::contiguous(shape(&[5])).windows(0, 3, 1).unwrap();
+    let x = Layout::contiguous(shape(&[3, 3]));
+    copy::place(View::new(&[1.0f32; 9], &x), &mut [0.0; 5], &to);
 }

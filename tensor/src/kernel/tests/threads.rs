@@ -1,0 +1,101 @@
+//! Kernels give the same bits for any number of threads, where there is work for several.
+
+use super::super::*;
+use super::*;
+use crate::Window;
+use row_norm::RowNorm;
+use softmax::Normal;
+
+/// The bits of `work` with one thread, which must be those with two and with five.
+fn unseen<T: Float>(len: usize, what: &str, work: impl Fn(&mut [T]) + Sync) {
+    let run = |threads| {
+        let mut out = unwritten::<T>(len);
+        parallel::with_threads(threads, || work(&mut out));
+        bits(&out)
+    };
+    let one = run(1);
+    for threads in [2, 5] {
+        assert!(run(threads) == one, "{what} with {threads} threads");
+    }
+}
+
+fn rows<T: Float>() {
+    for [count, width] in [[1, 40_001], [700, 77], [20_003, 3]] {
+        let len = count * width;
+        let layout = Layout::contiguous(shape(&[count, width]));
+        let turned = Layout::contiguous(shape(&[width, count])).transpose(0, 1).unwrap();
+        let (x, g) = (numbers::<T>(len, 1), numbers::<T>(len, 2));
+        let (w, labels) =
+            (numbers::<T>(width, 3), (0..count).map(|i| (i % width) as u32).collect::<Vec<_>>());
+        for layout in [&layout, &turned] {
+            let (x, g) = (View::new(&x, layout), View::new(&g, layout));
+            for normal in [Normal::Softmax, Normal::LogSoftmax] {
+                unseen(len, "softmax", |out| softmax::normalise(normal, x, width, out));
+                unseen(len, "its gradient", |out| softmax::normalise_grad(normal, x, g, width, out));
+            }
+            for labels in [None, Some(&labels[..])] {
+                unseen(count, "log_sum_exp", |out| softmax::log_sum_exp(x, labels, width, out));
+                let g = &g.data()[..count];
+                unseen(len, "its gradient", |out| softmax::log_sum_exp_grad(x, labels, g, width, out));
+            }
+            for centred in [true, false] {
+                let (norm, own) = (RowNorm { epsilon: 1e-5, centred }, Some(&w[..]));
+                unseen(len, "row_norm", |out| row_norm::row_norm(norm, x, own, own, width, out));
+                unseen(len, "its gradient", |out| row_norm::row_norm_grad(norm, x, g, own, width, out));
+                unseen(width, "of its weight", |out| row_norm::row_norm_weight(norm, x, g, width, out));
+            }
+            for (len, inner) in [(width, 1), (count, width)] {
+                for reversed in [false, true] {
+                    let out = |out: &mut [T]| cumulative::running_sum(x, reversed, len, inner, out);
+                    unseen(x.layout().len(), "running sums", out);
+                }
+            }
+        }
+    }
+}
+
+fn windows<T: Float>() {
+    let pad = [[1, 1], [1, 1]];
+    for (window, planes) in [
+        (Window::new([250, 260], [2, 2]).stride([2, 2]), 3),
+        (Window::new([251, 259], [3, 3]).stride([2, 2]).pad(pad), 1),
+        (Window::new([40, 41], [3, 2]), 90),
+        (Window::new([20, 20], [2, 2]).stride([3, 3]), 300),
+    ] {
+        let output = window.output("pool").unwrap();
+        let (len, count) = (planes * window.input[0] * window.input[1], planes * output[0] * output[1]);
+        let (x, g) = (numbers::<T>(len, 1), numbers::<T>(count, 2));
+        unseen(count, "max_pool", |out| pool::max_pool_gather(&x, &x, &window, output, out));
+        let tangent = numbers::<T>(len, 3);
+        unseen(count, "its tangent", |out| pool::max_pool_gather(&x, &tangent, &window, output, out));
+        unseen(len, "its gradient", |out| pool::max_pool_scatter(&x, &g, &window, output, out));
+        unseen(count, "mean_pool", |out| pool::mean_pool(&x, &window, output, out));
+        unseen(len, "its gradient", |out| pool::mean_pool_transpose(&g, &window, output, out));
+    }
+}
+
+fn places<T: Float>() {
+    let (len, picked, inner) = (50, 4000, 33);
+    let index: Vec<u32> = (0..picked).map(|k| (k * 31 % len) as u32).collect();
+    let g = numbers::<T>(picked * inner, 1);
+    unseen(len * inner, "scatter_add", |out| index::scatter_add(&g, &index, len, inner, out));
+    let x = numbers::<T>(90_000, 2);
+    let layout = Layout::contiguous(shape(&[x.len()]));
+    unseen(x.len(), "dropout", |out| dropout::dropout(View::new(&x, &layout), 0.3, 7, out));
+    for width in [90_000, 300] {
+        let order = sort::Sort { descending: true, keep: width };
+        unseen(x.len(), "sort", |out| sort::sort_gather(order, &x, &x, width, out));
+    }
+}
+
+#[test]
+fn threads_change_no_bit() {
+    at_each_level(|_| {
+        rows::<f32>();
+        rows::<f64>();
+        windows::<f32>();
+        windows::<f64>();
+        places::<f32>();
+        places::<f64>();
+    });
+}
