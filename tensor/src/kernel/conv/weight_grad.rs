@@ -1,11 +1,11 @@
 //! The gradient by the weights: `dw = sum over n of dy[n] gather(x[n])^T`, one product a sample and cotangent.
 
-use super::Conv;
 use super::correlate::{Correlations, Shifted, sums_at_once};
 use super::depthwise::WeightSums;
 use super::gather::{Gather, Runs};
 use super::stage::Stage;
 use super::three;
+use super::{Conv, tasks};
 use crate::kernel::product::Epilogue;
 use crate::kernel::product::loops::{Loops, Panels, Source, cut};
 use crate::kernel::product::operand::{Matrix, Operand};
@@ -14,6 +14,7 @@ use crate::parallel::Shared;
 use crate::simd::{Kernel, Lanes, Vector};
 use crate::storage::Buffer;
 use crate::{Float, parallel};
+use core::ops::Range;
 
 /// Samples are cut into so many chunks, whatever the number of threads, because partial sums are added chunk by chunk.
 const CHUNKS: usize = 16;
@@ -84,9 +85,12 @@ impl<T: Float> WeightGrad<'_, T> {
         let mut others = Buffer::<T>::stale((chunks - 1) * len);
         let (first, rest) = (Disjoint(dw.as_mut_ptr()), Disjoint(others.make_mut().as_mut_ptr()));
 
-        for_each_group(chunks, groups, |chunk, g| {
+        // Columns are cut where registers and panels begin; those of a depthwise convolution are few, and its groups many.
+        let tile = if depthwise { depth } else { I::TILE.1 * I::V::LANES };
+        for_each_part(conv, [depth, tile], |chunk, g, columns| {
             let sums = if chunk == 0 { first } else { rest.at((chunk - 1) * len) };
             let sums = sums.at(g * outputs * depth);
+            let sizes = [outputs, pixels, depth];
             let mut room = (depthwise || !conv.is_pointwise()).then(|| stage.build::<T>());
             let samples = conv.samples * chunk / chunks..conv.samples * (chunk + 1) / chunks;
             for sample in samples.clone() {
@@ -100,15 +104,15 @@ impl<T: Float> WeightGrad<'_, T> {
                 let first = sample == samples.start;
                 let Some(room) = &mut room else {
                     let b = &Matrix::row_major(&x[image], channels, pixels).transposed().by_columns();
-                    // SAFETY: each task has its own sums, K times `outputs` rows of `depth`.
-                    unsafe { products(isa, b, [outputs, pixels, depth], stack, dy, sums, first) };
+                    // SAFETY: each task has its own sums, K times these columns of `outputs` rows of `depth`.
+                    unsafe { products(isa, b, sizes, columns.clone(), stack, dy, sums, first) };
                     continue;
                 };
                 let there = stage.set(isa, x, image, room);
                 if !depthwise {
                     let b = &Gather::new(there, &taps, &corners, &runs);
                     // SAFETY: as above.
-                    unsafe { products(isa, b, [outputs, pixels, depth], stack, dy, sums, first) };
+                    unsafe { products(isa, b, sizes, columns.clone(), stack, dy, sums, first) };
                     continue;
                 }
                 for k in 0..stack {
@@ -145,34 +149,33 @@ impl<T: Float> WeightGrad<'_, T> {
         let (first, rest) = (Disjoint(dw.as_mut_ptr()), Disjoint(others.make_mut().as_mut_ptr()));
         let at_once = (NEAR / size_of::<T>() / layout.len()).max(1);
 
-        for_each_group(chunks, groups, |chunk, g| {
+        for_each_part(conv, [channels, 1], |chunk, g, own| {
             let sums = if chunk == 0 { first } else { rest.at((chunk - 1) * len) };
             let samples = conv.samples * chunk / chunks..conv.samples * (chunk + 1) / chunks;
             let mut room = layout.build::<T>(at_once.min(samples.len()));
             for few in cut(samples.clone(), at_once) {
                 let start = few.start;
-                for channel in 0..channels {
+                for channel in own.clone() {
                     for (sample, room) in few.clone().zip(room.make_mut().chunks_exact_mut(layout.len())) {
                         let at = (sample * conv.channels + g * channels + channel) * image;
                         layout.fill(isa, &x[at..at + image], room);
                     }
                     for k in 0..stack {
                         let dy = &dy[((k * conv.samples + start) * groups + g) * outputs * pixels..];
-                        let sums = sums.at(k * conv.w_len() + g * outputs * depth).0;
-                        // SAFETY: each task has its own sums, a number for each tap of each output.
-                        let dw = unsafe { core::slice::from_raw_parts_mut(sums, outputs * depth) };
-                        Correlations {
+                        let dw = sums.at(k * conv.w_len() + g * outputs * depth + channel * conv.taps()).0;
+                        let correlations = Correlations {
                             layout,
                             samples: &room.as_slice()[..few.len() * layout.len()],
                             pixels,
                             dy,
                             dy_stride: groups * outputs * pixels,
                             outputs,
-                            dw: &mut dw[channel * conv.taps()..],
+                            dw,
                             dw_stride: depth,
                             add: start > samples.start,
-                        }
-                        .run(isa);
+                        };
+                        // SAFETY: each task has its own channels' sums, a number for each tap of each output.
+                        unsafe { correlations.run(isa) };
                     }
                 }
             }
@@ -196,14 +199,25 @@ fn along_pixels<T: Float, I: Lanes<T>>(conv: &Conv) -> Option<Shifted> {
     (enough && filled && few && bytes <= 2 * NEAR).then_some(layout)
 }
 
-/// Runs `work(chunk, group)` for all of both, on all threads: some chunks and groups a task, for those of a depthwise convolution
-/// take less time each than handing them to a thread does.
-pub(super) fn for_each_group(chunks: usize, groups: usize, work: impl Fn(usize, usize) + Shared) {
-    let parts = (4 * parallel::threads()).div_ceil(chunks).min(groups).max(1);
-    parallel::for_each(chunks * parts, |task| {
-        let (chunk, part) = (task / parts, task % parts);
+/// Runs `work(chunk, group, columns)` for all of them, on all threads: some chunks and groups a task, for those of a depthwise
+/// convolution take less time each than handing them to a thread does. Where there are too few for the threads, and work enough,
+/// the `columns` of a group, what its sums lie side by side in, are cut as well, at multiples of `tile`: no sum sees that.
+pub(super) fn for_each_part(
+    conv: &Conv,
+    [columns, tile]: [usize; 2],
+    work: impl Fn(usize, usize, Range<usize>) + Shared,
+) {
+    let (chunks, groups, threads) = (chunks(conv), conv.groups, parallel::threads());
+    let tiles = columns.div_ceil(tile);
+    // Each part lays the same samples out, so there are no more of them than it takes to keep all threads at work.
+    let pieces = tasks(conv).min(2 * threads).div_ceil(chunks * groups).min(tiles);
+    let parts = (4 * threads).div_ceil(chunks).min(groups).max(1);
+    parallel::for_each(chunks * parts * pieces, |task| {
+        let (rest, piece) = (task / pieces, task % pieces);
+        let (chunk, part) = (rest / parts, rest % parts);
+        let at = |piece: usize| (tiles * piece / pieces * tile).min(columns);
         for g in groups * part / parts..groups * (part + 1) / parts {
-            work(chunk, g);
+            work(chunk, g, at(piece)..at(piece + 1));
         }
     });
 }
@@ -213,14 +227,16 @@ pub(super) fn chunks(conv: &Conv) -> usize {
     if conv.depth() > MANY_TAPS { FEWER_CHUNKS } else { CHUNKS }.min(conv.samples)
 }
 
-/// `sums(k) (+)= dy(k) b` for each cotangent k of one sample: b is packed once for all of them.
+/// `sums(k) (+)= dy(k) b` for each cotangent k of one sample, in some columns: b is packed once for all of them.
 ///
 /// # Safety
-/// Each `sums(k)` is valid for `outputs` rows of `depth`, for the caller alone; the operands have those sizes.
+/// Each `sums(k)` is valid for these columns of `outputs` rows of `depth`, for the caller alone; the operands have those sizes.
+#[allow(clippy::too_many_arguments)] // both operands, their sizes, and what is to be done
 unsafe fn products<'a, T: Float, I: Lanes<T>, B: Operand<T>>(
     isa: I,
     b: &B,
     [outputs, pixels, depth]: [usize; 3],
+    columns: Range<usize>,
     stack: usize,
     dy: impl Fn(usize) -> &'a [T],
     sums: impl Fn(usize) -> Disjoint<T>,
@@ -233,7 +249,7 @@ unsafe fn products<'a, T: Float, I: Lanes<T>, B: Operand<T>>(
         let a = &Matrix::row_major(dy(k), outputs, pixels).by_rows();
         let b = panels.as_ref().map_or(Source::Fresh(b), Source::Packed);
         // SAFETY: as the caller promises.
-        unsafe { Loops { a: Source::Fresh(a), b, c, depth: pixels }.run(isa, 0..outputs, 0..depth) };
+        unsafe { Loops { a: Source::Fresh(a), b, c, depth: pixels }.run(isa, 0..outputs, columns.clone()) };
     }
 }
 

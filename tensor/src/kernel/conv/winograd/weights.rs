@@ -6,7 +6,7 @@
 use super::{Forth, PLACES, Tame, Tiles};
 use crate::Float;
 use crate::kernel::conv::Conv;
-use crate::kernel::conv::weight_grad::{AddAll, WeightGrad, chunks, for_each_group};
+use crate::kernel::conv::weight_grad::{AddAll, WeightGrad, chunks, for_each_part};
 use crate::kernel::product::Epilogue;
 use crate::kernel::product::loops::{Loops, Panels, Source};
 use crate::kernel::product::operand::Matrix;
@@ -59,9 +59,9 @@ impl<T: Float> WeightGrad<'_, T> {
         let Self { conv, stack, x, dy, dw } = self;
         let (channels, outputs, groups) = (conv.channels_each(), conv.outputs_each(), conv.groups);
         let block = (NEAR / (PLACES * channels)).clamp(BLOCKS[0], BLOCKS[1]).next_multiple_of(MOST_LANES);
-        let tiles = &Tiles::new(conv, block);
-        let all = Tiles::down(conv) * tiles.across;
-        let (image, plane) = (channels * conv.image(), outputs * conv.pixels());
+        let whole = &Tiles::new(conv, block);
+        let all = Tiles::down(conv) * whole.across;
+        let plane = outputs * conv.pixels();
         let chunks = chunks(conv);
         // `[chunk, cotangent, group, place, output, channel]`.
         let windows = outputs * channels;
@@ -69,13 +69,21 @@ impl<T: Float> WeightGrad<'_, T> {
         let mut sums = Buffer::<T>::stale(chunks * len);
         let to = Disjoint(sums.make_mut().as_mut_ptr());
 
-        for_each_group(chunks, groups, |chunk, g| {
+        let tile = I::TILE.1 * I::V::LANES;
+        for_each_part(conv, [channels, tile], |chunk, g, own| {
+            // Some of the channels are a convolution by themselves.
+            let part = (own.len() < channels).then(|| {
+                let conv = Conv { channels: own.len(), outputs, groups: 1, ..*conv };
+                Tiles::new(&conv, block)
+            });
+            let tiles = part.as_ref().unwrap_or(whole);
             let samples = conv.samples * chunk / chunks..conv.samples * (chunk + 1) / chunks;
-            let (of_x, of_dy) = (tiles.place::<T>(channels), tiles.place::<T>(outputs));
+            let (of_x, of_dy) = (tiles.place::<T>(own.len()), tiles.place::<T>(outputs));
             let mut stage = tiles.stage::<T>();
             let (mut from_x, mut from_dy) = (Buffer::stale(PLACES * of_x), Buffer::stale(PLACES * of_dy));
             for sample in samples.clone() {
-                let x = &x[(sample * groups + g) * image..][..image];
+                let at = ((sample * groups + g) * channels + own.start) * conv.image();
+                let x = &x[at..][..own.len() * conv.image()];
                 tiles.stage.fill(isa, x, stage.make_mut());
                 for first in (0..all).step_by(block) {
                     let block = first..(first + block).min(all);
@@ -89,13 +97,13 @@ impl<T: Float> WeightGrad<'_, T> {
                     });
                     let across = |place: usize| {
                         let at = place * of_x;
-                        Matrix::new(from_x, at, [channels, steps], [tiles.block as isize, 1])
+                        Matrix::new(from_x, at, [own.len(), steps], [tiles.block as isize, 1])
                             .transposed()
                             .by_columns()
                     };
                     // Several cotangents multiply the same tiles.
                     let packed: [Option<Panels<T>>; PLACES] = core::array::from_fn(|place| {
-                        (stack > 1).then(|| Panels::of_columns(isa, &across(place), channels, steps))
+                        (stack > 1).then(|| Panels::of_columns(isa, &across(place), own.len(), steps))
                     });
                     let epilogue =
                         if sample == samples.start && first == 0 { Epilogue::PLAIN } else { Epilogue::ADD };
@@ -109,14 +117,15 @@ impl<T: Float> WeightGrad<'_, T> {
                                 .by_rows();
                             let b = &across(place);
                             let b = packed[place].as_ref().map_or(Source::Fresh(b), Source::Packed);
-                            let at = chunk * len + ((k * groups + g) * PLACES + place) * windows;
+                            let at = chunk * len + ((k * groups + g) * PLACES + place) * windows + own.start;
                             let c = &RowMajor { c: to.at(at), row_stride: channels, epilogue: &epilogue };
-                            // SAFETY: each chunk has its own sums of each group, K times a number for each place, output and channel.
+                            // SAFETY: each task has its own sums of its chunk and group, K times a number for each place, output and
+                            // channel of its own.
                             unsafe {
                                 Loops { a: Source::Fresh(&a), b, c, depth: steps }.run(
                                     isa,
                                     0..outputs,
-                                    0..channels,
+                                    0..own.len(),
                                 )
                             };
                         }
