@@ -1,11 +1,14 @@
 //! Running sums along an axis.
 
 use super::copy::copy;
+use super::disjoint::Disjoint;
 use crate::view::View;
 use crate::{Float, parallel};
 
 /// Numbers that one task works on.
 const TASK: usize = 1 << 15;
+/// As many columns of a block at least, some lines of the cache.
+const COLUMNS: usize = 64;
 
 /// `out[o, l, i]` = the sum of `x[o, m, i]` over `m <= l`, or over `m >= l` if it is reversed; for `x` of
 /// `[outer, len, inner]`. Added one by one, from the first on.
@@ -15,38 +18,44 @@ pub(crate) fn running_sum<T: Float>(x: View<'_, T>, reversed: bool, len: usize, 
     }
     copy(x, out);
     let block = len * inner;
+    if inner > 1 {
+        return rows_added(reversed, len, inner, out);
+    }
     parallel::for_each_piece(out, (TASK / block).max(1) * block, |_, out| {
         for block in out.chunks_exact_mut(block) {
-            if inner == 1 {
-                // One chain of additions, from the first element on and not from 0, which would lose the sign of -0.
-                let (first, rest) = match reversed {
-                    false => (0, 1..len),
-                    true => (len - 1, 0..len - 1),
-                };
-                let mut sum = block[first];
-                let mut add = |x: &mut T| {
-                    sum = sum + *x;
-                    *x = sum;
-                };
-                match reversed {
-                    false => block[rest].iter_mut().for_each(&mut add),
-                    true => block[rest].iter_mut().rev().for_each(&mut add),
-                }
-                continue;
+            // One chain of additions, from the first element on and not from 0, which would lose the sign of -0.
+            let (first, rest) = match reversed {
+                false => (0, 1..len),
+                true => (len - 1, 0..len - 1),
+            };
+            let mut sum = block[first];
+            let mut add = |x: &mut T| {
+                sum = sum + *x;
+                *x = sum;
+            };
+            match reversed {
+                false => block[rest].iter_mut().for_each(&mut add),
+                true => block[rest].iter_mut().rev().for_each(&mut add),
             }
+        }
+    });
+}
+
+/// The same in place where rows of `inner` numbers are added to the next: some columns of a block a task.
+fn rows_added<T: Float>(reversed: bool, len: usize, inner: usize, out: &mut [T]) {
+    let wide = (TASK / len).max(COLUMNS).min(inner);
+    let (strips, batch) = (inner.div_ceil(wide), (TASK / (len * wide)).max(1));
+    let all = out.len() / (len * inner) * strips;
+    let out = Disjoint::new(out);
+    parallel::for_each(all.div_ceil(batch), |task| {
+        for strip in task * batch..((task + 1) * batch).min(all) {
+            let (block, column) = (strip / strips * len, strip % strips * wide);
+            let count = wide.min(inner - column);
+            let row = |l: usize| (block + if reversed { len - 1 - l } else { l }) * inner + column;
             for l in 1..len {
-                // The row that is done, and the next one in the direction of the sum.
-                let (done, next) = match reversed {
-                    false => {
-                        let (before, rest) = block.split_at_mut(l * inner);
-                        (&before[(l - 1) * inner..], &mut rest[..inner])
-                    }
-                    true => {
-                        let (before, rest) = block.split_at_mut((len - l) * inner);
-                        (&rest[..inner], &mut before[(len - l - 1) * inner..])
-                    }
-                };
-                next.iter_mut().zip(done).for_each(|(next, &done)| *next = done + *next);
+                // SAFETY: each strip has its own columns of its own block, and these two rows of it are different ones.
+                let (done, next) = unsafe { (out.part(row(l - 1), count), out.part(row(l), count)) };
+                next.iter_mut().zip(done).for_each(|(next, done)| *next = *done + *next);
             }
         }
     });
