@@ -16,10 +16,10 @@ note() {
 # Code and constants of an ELF file, as they take room in flash.
 flash() { size "$1" | awk 'NR == 2 { print $1 + $2 }'; }
 
-build() { # target, profile, program, flags of the last step
+build() { # target, profile, program, options of cargo, --, flags of the last step
   local target=$1 profile=$2 program=$3
   shift 3
-  (cd embedded/conformance && bare_cargo "$target" rustc --quiet --locked --profile "$profile" --bin "$program" -- "$@")
+  (cd embedded/conformance && bare_cargo "$target" rustc --quiet --locked --profile "$profile" --bin "$program" "$@")
 }
 
 product_of() { # target, profile, program

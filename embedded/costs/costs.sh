@@ -29,7 +29,7 @@ pub fn sqrtf(x: f32) -> f32 { x }
 pub fn powf(x: f32, _: f32) -> f32 { x }
 RUST
   for program in infer head train; do
-    build "$target" release $program "${link[@]}"
+    build "$target" release $program -- "${link[@]}"
     out="$(flash "$(product_of "$target" release $program)")"
     (cd "$folder/conformance" && CARGO_TARGET_DIR="$folder/target" bare_cargo "$target" rustc --quiet --release --bin $program -- "${link[@]}")
     file="$(CARGO_TARGET_DIR="$folder/target" product_of "$target" release $program)"

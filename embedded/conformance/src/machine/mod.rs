@@ -50,7 +50,10 @@ fn begin() -> bool {
 /// The heap of a machine without one: the room is the linker's, its size is chosen when the program is built.
 #[cfg(not(feature = "std"))]
 mod heap {
-    use tress_tensor::storage::Arena;
+    #[cfg(not(feature = "bump"))]
+    use tress_tensor::storage::Arena as Allocator;
+    #[cfg(feature = "bump")]
+    use tress_tensor::storage::Bump as Allocator;
 
     const SIZE: usize = match option_env!("TRESS_HEAP") {
         Some(text) => size(text),
@@ -67,17 +70,18 @@ mod heap {
     }
 
     #[global_allocator]
-    pub(super) static HEAP: Arena = {
+    pub(super) static HEAP: Allocator = {
         static mut ROOM: [core::mem::MaybeUninit<u64>; SIZE / 8] =
             [core::mem::MaybeUninit::uninit(); SIZE / 8];
         let room = core::ptr::slice_from_raw_parts_mut((&raw mut ROOM).cast::<u8>(), SIZE / 8 * 8);
         // SAFETY: the room is named here alone, and a machine of this crate has one thread and no interrupts.
-        unsafe { Arena::new(room) }
+        unsafe { Allocator::new(room) }
     };
 
     /// Prints the figures of the heap.
     pub fn figures() {
         crate::print::entry("heap", HEAP.peak() as u64);
+        #[cfg(not(feature = "bump"))]
         crate::print::entry("extent", HEAP.extent() as u64);
         HEAP.reset_peak();
     }

@@ -44,7 +44,9 @@ impl Scale {
         let wide = i64::from(sum) * i64::from(self.multiplier);
         let half = if self.shift == 0 { 0 } else { 1i64 << (self.shift - 1) };
         let scaled = (wide + half) >> self.shift;
-        i32::try_from(scaled).unwrap_or(if scaled < 0 { i32::MIN } else { i32::MAX })
+        // By words, which takes a device a third of the instructions of a comparison of 64 bits.
+        let (low, high) = (scaled as i32, (scaled >> 32) as i32);
+        if high == low >> 31 { low } else { (high >> 31) ^ i32::MAX }
     }
 }
 
