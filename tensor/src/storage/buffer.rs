@@ -97,7 +97,7 @@ impl<T: Element> Buffer<T> {
         // which no allocator can serve.
         let (block, zeroed) = pool::take(len.saturating_mul(size_of::<T>()));
         // SAFETY: the block has at least `len` numbers of room behind its header.
-        let data = unsafe { block.cast::<u8>().add(HEADER) }.cast::<T>();
+        let data = unsafe { block.cast::<u8>().add(HEADER + pool::slack(block)) }.cast::<T>();
         // Recycled bytes may come from another type. Any bytes are a number, but not any byte is a `bool`.
         if !zeroed && !T::ANY_BYTES {
             // SAFETY: the block is ours alone and has room for `len` numbers; zero bytes are valid for every `Element`.

@@ -95,8 +95,23 @@ unsafe fn to_system(block: NonNull<Block>) {
     unsafe { dealloc(block.as_ptr().cast(), layout) };
 }
 
+#[cfg(all(test, feature = "std"))]
+pub(crate) mod fence;
 #[cfg(feature = "std")]
 mod lists;
+
+/// Bytes between a block's header and its numbers: none, but for tests that want the numbers to end with the block.
+#[inline(always)]
+pub(super) fn slack(block: NonNull<Block>) -> usize {
+    #[cfg(all(test, feature = "std"))]
+    // SAFETY: callers have just taken the block.
+    return fence::slack(unsafe { block.as_ref() }.room);
+    #[cfg(not(all(test, feature = "std")))]
+    {
+        _ = block;
+        0
+    }
+}
 
 #[cfg(not(feature = "std"))]
 mod lists {

@@ -47,9 +47,12 @@ fn few_numbers_lie_inside_and_are_copies_of_their_own() {
     assert!(Buffer::<f32>::stale(0).as_slice().is_empty());
 }
 
-#[cfg(feature = "std")]
+#[cfg(all(feature = "std", not(target_os = "wasi")))] // where a program has one thread
 #[test]
 fn blocks_wander_between_threads_and_are_counted_where_they_are() {
+    if pool::fence::everywhere() {
+        return;
+    }
     // Taken here, given back there, more at a time than a tray holds, and again: the second round asks for nothing.
     let round = || {
         let blocks: Vec<_> = (0..500).map(|i| Buffer::from_slice(&[i as f32; 20])).collect();
@@ -66,9 +69,53 @@ fn blocks_wander_between_threads_and_are_counted_where_they_are() {
 
 #[test]
 fn numbers_outside_start_on_a_cache_line() {
+    #[cfg(feature = "std")]
+    if pool::fence::everywhere() {
+        return;
+    }
     for len in [3, 7, 1000, 5000] {
         assert_eq!(Buffer::<f64>::stale(len).as_slice().as_ptr() as usize % 64, 0);
     }
+}
+
+/// What `TRESS_FENCED` and the test of pages stand on: that numbers end where their page does, and come as NaN.
+#[cfg(all(feature = "std", target_os = "linux", target_pointer_width = "64"))]
+#[test]
+fn fenced_blocks_end_with_a_page_and_go_by_themselves() {
+    let before = Buffer::from_slice(&[1.0f32; 33]);
+    let (inside, kept) = pool::fence::with(|| {
+        for len in [5, 16, 33, 1023, 1024, 40_000] {
+            let block = Buffer::<f32>::stale(len);
+            assert!(block.as_slice().as_ptr_range().end.addr().is_multiple_of(4096), "{len} numbers");
+            assert!(block.as_slice().iter().all(|x| x.is_nan()));
+            assert!(Buffer::<f32>::zeros(len).as_slice().iter().all(|&x| x == 0.0));
+        }
+        (Buffer::from_slice(&[true; 40]), before.clone())
+    });
+    drop(before);
+    assert!(inside.as_slice().iter().all(|&b| b) && kept.as_slice() == [1.0; 33]);
+}
+
+/// The mistake that fences are for, made in a program of its own: this test, started again.
+#[cfg(all(feature = "std", target_os = "linux", target_arch = "x86_64"))]
+#[test]
+fn reading_beyond_a_fenced_block_ends_the_program() {
+    const SAID: &str = "TRESS_READS_BEYOND";
+    const NAME: &str = "storage::tests::reading_beyond_a_fenced_block_ends_the_program";
+    let read = |beyond: usize| {
+        let block = pool::fence::with(|| Buffer::<f32>::zeros(33));
+        // SAFETY: there is none, for 1 beyond the last: the system has to end the program.
+        std::hint::black_box(unsafe { block.as_slice().as_ptr().add(32 + beyond).read_volatile() });
+    };
+    if let Ok(beyond) = std::env::var(SAID) {
+        return read(beyond.parse().unwrap());
+    }
+    let ends_well = |beyond: &str| {
+        let mut again = std::process::Command::new(std::env::current_exe().unwrap());
+        again.args([NAME, "--exact"]).env(SAID, beyond).output().unwrap().status.success()
+    };
+    assert!(ends_well("0"), "the last number may be read");
+    assert!(!ends_well("1"), "the number behind it may not");
 }
 
 #[test]
@@ -82,6 +129,7 @@ fn recycled_memory_is_valid_and_zeros_are_zero() {
     }
 }
 
+#[cfg(not(target_os = "wasi"))]
 #[test]
 fn owners_on_many_threads() {
     let a = Buffer::from_slice(&[1u32; 1000]);

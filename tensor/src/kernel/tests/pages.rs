@@ -6,52 +6,24 @@ use super::super::product::{Epilogue, Matrix, product};
 use super::super::*;
 use super::*;
 use crate::pointwise::{Map, Zip};
+use crate::storage::pool::fence::{self, pages};
 use crate::{Axes, Window};
-use core::ffi::{c_int, c_void};
-
-// The standard library links the system's; there is no need of a crate for three functions.
-unsafe extern "C" {
-    fn mmap(
-        at: *mut c_void,
-        len: usize,
-        rights: c_int,
-        flags: c_int,
-        file: c_int,
-        offset: i64,
-    ) -> *mut c_void;
-    fn mprotect(at: *mut c_void, len: usize, rights: c_int) -> c_int;
-    fn munmap(at: *mut c_void, len: usize) -> c_int;
-}
-
-/// A page of the largest size in use.
-const PAGE: usize = 1 << 16;
-const NOTHING: c_int = 0;
-const READ_AND_WRITE: c_int = 3;
-/// Private and anonymous, on Linux.
-const FRESH: c_int = 0x22;
 
 /// Numbers between two pages that may not be touched, right behind the first or right before the second.
 struct Fenced<T> {
-    base: *mut c_void,
-    bytes: usize,
+    end: *mut u8,
     data: *mut T,
     len: usize,
 }
 
 impl<T: Copy> Fenced<T> {
     fn new(values: &[T], at_end: bool) -> Self {
-        let room = size_of_val(values).next_multiple_of(PAGE).max(PAGE);
-        let bytes = room + 2 * PAGE;
-        // SAFETY: fresh memory, of which the middle is opened before it is written; the numbers lie in the middle.
-        unsafe {
-            let base = mmap(core::ptr::null_mut(), bytes, NOTHING, FRESH, -1, 0);
-            assert!(base as isize != -1, "the system has no memory to give");
-            let middle = base.cast::<u8>().add(PAGE);
-            assert_eq!(mprotect(middle.cast(), room, READ_AND_WRITE), 0);
-            let data = middle.add(if at_end { room - size_of_val(values) } else { 0 }).cast::<T>();
-            data.copy_from_nonoverlapping(values.as_ptr(), values.len());
-            Self { base, bytes, data, len: values.len() }
-        }
+        let bytes = size_of_val(values);
+        let end = pages::open(bytes);
+        let data = end.wrapping_sub(if at_end { bytes } else { pages::room(bytes) }).cast::<T>();
+        // SAFETY: the numbers lie in the memory that has just been opened.
+        unsafe { data.copy_from_nonoverlapping(values.as_ptr(), values.len()) };
+        Self { end, data, len: values.len() }
     }
 
     fn all(&self) -> &[T] {
@@ -67,12 +39,13 @@ impl<T: Copy> Fenced<T> {
 
 impl<T> Drop for Fenced<T> {
     fn drop(&mut self) {
-        // SAFETY: mapped in `new`.
-        unsafe { munmap(self.base, self.bytes) };
+        // SAFETY: opened in `new` for so many numbers.
+        unsafe { pages::close(self.end, self.len * size_of::<T>()) };
     }
 }
 
-/// Runs `work(operands, result)` on fenced copies of both kinds, and holds the results against that on plain slices.
+/// Runs `work(operands, result)` on fenced copies of both kinds, and holds the results against that on plain slices. What the
+/// kernel takes from the pool meanwhile is fenced as well.
 fn fenced<T: Float>(operands: &[&[T]], result: usize, what: &str, work: impl Fn(&[&[T]], &mut [T])) {
     let plain = numbers::<T>(result, 9);
     let mut expected = plain.clone();
@@ -80,7 +53,7 @@ fn fenced<T: Float>(operands: &[&[T]], result: usize, what: &str, work: impl Fn(
     for at_end in [true, false] {
         let copies: Vec<Fenced<T>> = operands.iter().map(|values| Fenced::new(values, at_end)).collect();
         let mut got = Fenced::new(&plain, at_end);
-        work(&copies.iter().map(Fenced::all).collect::<Vec<_>>(), got.all_mut());
+        fence::with(|| work(&copies.iter().map(Fenced::all).collect::<Vec<_>>(), got.all_mut()));
         assert_eq!(bits(got.all()), bits(&expected), "{what}, at the end: {at_end}");
     }
 }
@@ -158,8 +131,29 @@ fn rows<T: Float>() {
         fenced(&[&x, &g], width, "row_norm_weight", |x, out| {
             row_norm::row_norm_weight(norm, view(x[0], layout), view(x[1], layout), width, out);
         });
-        fenced(&[&x], count, "log_sum_exp", |x, out| {
-            softmax::log_sum_exp(view(x[0], layout), None, width, out)
+        let labels: Vec<u32> = (0..count as u32).map(|row| (row * 7 + 3) % width as u32).collect();
+        for labels in [None, Some(&labels[..])] {
+            fenced(&[&x], count, "log_sum_exp", |x, out| {
+                softmax::log_sum_exp(view(x[0], layout), labels, width, out)
+            });
+            fenced(&[&x, &g[..count]], x.len(), "the gradient of log_sum_exp", |x, out| {
+                softmax::log_sum_exp_grad(view(x[0], layout), labels, x[1], width, out);
+            });
+        }
+        fenced(&[&x], x.len(), "dropout", |x, out| dropout::dropout(view(x[0], layout), 0.3, 7, out));
+        // What does not lie densely is copied, to the result or to a block of the pool.
+        fenced(&[&x, &g, &w[..1]], x.len(), "rows that lie transposed", |x, out| {
+            let w = &[x[2][0]].repeat(count);
+            softmax::normalise_grad(
+                softmax::Normal::Softmax,
+                view(x[0], turned),
+                view(x[1], turned),
+                count,
+                out,
+            );
+            row_norm::row_norm_grad(norm, view(x[0], turned), view(x[1], turned), Some(w), count, out);
+            row_norm::row_norm_weight(norm, view(x[0], turned), view(x[1], turned), count, &mut out[..count]);
+            softmax::log_sum_exp(view(x[0], turned), None, count, &mut out[..width]);
         });
         fenced(&[&x], x.len(), "a copy", |x, out| copy::copy(view(x[0], turned), out));
     }
@@ -241,17 +235,92 @@ fn windows<T: Float>() {
     }
 }
 
+fn places<T: Float>() {
+    let (len, index) = (5, [4, 0, 0, 2, 4, 1, 3]);
+    for inner in LENGTHS {
+        let layout = &Layout::contiguous(shape(&[2, len, inner]));
+        let (x, g) = (numbers::<T>(2 * len * inner, 1), numbers::<T>(2 * index.len() * inner, 2));
+        fenced(&[&x], g.len(), "gather", |x, out| index::gather(x[0], &index, len, inner, out));
+        fenced(&[&g], x.len(), "scatter_add", |g, out| index::scatter_add(g[0], &index, len, inner, out));
+        for reversed in [false, true] {
+            fenced(&[&x], x.len(), "running_sum", |x, out| {
+                cumulative::running_sum(view(x[0], layout), reversed, len, inner, out);
+            });
+        }
+        // A row of `inner` numbers.
+        for keep in [1, inner] {
+            let (sort, rows) = (sort::Sort { descending: keep == 1, keep }, 2 * len);
+            fenced(&[&x], rows * keep, "sort_gather", |x, out| {
+                sort::sort_gather(sort, x[0], x[0], inner, out)
+            });
+            fenced(&[&x, &x[..rows * keep]], x.len(), "sort_scatter", |x, out| {
+                sort::sort_scatter(sort, x[0], x[1], inner, out)
+            });
+        }
+        fenced(&[&x], 1, "cast", |x, out| {
+            let mut wide = Fenced::new(&[0.0; 2 * 5 * 67][..x[0].len()], true);
+            copy::cast(view(x[0], layout), wide.all_mut());
+            out[0] = T::from_f64(wide.all().iter().sum());
+        });
+    }
+}
+
+/// Steps of optimisers, each of whose blocks is the last before the page in turn; inner products; small systems.
+fn blocks<T: Float>() {
+    let settings = optim::Adam { rate: 0.1, betas: [0.9, 0.99], epsilon: 1e-8, decay: 0.1, decoupled: true };
+    let sgd = optim::Sgd { rate: 0.1, momentum: 0.9, dampening: 0.1, decay: 0.1, nesterov: true };
+    let rms = optim::RmsProp { rate: 0.1, smoothing: 0.9, epsilon: 1e-8, decay: 0.1, momentum: 0.9 };
+    for len in LENGTHS {
+        let g = numbers::<T>(len, 1);
+        for turn in 0..4 {
+            fenced(&[&g], 4 * len, "steps of optimisers", |g, out| {
+                let mut blocks: Vec<&mut [T]> = out.chunks_exact_mut(len).collect();
+                blocks.rotate_left(turn);
+                let [p, a, b, c] = &mut blocks[..] else { unreachable!() };
+                optim::adam(&settings, 3, p, g[0], a, b);
+                optim::sgd(&sgd, p, g[0], c);
+                optim::rmsprop(&rms, p, g[0], a, b, c);
+                optim::sgd(&optim::Sgd { momentum: 0.0, ..sgd }, p, g[0], &mut []);
+            });
+        }
+        for rows in 1..6 {
+            let x = numbers::<T>(rows * len, 2);
+            fenced(&[&x], 1, "inner products", |x, out| {
+                let mut gram = Fenced::new(&[0.0; 25][..rows * rows], true);
+                gram::gram(x[0], rows, gram.all_mut());
+                let dot = gram::dot(&x[0][..len], &x[0][x[0].len() - len..]);
+                out[0] = T::from_f64(gram.all().iter().sum::<f64>() + dot);
+            });
+        }
+        let n = len.min(17);
+        let (a, b) = (numbers::<T>(2 * n * n, 3), numbers::<T>(2 * n * 3, 4));
+        for system in [matrix::System::General, matrix::System::Triangular { lower: true, unit: false }] {
+            for transposed in [false, true] {
+                let solve = matrix::Solve { system, transposed };
+                fenced(&[&a, &b], b.len(), "solve", |x, out| matrix::solve(solve, x[0], x[1], n, 3, out));
+            }
+        }
+        fenced(&[&a], a.len(), "cholesky", |a, out| matrix::cholesky(a[0], n, out));
+        fenced(&[&a], 2, "determinant", |a, out| matrix::determinant(a[0], n, false, out));
+    }
+}
+
 #[test]
 fn nothing_beyond_the_slices_is_touched() {
+    fn all<T: Float>() {
+        pointwise::<T>();
+        rows::<T>();
+        products::<T>();
+        windows::<T>();
+        places::<T>();
+        blocks::<T>();
+    }
+    // Blocks are fenced for one thread, which is to do all the work.
     at_each_level(|_| {
-        pointwise::<f32>();
-        pointwise::<f64>();
-        rows::<f32>();
-        rows::<f64>();
-        products::<f32>();
-        products::<f64>();
-        windows::<f32>();
-        windows::<f64>();
-        large();
+        parallel::with_threads(1, || {
+            all::<f32>();
+            all::<f64>();
+            large();
+        });
     });
 }

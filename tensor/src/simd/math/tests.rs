@@ -124,8 +124,10 @@ fn measured<L: Law>(
             }
         });
     }
-    for (level, worst, at) in worst {
+    for (level, worst, at) in &worst {
         println!("{name} at {level}: {worst:.3} {unit} at {at:e}");
+    }
+    for (level, worst, at) in worst {
         assert!(worst <= bound, "{name} at {level}: {worst} {unit} at {at:e}");
     }
 }

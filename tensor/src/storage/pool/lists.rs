@@ -137,6 +137,10 @@ fn with_tray<R>(work: impl FnOnce(&mut Tray) -> R) -> Option<R> {
 
 /// Memory for `bytes`, and whether it is known to be zero.
 pub(in crate::storage) fn take(bytes: usize) -> (NonNull<Block>, bool) {
+    #[cfg(test)]
+    if let Some(block) = fence::take(bytes) {
+        return (block, false);
+    }
     let room = class(bytes);
     let live = LIVE.fetch_add(room, Relaxed) + room;
     if live > PEAK.load(Relaxed) {
@@ -162,6 +166,11 @@ pub(in crate::storage) fn take(bytes: usize) -> (NonNull<Block>, bool) {
 /// # Safety
 /// `block` came from [`take`] and nobody uses it any more.
 pub(in crate::storage) unsafe fn give(block: NonNull<Block>) {
+    #[cfg(test)]
+    // SAFETY: as this function's own contract.
+    if unsafe { fence::give(block) } {
+        return;
+    }
     // SAFETY: the caller was the only user and hands the block over.
     let room = unsafe { block.as_ref() }.room;
     let live = LIVE.fetch_sub(room, Relaxed) - room;
