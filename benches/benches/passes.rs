@@ -7,33 +7,50 @@
 
 use std::hint::black_box;
 use tress_benches::{fastest, limits::Limits};
-use tress_tensor::block::{self, Adam};
+use tress_tensor::block::{self, Adam, Sgd};
 use tress_tensor::pointwise::{Map, Zip};
 use tress_tensor::simd::at_each_level;
-use tress_tensor::{Axes, Tensor, Window, parallel};
+use tress_tensor::{Axes, Float, RowNorm, Sort, Tensor, Window, parallel};
 
-fn tensor(lengths: &[usize]) -> Tensor {
+fn tensor<T: Float>(lengths: &[usize]) -> Tensor<T> {
     let mut i = 0.0f32;
     let wave = |_: &[usize]| {
         i += 0.37;
-        4.0 * i.sin()
+        T::from_f64(4.0 * f64::from(i.sin()))
     };
     Tensor::from_fn(lengths, wave).expect("a bench names good shapes")
 }
 
+/// Whole numbers below `len` in no order.
+fn places(count: usize, len: usize) -> Tensor<u32> {
+    Tensor::from_fn([count], |i| (i[0] as u64 * 2_654_435_761 % len as u64) as u32).expect("a row")
+}
+
 fn main() {
-    let (small, large, other) = (tensor(&[100_000]), tensor(&[1_000_000]), tensor(&[1_000_000]));
-    let (logits, square, tall) = (tensor(&[4096, 1024]), tensor(&[1000, 1000]), tensor(&[100_000, 10]));
-    let (images, cotangent) = (tensor(&[256, 10, 24, 24]), tensor(&[256, 10, 12, 12]));
+    let (small, large, other) =
+        (tensor::<f32>(&[100_000]), tensor::<f32>(&[1_000_000]), tensor(&[1_000_000]));
+    let (logits, square, tall) =
+        (tensor::<f32>(&[4096, 1024]), tensor::<f32>(&[1000, 1000]), tensor::<f32>(&[100_000, 10]));
+    let (images, cotangent) = (tensor::<f32>(&[256, 10, 24, 24]), tensor(&[256, 10, 12, 12]));
     let window = Window::new([24, 24], [2, 2]).stride([2, 2]);
-    let (stem, overlapping) = (tensor(&[4, 64, 56, 56]), Window::new([56, 56], [3, 3]).stride([2, 2]));
-    let (huge, matrix) = (tensor(&[10_000_000]), tensor(&[4096, 4096]));
+    let (stem, overlapping) = (tensor::<f32>(&[4, 64, 56, 56]), Window::new([56, 56], [3, 3]).stride([2, 2]));
+    let (huge, matrix) = (tensor::<f32>(&[10_000_000]), tensor::<f32>(&[4096, 4096]));
+    let (classes, few) = (places(4096, 1024), tensor::<f32>(&[4096, 10]));
+    let (ten, each) = (places(4096, 10), tensor::<f32>(&[4096]));
+    let (table, words_at) = (tensor::<f32>(&[10_000, 64]), places(20_000, 10_000));
+    let (embedded, scattered) = (tensor::<f32>(&[20_000, 64]), places(1_000_000, 1_000_000));
+    let (doubles, double_rows) = (tensor::<f64>(&[100_000]), tensor::<f64>(&[4096, 512]));
+    let whole = places(1_000_000, 1_000_000);
+    let (scores, mask) = (tensor::<f32>(&[32, 4, 64, 64]), tensor::<f32>(&[1, 1, 64, 64]));
+    let mask = mask.expand([32, 4, 64, 64]).expect("an axis of one is repeated");
     // `cargo bench` adds an argument of its own.
     let words: Vec<String> = std::env::args().skip(1).filter(|word| !word.starts_with("--")).collect();
     let turned = square.transpose(0, 1).expect("two axes");
     let rows = logits.as_slice().expect("dense");
     let adam = Adam { rate: 1e-3, betas: [0.9, 0.999], epsilon: 1e-8, decay: 0.0, decoupled: true };
+    let sgd = |momentum| Sgd { rate: 1e-9, momentum, dampening: 0.0, decay: 1e-4, nesterov: false };
     let mut state = [rows[..500_000].to_vec(), vec![0.0; 500_000], vec![0.0; 500_000]];
+    let mut far = [huge.to_vec(), vec![0.0; 10_000_000], vec![0.0; 10_000_000]];
 
     parallel::with_threads(1, || {
         at_each_level(|level| {
@@ -41,7 +58,7 @@ fn main() {
             println!(
                 "{level}, microseconds on one thread, and the part of them that moving the numbers takes at least"
             );
-            // Numbers: all that are read and written, of four bytes.
+            // Numbers: all that are read and written, of four bytes; a double counts for two.
             let line = |what: &str, numbers: usize, work: &mut dyn FnMut()| {
                 if words.is_empty() || words.iter().any(|word| what.contains(word.as_str())) {
                     let [seconds] = fastest([work]);
@@ -94,12 +111,74 @@ fn main() {
             line("mean_pool", images.len() + cotangent.len(), &mut || {
                 _ = black_box(images.mean_pool(window))
             });
+            line("mean_pool_transpose", images.len() + cotangent.len(), &mut || {
+                _ = black_box(cotangent.mean_pool_transpose(window))
+            });
             line("dropout 1e6", 2 * large.len(), &mut || _ = black_box(large.dropout(0.5, 1)));
+            line("mask added 32 x 4 x 64 x 64", 2 * scores.len(), &mut || {
+                _ = black_box(scores.zip(Zip::Add, &mask))
+            });
+            line("softmax 32 x 4 x 64 x 64", 2 * scores.len(), &mut || _ = black_box(scores.softmax()));
+            line("select 1e6", 4 * large.len(), &mut || _ = black_box(other.select(&large, &other)));
+            line("cross_entropy 4096 x 1024", logits.len(), &mut || {
+                _ = black_box(logits.log_sum_exp(Some(&classes)))
+            });
+            line("cross_entropy_grad 4096 x 1024", 2 * logits.len(), &mut || {
+                _ = black_box(logits.log_sum_exp_grad(&each, Some(&classes)))
+            });
+            line("cross_entropy 4096 x 10", few.len(), &mut || _ = black_box(few.log_sum_exp(Some(&ten))));
+            line("cross_entropy_grad 4096 x 10", 2 * few.len(), &mut || {
+                _ = black_box(few.log_sum_exp_grad(&each, Some(&ten)))
+            });
+            line("layer_norm 4096 x 1024", 2 * logits.len(), &mut || {
+                _ = black_box(logits.row_norm(RowNorm { centred: true, epsilon: 1e-5 }, None, None))
+            });
+            line("gather 20000 of 10000 x 64", 2 * embedded.len(), &mut || {
+                _ = black_box(table.gather(0, &words_at))
+            });
+            line("scatter 20000 to 10000 x 64", embedded.len() + table.len(), &mut || {
+                _ = black_box(embedded.scatter(0, &words_at, 10_000))
+            });
+            line("gather 1e6 of 1e6", 3 * large.len(), &mut || _ = black_box(large.gather(0, &scattered)));
+            line("scatter 1e6 to 1e6", 3 * large.len(), &mut || {
+                _ = black_box(large.scatter(0, &scattered, 1_000_000))
+            });
+            line("cast f32 to f64 1e6", 3 * large.len(), &mut || _ = black_box(large.cast::<f64>()));
+            line("cast f64 to f32 2e6", 3 * double_rows.len(), &mut || {
+                _ = black_box(double_rows.cast::<f32>())
+            });
+            line("cast u32 to f32 1e6", 2 * large.len(), &mut || _ = black_box(whole.cast::<f32>()));
+            line("cast f32 to u32 1e6", 2 * large.len(), &mut || _ = black_box(large.cast::<u32>()));
+            line("sort 1e6", 2 * large.len(), &mut || {
+                _ = black_box(large.sort(Sort { descending: false, keep: large.len() }))
+            });
+            line("sort 4096 x 1024", 2 * logits.len(), &mut || {
+                _ = black_box(logits.sort(Sort { descending: false, keep: 1024 }))
+            });
+            line("first 8 of 4096 x 1024", logits.len(), &mut || {
+                _ = black_box(logits.sort(Sort { descending: true, keep: 8 }))
+            });
+            for map in [Map::Neg, Map::Exp, Map::Tanh, Map::Ln, Map::Erf, Map::Sin] {
+                line(&format!("f64 {} 1e5", map.name()), 4 * doubles.len(), &mut || {
+                    _ = black_box(doubles.map(map))
+                });
+            }
+            line("f64 add 2e6", 6 * double_rows.len(), &mut || {
+                _ = black_box(double_rows.zip(Zip::Add, &double_rows))
+            });
+            line("f64 softmax 4096 x 512", 4 * double_rows.len(), &mut || {
+                _ = black_box(double_rows.softmax())
+            });
             line("norm 4194304", rows.len(), &mut || _ = black_box(block::norm(rows)));
             let mut gramian = [0.0; 64];
             line("gram 8 x 524288", rows.len(), &mut || block::gram(rows, 8, &mut gramian));
             let [p, m, v] = &mut state;
+            line("sgd 5e5", 3 * 500_000, &mut || block::sgd(&sgd(0.0), p, &rows[..500_000], &mut []));
+            line("sgd with momentum 5e5", 5 * 500_000, &mut || block::sgd(&sgd(0.9), p, &rows[..500_000], m));
             line("adam 5e5", 7 * 500_000, &mut || block::adam(&adam, 7, p, &rows[..500_000], m, v));
+            let ([p, m, v], g) = (&mut far, huge.as_slice().expect("dense"));
+            line("sgd with momentum 1e7", 5 * 10_000_000, &mut || block::sgd(&sgd(0.9), p, g, m));
+            line("adam 1e7", 7 * 10_000_000, &mut || block::adam(&adam, 7, p, g, m, v));
         });
     });
 }

@@ -1,10 +1,14 @@
 //! Sweeps and training steps, with `criterion`: K cotangents together and apart, whole steps.
 //!
 //! `cargo bench -p tress-benches --bench steps` runs all on as many threads as there are; figures are samples or
-//! operations a second. Networks and batch sizes are those that other engines are commonly timed with.
+//! operations a second, and which part of the shortest sample the machine needs at least for the multiply-adds. Networks and batch
+//! sizes are those that other engines are commonly timed with.
 
-use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_main};
+use criterion::measurement::WallTime;
+use criterion::{BenchmarkGroup, Criterion, Throughput, criterion_group, criterion_main};
 use std::hint::black_box;
+use std::sync::OnceLock;
+use std::time::Instant;
 use tress::autograd::{Eager, Fused, Pointwise, Tape};
 use tress::mtl::balance::{Equal, Mgda, Weighting};
 use tress::mtl::network::{Objective, Targets, lenet};
@@ -12,8 +16,9 @@ use tress::mtl::sweep::balanced;
 use tress::nn::{
     Adam, Dense, Flatten, Gradient, Labels, Layer, Optimiser, Params, Sequential, cross_entropy,
 };
-use tress::tensor::Tensor;
 use tress::tensor::pointwise::Map;
+use tress::tensor::{Tensor, parallel};
+use tress_benches::limits::Limits;
 
 /// Numbers between -1 and 1 that repeat on no small period.
 fn numbers(shape: &[usize]) -> Tensor {
@@ -29,14 +34,43 @@ fn labels(count: usize) -> Labels {
     Labels::new((0..count as u32).map(|i| i * 7 % 10), 10).expect("labels below ten")
 }
 
+/// The limits of this machine, measured once.
+fn machine() -> &'static Limits {
+    static LIMITS: OnceLock<Limits> = OnceLock::new();
+    LIMITS.get_or_init(|| Limits::measure(parallel::threads()))
+}
+
+/// Has `run` timed, and prints the least time for so many floating-point operations beside its shortest sample.
+fn timed(group: &mut BenchmarkGroup<'_, WallTime>, name: String, flops: f64, mut run: impl FnMut()) {
+    let (mut shortest, limits) = (f64::INFINITY, machine());
+    group.bench_function(&name, |bench| {
+        bench.iter_custom(|times| {
+            let begin = Instant::now();
+            (0..times).for_each(|_| run());
+            let taken = begin.elapsed();
+            shortest = shortest.min(taken.as_secs_f64() / times as f64);
+            taken
+        });
+    });
+    // Nothing was timed if another name was asked for.
+    if let Some((least, _)) = limits.least(Some(flops), None).filter(|_| shortest.is_finite()) {
+        let [least, shortest] = [least, shortest].map(|seconds| seconds * 1e3);
+        let part = 100.0 * least / shortest;
+        println!(
+            "{name}: {least:.3} ms at least for its multiply-adds, {part:.0} % of the shortest sample ({shortest:.3} ms)"
+        );
+    }
+}
+
 /// What the machine gives at most in practice: one large product, in floating-point operations a second.
 fn limit(c: &mut Criterion) {
     let mut group = c.benchmark_group("limit");
     let n = 768;
     let (a, b) = (numbers(&[n, n]), numbers(&[n, n]));
-    group.throughput(Throughput::Elements(2 * (n * n * n) as u64));
-    group.bench_function(format!("product {n}^3"), |bench| {
-        bench.iter(|| black_box(a.matmul(&b).expect("a product")));
+    let flops = 2 * (n * n * n) as u64;
+    group.throughput(Throughput::Elements(flops));
+    timed(&mut group, format!("product {n}^3"), flops as f64, || {
+        black_box(a.matmul(&b).expect("a product"));
     });
     group.finish();
 }
@@ -50,16 +84,16 @@ fn stacked(c: &mut Criterion) {
         let w = [tape.var(numbers(&[256, 512])), tape.var(numbers(&[512, 512]))];
         let y = x.matmul(w[0]).relu().matmul(w[1]).tanh();
         let g = numbers(&[k, 64, 512]);
-        group.bench_function(format!("{k} in one sweep"), |b| {
-            b.iter(|| black_box(y.pull_stacked(Eager::new(g.clone()), &w).expect("cotangents")));
+        // For each cotangent: the gradient of the second matrix, that of what is multiplied by it, that of the first.
+        let flops = (2 * k * 64 * (2 * 512 * 512 + 256 * 512)) as f64;
+        timed(&mut group, format!("{k} in one sweep"), flops, || {
+            black_box(y.pull_stacked(Eager::new(g.clone()), &w).expect("cotangents"));
         });
-        group.bench_function(format!("{k} in {k} sweeps"), |b| {
-            b.iter(|| {
-                for i in 0..k {
-                    let row = Eager::new(g.at(0, i).expect("a row"));
-                    black_box(y.pull(row, &w).expect("cotangents"));
-                }
-            });
+        timed(&mut group, format!("{k} in {k} sweeps"), flops, || {
+            for i in 0..k {
+                let row = Eager::new(g.at(0, i).expect("a row"));
+                black_box(y.pull(row, &w).expect("cotangents"));
+            }
         });
     }
     group.finish();
@@ -81,16 +115,16 @@ fn perceptron(c: &mut Criterion) {
         let (x, labels) = (numbers(&[batch, 784]), labels(batch));
         let mut adam = Adam::new(1e-3);
         let mut tape = Tape::new();
-        group.bench_function(format!("batch {batch}"), |b| {
-            b.iter(|| {
-                let gradient = {
-                    let bound = params.on(&tape);
-                    let logits = model.apply(&bound, &tape.var(x.clone()));
-                    cross_entropy(&logits, &labels).gradient(&bound).expect("a gradient")
-                };
-                tape.reset();
-                adam.step(&mut params, &gradient).expect("a step");
-            });
+        // Three products a layer, but for the gradient of the first layer's input.
+        let flops = (2 * batch * (2 * 784 * 512 + 3 * (512 * 256 + 256 * 10))) as f64;
+        timed(&mut group, format!("batch {batch}"), flops, || {
+            let gradient = {
+                let bound = params.on(&tape);
+                let logits = model.apply(&bound, &tape.var(x.clone()));
+                cross_entropy(&logits, &labels).gradient(&bound).expect("a gradient")
+            };
+            tape.reset();
+            adam.step(&mut params, &gradient).expect("a step");
         });
     }
     group.finish();
@@ -110,24 +144,21 @@ fn multi_task(c: &mut Criterion) {
             let network = lenet(&mut params, &heads).expect("a network");
             let mut adam = Adam::new(1e-3);
             let mut tape = Tape::new();
-            group.bench_function(format!("{tasks} tasks, batch {batch}, {name}"), |b| {
-                b.iter_batched(
-                    || (),
-                    |()| {
-                        let step = {
-                            let bound = params.on(&tape).training(1);
-                            let image = tape.var(x.clone());
-                            let features = network.features(&bound, &[("input", &image)]).expect("features");
-                            let outputs = network.outputs(&bound, &features);
-                            let losses = network.losses(&outputs, &targets).expect("losses");
-                            balanced(&losses, &features.tasks()[..1], &bound, &params, &mut *method)
-                                .expect("a step")
-                        };
-                        tape.reset();
-                        adam.step(&mut params, &step.gradient).expect("a step");
-                    },
-                    BatchSize::PerIteration,
-                );
+            // Of the summed step: what a balanced one does beyond it is what balancing costs.
+            let convolutions = 2 * 10 * 24 * 24 * 25 + 3 * 20 * 8 * 8 * 250;
+            let dense = 3 * (320 * 50 + tasks * (50 * 50 + 50 * 10));
+            let flops = (2 * batch * (convolutions + dense)) as f64;
+            timed(&mut group, format!("{tasks} tasks, batch {batch}, {name}"), flops, || {
+                let step = {
+                    let bound = params.on(&tape).training(1);
+                    let image = tape.var(x.clone());
+                    let features = network.features(&bound, &[("input", &image)]).expect("features");
+                    let outputs = network.outputs(&bound, &features);
+                    let losses = network.losses(&outputs, &targets).expect("losses");
+                    balanced(&losses, &features.tasks()[..1], &bound, &params, &mut *method).expect("a step")
+                };
+                tape.reset();
+                adam.step(&mut params, &step.gradient).expect("a step");
             });
         };
         run("summed", Box::new(Equal::sum()));

@@ -86,7 +86,34 @@ fn passes(all: &mut Vec<Workload>) {
         pass(&format!("{op} of 4096x1024"), op, json!({ "r": 4096, "c": 1024 }), 2 * 4096 * 1024);
     }
     let settings = json!({ "n": 256, "c": 10, "h": 24, "w": 24 });
-    pass("2x2 maxima of 256x10x24x24", "maxpool", settings, 256 * 10 * 24 * 24 * 5 / 4);
+    let image = 256 * 10 * 24 * 24;
+    pass("2x2 maxima of 256x10x24x24", "maxpool", settings.clone(), image * 5 / 4);
+    pass("gradient of 2x2 maxima", "maxpool_grad", settings.clone(), image * 9 / 4);
+    pass("2x2 means of 256x10x24x24", "meanpool", settings.clone(), image * 5 / 4);
+    pass("gradient of 2x2 means", "meanpool_grad", settings, image * 5 / 4);
+    for [rows, columns] in [[256, 10], [4096, 1024]] {
+        let (name, settings) = (format!("{rows}x{columns}"), json!({ "r": rows, "c": columns }));
+        pass(&format!("cross entropy of {name}"), "cross_entropy", settings.clone(), rows * columns);
+        pass(
+            &format!("gradient of cross entropy of {name}"),
+            "cross_entropy_grad",
+            settings,
+            2 * rows * columns,
+        );
+    }
+    // What is read and written a number of parameters: itself and each moment twice, the gradient once.
+    for n in [10_000usize, 1_000_000, 10_000_000] {
+        for (op, moments) in
+            [("sgd", 0), ("sgd_momentum", 1), ("lion", 1), ("adagrad", 1), ("rmsprop", 1), ("adam", 2)]
+        {
+            pass(
+                &format!("{} of {n}", op.replace('_', " with ")),
+                op,
+                json!({ "n": n }),
+                (3 + 2 * moments) * n,
+            );
+        }
+    }
 }
 
 fn steps(all: &mut Vec<Workload>) {
@@ -165,5 +192,10 @@ mod tests {
         assert_eq!((first.flops, first.bytes), (Some(73_728_000.0), Some(6_702_056.0)));
         let step = find("conv/128 to 256, 3x3, step 2: images");
         assert_eq!((step.flops, step.bytes), (Some(603_979_776.0), Some(4_325_376.0)));
+        // Parameters, gradient and two moments are read; all but the gradient are written.
+        assert_eq!(find("elem/adam of 10000").bytes, Some(4.0 * 7.0 * 1e4));
+        // The image and the cotangent are read, the gradient of the image is written.
+        let pooled = 4 * (2 * 256 * 10 * 24 * 24 + 256 * 10 * 12 * 12);
+        assert_eq!(find("elem/gradient of 2x2 maxima").bytes, Some(pooled as f64));
     }
 }

@@ -1,9 +1,10 @@
-//! Passes over memory: pointwise functions, a transposing copy, sums, softmax, pooling.
+//! Passes over memory: pointwise functions, a transposing copy, sums, softmax, cross entropy, pooling, steps of optimisers.
 
 use super::{Run, Workload, numbers};
 use std::hint::black_box;
+use tress::tensor::block::{self, Adagrad, Adam, Lion, RmsProp, Sgd};
 use tress::tensor::pointwise::{Map, Zip};
-use tress::tensor::{Axes, RowNorm, Window};
+use tress::tensor::{Axes, RowNorm, Tensor, Window};
 
 pub(super) fn make(workload: &Workload) -> Option<Run> {
     match workload.op.as_str() {
@@ -37,13 +38,64 @@ pub(super) fn make(workload: &Workload) -> Option<Run> {
                 drop(black_box(x.row_norm(norm, Some(&weight), Some(&bias)).expect("a norm")))
             }))
         }
-        "maxpool" => {
-            let [n, c, h, w] = workload.sizes(["n", "c", "h", "w"])?;
-            let (x, window) = (numbers(&[n, c, h, w], 1), Window::new([h, w], [2, 2]).stride([2, 2]));
-            Some(Box::new(move || drop(black_box(x.max_pool(window).expect("a maximum")))))
+        "maxpool" | "maxpool_grad" | "meanpool" | "meanpool_grad" => pool(workload),
+        "cross_entropy" => {
+            let (x, labels) = (numbers(&workload.sizes(["r", "c"])?, 1), classes(workload)?);
+            Some(Box::new(move || drop(black_box(x.log_sum_exp(Some(&labels)).expect("a loss a row")))))
         }
-        _ => None,
+        "cross_entropy_grad" => {
+            let (x, labels) = (numbers(&workload.sizes(["r", "c"])?, 1), classes(workload)?);
+            let g = numbers(&[workload.size("r")?], 2);
+            Some(Box::new(move || {
+                drop(black_box(x.log_sum_exp_grad(&g, Some(&labels)).expect("a gradient")))
+            }))
+        }
+        _ => step(workload),
     }
+}
+
+fn pool(workload: &Workload) -> Option<Run> {
+    let [n, c, h, w] = workload.sizes(["n", "c", "h", "w"])?;
+    let (x, window) = (numbers(&[n, c, h, w], 1), Window::new([h, w], [2, 2]).stride([2, 2]));
+    let g = numbers(&[n, c, h / 2, w / 2], 2);
+    Some(match workload.op.as_str() {
+        "maxpool" => Box::new(move || drop(black_box(x.max_pool(window).expect("a maximum")))),
+        "maxpool_grad" => {
+            Box::new(move || drop(black_box(x.max_pool_scatter(&g, window).expect("a gradient"))))
+        }
+        "meanpool" => Box::new(move || drop(black_box(x.mean_pool(window).expect("a mean")))),
+        _ => Box::new(move || drop(black_box(g.mean_pool_transpose(window).expect("a gradient")))),
+    })
+}
+
+/// A class for each row.
+fn classes(workload: &Workload) -> Option<Tensor<u32>> {
+    let [rows, columns] = workload.sizes(["r", "c"])?;
+    Tensor::from_fn([rows], |i| (i[0] * 7 % columns) as u32).ok()
+}
+
+/// A step of an optimiser over a block of parameters, its gradient and its moments. The rate is 0, so that numbers stay as they
+/// are however often it runs: the arithmetic is the same.
+fn step(workload: &Workload) -> Option<Run> {
+    let n = workload.size("n")?;
+    let block = |seed| numbers(&[n], seed).to_vec();
+    let (mut p, g, mut m, mut v) = (block(1), block(2), vec![0.0; n], vec![0.0; n]);
+    let sgd = |momentum| Sgd { rate: 0.0, momentum, dampening: 0.0, decay: 1e-4, nesterov: false };
+    let rms = RmsProp { rate: 0.0, smoothing: 0.99, epsilon: 1e-8, decay: 0.0, momentum: 0.0 };
+    let adam = Adam { rate: 0.0, betas: [0.9, 0.999], epsilon: 1e-8, decay: 1e-2, decoupled: true };
+    let (adagrad, lion) = (
+        Adagrad { rate: 0.0, epsilon: 1e-10, decay: 0.0 },
+        Lion { rate: 0.0, betas: [0.9, 0.99], decay: 0.0 },
+    );
+    Some(match workload.op.as_str() {
+        "sgd" => Box::new(move || block::sgd(&sgd(0.0), black_box(&mut p), &g, &mut [])),
+        "sgd_momentum" => Box::new(move || block::sgd(&sgd(0.9), black_box(&mut p), &g, &mut m)),
+        "adam" => Box::new(move || block::adam(&adam, 7, black_box(&mut p), &g, &mut m, &mut v)),
+        "rmsprop" => Box::new(move || block::rmsprop(&rms, black_box(&mut p), &g, &mut m, &mut [], &mut [])),
+        "adagrad" => Box::new(move || block::adagrad(&adagrad, black_box(&mut p), &g, &mut m)),
+        "lion" => Box::new(move || block::lion(&lion, black_box(&mut p), &g, &mut m)),
+        _ => return None,
+    })
 }
 
 fn zip(workload: &Workload, zip: Zip) -> Option<Run> {
