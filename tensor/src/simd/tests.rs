@@ -1,7 +1,7 @@
 //! Every register against plain arithmetic, at every level.
 #![allow(clippy::needless_range_loop)] // several arrays run along with one index
 
-use super::{Kernel, Lanes, Vector, at_each_level};
+use super::{Kernel, Lanes, Vector, at_each_level, best};
 use crate::element::Float;
 use crate::pointwise::Real;
 
@@ -123,4 +123,33 @@ fn registers_of_singles_compute() {
 #[test]
 fn registers_of_doubles_compute() {
     registers_compute::<f64>();
+}
+
+/// Says which token it is run with.
+struct Token;
+
+impl<T: Float> Kernel<T> for Token {
+    type Output = &'static str;
+
+    #[inline(always)]
+    fn run<I: Lanes<T>>(self, _: I) -> &'static str {
+        core::any::type_name::<I>().rsplit("::").next().unwrap()
+    }
+}
+
+#[test]
+fn kernels_are_run_with_the_token_of_the_level() {
+    at_each_level(|level| {
+        for token in [f32::dispatch(Token), f64::dispatch(Token)] {
+            assert!(token.eq_ignore_ascii_case(level.name()), "{token} at {level}");
+        }
+    });
+}
+
+/// Whoever tests with `TRESS_ISA` means that instruction set, and not the best below it.
+#[test]
+fn the_level_that_was_asked_for_is_there() {
+    if let Ok(asked) = std::env::var("TRESS_ISA") {
+        assert_eq!(best().name(), asked, "the tests would not run on what TRESS_ISA asks for");
+    }
 }
