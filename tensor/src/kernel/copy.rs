@@ -2,6 +2,7 @@
 
 use super::disjoint::Disjoint;
 use super::{BLOCK, PIECE, Room, dense, turn};
+use crate::simd::{Kernel, Lanes};
 use crate::view::View;
 use crate::walk::Plan;
 use crate::{Element, Float, Layout, SMALL, Shape, parallel};
@@ -97,10 +98,25 @@ pub(crate) fn cast<S: Element, D: Element>(x: View<'_, S>, out: &mut [D]) {
             for (j, out) in out[run.at..run.at + run.count].chunks_mut(block).enumerate() {
                 let place = (run.places[0] as isize + (j * block) as isize * stride) as usize;
                 let x = dense(x.data(), place, stride, out.len(), &mut buffer);
-                out.iter_mut().zip(x).for_each(|(out, x)| *out = D::from_f64(x.to_f64()));
+                f32::dispatch(Cast { x, out });
             }
         }
     });
+}
+
+/// `out = x`, by a plain loop that the compiler turns into the instruction set's vectors.
+struct Cast<'a, S, D> {
+    x: &'a [S],
+    out: &'a mut [D],
+}
+
+impl<S: Element, D: Element> Kernel<f32> for Cast<'_, S, D> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<I: Lanes<f32>>(self, _: I) {
+        self.out.iter_mut().zip(self.x).for_each(|(out, x)| *out = D::from_f64(x.to_f64()));
+    }
 }
 
 /// A copy that reads along another axis than it writes: two loops are cut into tiles, the others go around them.

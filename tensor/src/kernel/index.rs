@@ -12,12 +12,34 @@ pub(crate) fn gather<T: Element>(x: &[T], index: &[u32], len: usize, inner: usiz
         return;
     }
     debug_assert!(index.iter().all(|&at| (at as usize) < len));
+    each_block(out, index.len(), inner, |o, first, out| {
+        let (x, index) = (&x[o * len * inner..][..len * inner], &index[first..]);
+        if inner == 1 {
+            // To copy a slice takes longer than to copy a number.
+            out.iter_mut().zip(index).for_each(|(out, &at)| *out = x[at as usize]);
+        } else {
+            let rows = out.chunks_exact_mut(inner).zip(index);
+            rows.for_each(|(out, &at)| out.copy_from_slice(&x[at as usize * inner..][..inner]));
+        }
+    });
+}
+
+/// Shares `out [outer, len, inner]` out to threads and calls `work(o, first, out)` with some rows of block `o`, from `first` on.
+fn each_block<T: Element>(
+    out: &mut [T],
+    len: usize,
+    inner: usize,
+    work: impl Fn(usize, usize, &mut [T]) + parallel::Shared,
+) {
     let rows = (TASK / inner).max(1);
-    parallel::for_each_piece(out, rows * inner, |task, out| {
-        for (i, out) in out.chunks_exact_mut(inner).enumerate() {
-            let (o, k) = ((task * rows + i) / index.len(), (task * rows + i) % index.len());
-            let from = (o * len + index[k] as usize) * inner;
-            out.copy_from_slice(&x[from..from + inner]);
+    parallel::for_each_piece(out, rows * inner, |task, mut out| {
+        let mut row = task * rows;
+        while !out.is_empty() {
+            let (o, first) = (row / len, row % len);
+            let (block, rest) = out.split_at_mut(((len - first) * inner).min(out.len()));
+            row += block.len() / inner;
+            work(o, first, block);
+            out = rest;
         }
     });
 }
@@ -47,15 +69,24 @@ pub(crate) fn scatter_add<T: Float>(g: &[T], index: &[u32], len: usize, inner: u
         *place += 1;
     }
 
-    let rows = (TASK / inner).max(1);
     let (order, starts) = (&*order, &*starts);
-    parallel::for_each_piece(out, rows * inner, |task, out| {
-        for (i, out) in out.chunks_exact_mut(inner).enumerate() {
-            let (o, l) = ((task * rows + i) / len, (task * rows + i) % len);
-            out.fill(T::ZERO);
-            for &k in &order[starts[l] as usize..starts[l + 1] as usize] {
-                let from = (o * index.len() + k as usize) * inner;
-                out.iter_mut().zip(&g[from..from + inner]).for_each(|(out, &g)| *out = *out + g);
+    each_block(out, len, inner, |o, first, out| {
+        let g = &g[o * index.len() * inner..][..index.len() * inner];
+        let ends = starts[first..].windows(2).map(|ends| &order[ends[0] as usize..ends[1] as usize]);
+        if inner == 1 {
+            let sum = |from: &[u32]| from.iter().fold(T::ZERO, |sum, &k| sum + g[k as usize]);
+            out.iter_mut().zip(ends).for_each(|(out, from)| *out = sum(from));
+            return;
+        }
+        for (out, from) in out.chunks_exact_mut(inner).zip(ends) {
+            let row = |k: u32| &g[k as usize * inner..][..inner];
+            let Some((&k, more)) = from.split_first() else {
+                out.fill(T::ZERO);
+                continue;
+            };
+            out.iter_mut().zip(row(k)).for_each(|(out, &g)| *out = T::ZERO + g);
+            for &k in more {
+                out.iter_mut().zip(row(k)).for_each(|(out, &g)| *out = *out + g);
             }
         }
     });

@@ -18,10 +18,18 @@ pub struct Sort {
 /// Numbers that one task sorts.
 const TASK: usize = 1 << 14;
 
+/// From so many keys on, sorting by digits takes less time than comparing: a third of it for 1000 keys of `f32`, a fifth for 10^6.
+const MANY: usize = 256;
+
 /// A number and its place as one whole number.
 trait Key: Copy + Ord {
     fn new(bits: u64, place: usize) -> Self;
     fn place(self) -> usize;
+    /// Puts keys in order that lie in that of their places; `room` is for whatever it takes.
+    fn sort(keys: &mut Vec<Self>, room: &mut Vec<Self>) {
+        let _ = room;
+        keys.sort_unstable();
+    }
 }
 
 /// For `f32`, whose order takes 32 bits.
@@ -33,6 +41,12 @@ impl Key for u64 {
     #[inline(always)]
     fn place(self) -> usize {
         self as u32 as usize
+    }
+    fn sort(keys: &mut Vec<Self>, room: &mut Vec<Self>) {
+        match keys.len() < MANY {
+            true => keys.sort_unstable(),
+            false => by_digits(keys, room),
+        }
     }
 }
 
@@ -69,7 +83,7 @@ fn double(x: f64) -> u64 {
 }
 
 /// The first keys of a row's order, in that order.
-fn in_order<K: Key>(sort: Sort, keys: &mut [K]) -> &[K] {
+fn in_order<'a, K: Key>(sort: Sort, keys: &'a mut Vec<K>, room: &mut Vec<K>) -> &'a [K] {
     if SMALL {
         by_heap(keys);
         return &keys[..sort.keep];
@@ -78,12 +92,40 @@ fn in_order<K: Key>(sort: Sort, keys: &mut [K]) -> &[K] {
         0 => return &[],
         keep if keep < keys.len() => {
             keys.select_nth_unstable(keep - 1);
+            keys[..keep].sort_unstable();
         }
-        _ => {}
+        _ => K::sort(keys, room),
     }
-    let first = &mut keys[..sort.keep];
-    first.sort_unstable();
-    first
+    &keys[..sort.keep]
+}
+
+/// Puts keys in the order of their upper halves, equal ones as they lie: by one byte after the other, the lowest first (Knuth, "The
+/// art of computer programming", volume 3, section 5.2.5).
+fn by_digits(keys: &mut Vec<u64>, room: &mut Vec<u64>) {
+    let digit = |key: u64, n: usize| (key >> (32 + 8 * n)) as u8 as usize;
+    let mut counts = [[0u32; 256]; 4];
+    for &key in keys.iter() {
+        for (n, counts) in counts.iter_mut().enumerate() {
+            counts[digit(key, n)] += 1;
+        }
+    }
+    room.clear();
+    room.resize(keys.len(), 0);
+    for (n, counts) in counts.iter_mut().enumerate() {
+        if counts[digit(keys[0], n)] as usize == keys.len() {
+            continue; // all have the same byte here
+        }
+        let mut next = 0;
+        for count in counts.iter_mut() {
+            next += core::mem::replace(count, next);
+        }
+        for &key in keys.iter() {
+            let place = &mut counts[digit(key, n)];
+            room[*place as usize] = key;
+            *place += 1;
+        }
+        core::mem::swap(keys, room);
+    }
 }
 
 /// Puts keys in order by a heap (Williams 1964): slower than what `core` has, and a tenth of its code.
@@ -112,21 +154,23 @@ fn by_heap<K: Ord>(keys: &mut [K]) {
 fn each_place<T: Float>(sort: Sort, x: &[T], width: usize, mut visit: impl FnMut(usize, usize, usize)) {
     let turn = |bits: u64, ends: u64| if sort.descending { ends ^ bits } else { bits };
     if size_of::<T>() == 4 {
-        let mut keys: Vec<u64> = Vec::with_capacity(width);
+        let (mut keys, mut room) = (Vec::<u64>::with_capacity(width), Vec::new());
         for (row, x) in x.chunks_exact(width).enumerate() {
             keys.clear();
             let key =
                 |(place, x): (usize, &T)| u64::new(turn(single(x.to_f64() as f32), u32::MAX as u64), place);
             keys.extend(x.iter().enumerate().map(key));
-            in_order(sort, &mut keys).iter().enumerate().for_each(|(n, key)| visit(row, n, key.place()));
+            let order = in_order(sort, &mut keys, &mut room);
+            order.iter().enumerate().for_each(|(n, key)| visit(row, n, key.place()));
         }
     } else {
-        let mut keys: Vec<u128> = Vec::with_capacity(width);
+        let (mut keys, mut room) = (Vec::<u128>::with_capacity(width), Vec::new());
         for (row, x) in x.chunks_exact(width).enumerate() {
             keys.clear();
             let key = |(place, x): (usize, &T)| u128::new(turn(double(x.to_f64()), u64::MAX), place);
             keys.extend(x.iter().enumerate().map(key));
-            in_order(sort, &mut keys).iter().enumerate().for_each(|(n, key)| visit(row, n, key.place()));
+            let order = in_order(sort, &mut keys, &mut room);
+            order.iter().enumerate().for_each(|(n, key)| visit(row, n, key.place()));
         }
     }
 }
@@ -185,6 +229,21 @@ mod tests {
             by_heap(&mut keys);
             sorted.sort_unstable();
             assert_eq!(keys, sorted, "{count} keys");
+        }
+    }
+
+    #[test]
+    fn digits_give_the_order_of_a_sort() {
+        // All bytes of the upper half, some of them, and none; places rise.
+        for mask in [u32::MAX, 0xff00_00ff, 0x00f0_0000, 0] {
+            for count in [1, 2, 255, 1000, 70_000u32] {
+                let bits = |i: u32| u64::from(i.wrapping_mul(2_654_435_761) & mask);
+                let mut keys: Vec<u64> = (0..count).map(|i| bits(i) << 32 | u64::from(i)).collect();
+                let mut sorted = keys.clone();
+                by_digits(&mut keys, &mut Vec::new());
+                sorted.sort_unstable();
+                assert_eq!(keys, sorted, "{count} keys, {mask:x}");
+            }
         }
     }
 }

@@ -135,29 +135,31 @@ fn cotangents_of_one_image_find_its_maxima() {
 
 #[test]
 fn gathering_and_scattering_are_transposes() {
-    let (outer, len, inner) = (3, 50, 21);
-    let index: Vec<u32> = (0..700).map(|i| (i * i % 47) as u32).collect(); // 47..50 get nothing
-    let x = numbers::<f32>(outer * len * inner, 18);
-    let g = numbers::<f32>(outer * index.len() * inner, 19);
-    let mut rows = Vec::new();
-    let mut sums = [0.0f32].repeat(x.len());
-    for o in 0..outer {
-        for (k, &at) in index.iter().enumerate() {
-            for i in 0..inner {
-                let place = (o * len + at as usize) * inner + i;
-                rows.push(x[place]);
-                sums[place] += g[(o * index.len() + k) * inner + i];
+    // Rows and single numbers, and tasks that end within a block.
+    for (outer, len, inner, count) in [(3, 50, 21, 700), (3, 50, 1, 20_000), (2, 40_000, 1, 700)] {
+        let index: Vec<u32> = (0..count).map(|i| (i * i % 47) as u32).collect(); // 47..50 get nothing
+        let x = numbers::<f32>(outer * len * inner, 18);
+        let g = numbers::<f32>(outer * index.len() * inner, 19);
+        let mut rows = Vec::new();
+        let mut sums = [0.0f32].repeat(x.len());
+        for o in 0..outer {
+            for (k, &at) in index.iter().enumerate() {
+                for i in 0..inner {
+                    let place = (o * len + at as usize) * inner + i;
+                    rows.push(x[place]);
+                    sums[place] += g[(o * index.len() + k) * inner + i];
+                }
             }
         }
+        everywhere(|| {
+            let mut out = unwritten(rows.len());
+            index::gather(&x, &index, len, inner, &mut out);
+            assert_eq!(out, rows);
+            let mut out = unwritten(x.len());
+            index::scatter_add(&g, &index, len, inner, &mut out);
+            assert_eq!(out, sums);
+        });
     }
-    everywhere(|| {
-        let mut out = unwritten(rows.len());
-        index::gather(&x, &index, len, inner, &mut out);
-        assert_eq!(out, rows);
-        let mut out = unwritten(x.len());
-        index::scatter_add(&g, &index, len, inner, &mut out);
-        assert_eq!(out, sums);
-    });
     let mut out = [9.0f32; 3];
     index::scatter_add(&[], &[], 3, 1, &mut out);
     assert_eq!(out, [0.0; 3]);
