@@ -105,16 +105,31 @@ pub fn peak(threads: usize) -> f64 {
     threads as f64 * flops / together(threads, |_| move || _ = black_box(f32::dispatch(Chains)))
 }
 
+/// Numbers that are timed at a time: large buffers are gone through part by part, so that a sample is over before the system gives the
+/// core to another program.
+const PART: usize = 1 << 19;
+
+/// The parts of `count` numbers, one after the other and from the start again.
+fn parts(count: usize) -> impl FnMut() -> std::ops::Range<usize> {
+    let (part, mut at) = (count.min(PART), 0);
+    move || {
+        let start = at;
+        at = if at + 2 * part <= count { at + part } else { 0 };
+        start..start + part
+    }
+}
+
 /// Bytes a second that a copy moves, read and written, if each thread's two buffers have so many bytes together.
 fn copy(footprint: usize, threads: usize) -> f64 {
     let count = (footprint / 8).max(1024);
     let seconds = together(threads, |_| {
-        let (from, mut to) = (vec![1.0f32; count], vec![0.0f32; count]);
+        let (from, mut to, mut next) = (vec![1.0f32; count], vec![0.0f32; count], parts(count));
         move || {
-            black_box(&mut to).copy_from_slice(black_box(&from));
+            let part = next();
+            black_box(&mut to[part.clone()]).copy_from_slice(black_box(&from[part]));
         }
     });
-    threads as f64 * (count * 8) as f64 / seconds
+    threads as f64 * (count.min(PART) * 8) as f64 / seconds
 }
 
 /// Adds all numbers up, in as many chains as hide the time of an addition; the compiler makes vectors of it.
@@ -138,10 +153,10 @@ impl Kernel<f32> for Read<'_> {
 fn read(footprint: usize, threads: usize) -> f64 {
     let count = (footprint / 4).max(1024);
     let seconds = together(threads, |_| {
-        let from = vec![1.0f32; count];
-        move || _ = black_box(f32::dispatch(Read(black_box(&from))))
+        let (from, mut next) = (vec![1.0f32; count], parts(count));
+        move || _ = black_box(f32::dispatch(Read(black_box(&from[next()]))))
     });
-    threads as f64 * (count * 4) as f64 / seconds
+    threads as f64 * (count.min(PART) * 4) as f64 / seconds
 }
 
 /// Bytes a second of zeros into memory that the system has never handed out before.
@@ -251,8 +266,16 @@ fn cache_sizes() -> [f64; 3] {
 
 #[cfg(test)]
 mod tests {
-    use super::{Limits, Memory};
+    use super::{Limits, Memory, PART, parts};
     use tress::tensor::simd::Level;
+
+    #[test]
+    fn parts_go_through_all_of_a_buffer() {
+        let mut next = parts(2 * PART + 5);
+        assert_eq!([next(), next(), next()], [0..PART, PART..2 * PART, 0..PART]);
+        let mut whole = parts(1000);
+        assert_eq!([whole(), whole()], [0..1000, 0..1000]);
+    }
 
     fn machine() -> Limits {
         let memory = |name, bytes, speed| Memory { name, bytes, speed };

@@ -67,7 +67,8 @@ fn shape(lengths: &[usize]) -> Shape {
 fn numbers<T: Float>(len: usize, seed: usize) -> Vec<T> {
     (0..len)
         .map(|i| {
-            let x = ((i * 7919 + seed * 104_729 + 17) % 6_007) as f64 / 1001.0 - 3.0;
+            // A place times this is too much for 32 bits.
+            let x = ((i as u64 * 7919 + seed as u64 * 104_729 + 17) % 6_007) as f64 / 1001.0 - 3.0;
             T::from_f64(x)
         })
         .collect()

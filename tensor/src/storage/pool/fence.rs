@@ -17,6 +17,7 @@ pub(crate) fn everywhere() -> bool {
 }
 
 /// Runs `work` with such blocks for all that this thread takes.
+#[cfg(all(target_os = "linux", target_pointer_width = "64"))]
 pub(crate) fn with<R>(work: impl FnOnce() -> R) -> R {
     struct Back(bool);
     impl Drop for Back {
@@ -24,7 +25,7 @@ pub(crate) fn with<R>(work: impl FnOnce() -> R) -> R {
             ON.set(self.0);
         }
     }
-    let _back = Back(ON.replace(pages::HERE));
+    let _back = Back(ON.replace(true));
     work()
 }
 
