@@ -209,8 +209,11 @@ pub(super) fn for_each_part(
 ) {
     let (chunks, groups, threads) = (chunks(conv), conv.groups, parallel::threads());
     let tiles = columns.div_ceil(tile);
-    // Each part lays the same samples out, so there are no more of them than it takes to keep all threads at work.
-    let pieces = tasks(conv).min(2 * threads).div_ceil(chunks * groups).min(tiles);
+    // Each piece lays the same samples out, so there are no more of them than it takes to keep all threads at work: equally, or
+    // two tasks each.
+    let whole = chunks * groups;
+    let wanted = if threads.is_multiple_of(whole) { threads } else { 2 * threads };
+    let pieces = tasks(conv).min(wanted).div_ceil(whole).min(tiles);
     let parts = (4 * threads).div_ceil(chunks).min(groups).max(1);
     parallel::for_each(chunks * parts * pieces, |task| {
         let (rest, piece) = (task / pieces, task % pieces);
