@@ -1,9 +1,9 @@
-# Rust for other machines, most without an operating system: where `core` and `alloc` for a target come from. To be sourced.
+# Rust for machines without an operating system: where `core` and `alloc` for a target come from. To be sourced.
 #
 #   bare_ready TARGET     makes the target available, or prints a line that cannot be overlooked and returns 1
 #   bare_cargo TARGET ... runs cargo for a target that is ready
-#   std_ready TARGET      as bare_ready, for a target whose programs have `std` and its tests: one with a system, other than this machine
 #   bare_products TARGET  the folder that cargo writes to then
+#   std_ready TARGET      makes a target with a system and `std` available, which only rustup has
 #
 # There are two ways. The first is rustup, whose targets come compiled. Where rustup has none (no network but Debian's)
 # it is a package: `rustc-web` and `rust-web-src` are one release of the compiler and of its library's source, from which
@@ -32,9 +32,9 @@ bare_install() {
 
 bare_debian_cache() { echo "$BARE_CACHE/core-$(/usr/bin/rustc -vV | cksum | cut -d' ' -f1)"; }
 
-# `core` and `alloc`, or what else is named, for one target from Debian's sources, with the code that a linker may still look through.
+# `core` and `alloc` for one target from Debian's sources, with the code that a linker may still look through.
 bare_debian_build() {
-  local target=$1 crates=$2 into work
+  local target=$1 into work
   into="$(bare_debian_cache)"
   [ -e "$into/lib/rustlib/$target/complete" ] && return 0
   work="$(mktemp -d)"
@@ -51,7 +51,7 @@ opt-level = "s"
 codegen-units = 1
 TOML
   if (cd "$work" && RUSTC=/usr/bin/rustc RUSTC_BOOTSTRAP=1 RUSTFLAGS="-Cembed-bitcode=yes" CARGO_TARGET_DIR="$work/target" \
-    cargo build -q -Z build-std="$crates" --target "$target" --release); then
+    cargo build -q -Z build-std=core,alloc --target "$target" --release); then
     cp "$work/target/$target"/release/deps/*.rlib "$into/lib/rustlib/$target/lib/"
     rm -f "$into/lib/rustlib/$target/lib"/libcore_and_alloc*
     touch "$into/lib/rustlib/$target/complete"
@@ -62,11 +62,8 @@ TOML
 
 bare_has_rustup() { [ -n "$(ls "$(rustc --print sysroot)/lib/rustlib/$1/lib"/libcore-*.rlib 2>/dev/null)" ]; }
 
-bare_ready() { bare_or_std_ready "$1" core,alloc; }
-std_ready() { bare_or_std_ready "$1" std,test; }
-
-bare_or_std_ready() {
-  local target=$1 crates=$2
+bare_ready() {
+  local target=$1
   if [ "${TRESS_BARE:-}" != debian ]; then
     bare_has_rustup "$target" && return 0
     command -v rustup >/dev/null && timeout 120 rustup target add "$target" >/dev/null 2>&1
@@ -74,9 +71,17 @@ bare_or_std_ready() {
   fi
   if [ "${TRESS_BARE:-}" != rustup ]; then
     [ -e /usr/lib/rustlib/src/rust/library/core/Cargo.toml ] || bare_install rustc-web rust-web-src || true
-    [ -e /usr/lib/rustlib/src/rust/library/core/Cargo.toml ] && bare_debian_build "$target" "$crates" && return 0
+    [ -e /usr/lib/rustlib/src/rust/library/core/Cargo.toml ] && bare_debian_build "$target" && return 0
   fi
   bare_loud "SKIPPED: no Rust for $target. Neither rustup nor Debian's rustc-web and rust-web-src could be had."
+  return 1
+}
+
+std_ready() {
+  bare_has_rustup "$1" && return 0
+  command -v rustup >/dev/null && timeout 120 rustup target add "$1" >/dev/null 2>&1
+  bare_has_rustup "$1" && return 0
+  bare_loud "SKIPPED: no Rust with std for $1: rustup has it."
   return 1
 }
 
@@ -97,7 +102,7 @@ bare_cargo() {
   else
     upper="$(tr 'a-z.-' 'A-Z__' <<<"$target")"
     env RUSTC=/usr/bin/rustc \
-      "CARGO_TARGET_${upper}_LINKER=${BARE_LINKER:-$(rustc --print sysroot)/lib/rustlib/$(rustc -vV | sed -n 's/^host: //p')/bin/rust-lld}" \
+      "CARGO_TARGET_${upper}_LINKER=$(rustc --print sysroot)/lib/rustlib/$(rustc -vV | sed -n 's/^host: //p')/bin/rust-lld" \
       RUSTFLAGS="--sysroot=$(bare_debian_cache) ${RUSTFLAGS:-}" \
       cargo "$command" --target "$target" --target-dir "$(bare_products "$target")" "$@"
   fi

@@ -4,6 +4,10 @@
 //! all. So the token exists wherever the crate was built with `-C target-feature=+simd128`. With `+relaxed-simd` besides,
 //! a multiplication is fused with the addition after it wherever the machine can: faster, and the last bits are then the
 //! machine's affair.
+//!
+//! The compiler uses relaxed instructions as well, and not well: of plain loops that it turns into vectors LLVM 22 makes relaxed minima and
+//! maxima, which may lose a NaN that the loop keeps. `-Cno-vectorize-loops -Cno-vectorize-slp` leaves vectors to this file, whose minima,
+//! maxima and selections stay strict.
 
 // The intrinsics of this target are safe functions; the macros are written for those of all targets.
 #![allow(unused_unsafe)]
