@@ -1,6 +1,7 @@
 //! All tests across crates that need no process of their own, in one program: it is built and linked in a fraction of the
 //! time that many take.
 
+mod components;
 mod documents;
 mod examples;
 mod ops;

@@ -5,9 +5,9 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 
-use super::ALL;
 use super::run::{Findings, Line};
 use super::system::{Column, System};
+use super::{ALL, sources};
 use crate::error::{Error, plain};
 use crate::progress::say;
 use crate::report::columns;
@@ -67,15 +67,19 @@ fn read(folder: &Path, system: &System) -> Result<Option<Findings>, Error> {
     }
 }
 
-/// One row for each headline column of each system whose results lie in the folder, and below it the table of each.
+/// One row for each headline column of each system whose results lie in the folder, and below it the table of each. At the end,
+/// which of them were made by an example that is another now.
 fn tables(folder: &Path) -> Result<String, Error> {
     let mut text = String::from(
         "| system | data | metric | floor | alone | Tress | against alone | `tress compare --system` |\n\
          |---|---|---|---|---|---|---|---|\n",
     );
-    let mut each = String::new();
+    let (mut each, mut stale) = (String::new(), Vec::new());
     for system in ALL {
         let Some(findings) = read(folder, system)? else { continue };
+        if findings.sources != Some(sources(system.name)) {
+            stale.push(format!("`{}`", system.name));
+        }
         let figure = |row: &Line, place: usize| {
             let column = system.columns[place];
             let figure = row.figures.get(place).and_then(Option::as_ref);
@@ -102,6 +106,10 @@ fn tables(folder: &Path) -> Result<String, Error> {
             let figures: Vec<String> = (0..titles.len()).map(|place| figure(row, place)).collect();
             each.push_str(&format!("| {} | {} |\n", row.name, figures.join(" | ")));
         }
+    }
+    if !stale.is_empty() {
+        let names = stale.join(", ");
+        each.push_str(&format!("\nMade before their examples were changed: {names}; `tress compare --system NAME` makes them again.\n"));
     }
     match each.is_empty() {
         true => Err(Error::data(
