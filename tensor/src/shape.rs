@@ -11,7 +11,9 @@ use core::ops::Deref;
 pub struct Shape {
     /// Lengths; those from `rank` on are zero, so that equality can compare them all.
     lengths: [usize; Shape::MAX_RANK],
-    rank: u8,
+    /// As wide as a length, though it needs less: a copy reads whole words, and one that has just been written in part makes
+    /// it wait.
+    rank: usize,
 }
 
 impl Shape {
@@ -35,7 +37,7 @@ impl Shape {
         if lengths.len() > Self::MAX_RANK {
             return Err(Error::Rank { op, rank: lengths.len() });
         }
-        let mut shape = Self { lengths: [0; Self::MAX_RANK], rank: lengths.len() as u8 };
+        let mut shape = Self { lengths: [0; Self::MAX_RANK], rank: lengths.len() };
         shape.lengths[..lengths.len()].copy_from_slice(lengths);
         // Strides skip zero lengths, so the product is taken over the others: [0, 2^63] must not overflow later either.
         let mut total = 8usize; // bytes of the largest element
@@ -50,7 +52,7 @@ impl Shape {
 
     /// The number of axes.
     pub fn rank(&self) -> usize {
-        self.rank as usize
+        self.rank
     }
 
     /// The number of elements: 1 for a scalar, 0 if any length is 0.
@@ -147,7 +149,7 @@ impl Shape {
 impl Deref for Shape {
     type Target = [usize];
     fn deref(&self) -> &[usize] {
-        &self.lengths[..self.rank as usize]
+        &self.lengths[..self.rank]
     }
 }
 

@@ -33,6 +33,7 @@ const FEW: usize = 3;
 pub(crate) struct Depth {
     total: usize,
     block: usize,
+    count: usize,
 }
 
 impl Depth {
@@ -42,13 +43,16 @@ impl Depth {
     }
 
     pub(crate) fn new<T>(total: usize) -> Self {
-        let most = Self::most::<T>();
-        Self { total, block: total.div_ceil(total.div_ceil(most).max(1)).max(1) }
+        let count = total.div_ceil(Self::most::<T>()).max(1);
+        // One block, as a rule: without a division, which a small product would feel.
+        let block = if count == 1 { total } else { total.div_ceil(count) };
+        let count = if count == 1 { 1 } else { total.div_ceil(block) };
+        Self { total, block, count }
     }
 
     /// How many blocks; one (empty) if there are no k at all, so that the epilogue is still applied.
     pub(crate) fn count(&self) -> usize {
-        self.total.div_ceil(self.block).max(1)
+        self.count
     }
 
     pub(crate) fn block(&self, i: usize) -> Range<usize> {
@@ -59,8 +63,16 @@ impl Depth {
 /// Cuts `range` into the fewest parts of at most `most`, as equal as can be: ten rows are one tile, not eight and two.
 pub(crate) fn cut(range: Range<usize>, most: usize) -> impl Iterator<Item = Range<usize>> + Clone {
     let parts = range.len().div_ceil(most);
-    let at = move |i| range.start + range.len() * i / parts;
-    (0..parts).map(move |i| at(i)..at(i + 1))
+    // What is left over is carried from part to part: dividing for each takes as long as a row of a tile.
+    let (least, rest) = (range.len() / parts.max(1), range.len() % parts.max(1));
+    (0..parts).scan((range.start, 0), move |(start, carried), _| {
+        *carried += rest;
+        let more = usize::from(*carried >= parts);
+        *carried -= more * parts;
+        let part = *start..*start + least + more;
+        *start = part.end;
+        Some(part)
+    })
 }
 
 /// A whole operand packed once, for products that share it.
@@ -201,6 +213,15 @@ impl<T: Float, A: Operand<T>, B: Operand<T>, C: Target<T>> Loops<'_, T, A, B, C>
         // first level and so may be walked again for each panel.
         let resident =
             bytes(longest * rows.len()) <= LEVEL_1 / 2 && matches!(a, Access::There(_) | Access::Packed(_));
+        // An A that stays near need not be asked for: that took a twentieth of a product of 64.
+        let streamed = match &a {
+            Access::Copy(place) | Access::There(place)
+                if place.step_stride == 1 && bytes(longest * rows.len()) > LEVEL_1 =>
+            {
+                Some(place)
+            }
+            _ => None,
+        };
         let at_once = if resident {
             width
         } else {
@@ -228,6 +249,10 @@ impl<T: Float, A: Operand<T>, B: Operand<T>, C: Target<T>> Loops<'_, T, A, B, C>
                     operand.pack_all(isa, j5.clone(), block.clone(), width, room.make_mut());
                 }
                 let (first, final_block) = (index == 0, index + 1 == depth.count());
+                let steps = LINE / size_of::<T>();
+                let streamed = streamed.map(|place| {
+                    (place, block.len().div_ceil(j5.len().div_ceil(width)).next_multiple_of(steps))
+                });
                 // LOOPS 3 and 2: rows of C, a tile at a time. (Each panel of A is packed just when it is needed, so
                 // that there is no block of them to keep in a cache and loop 3 has nothing left to do.)
                 for tile_rows in cut(rows.clone(), I::TILE.0) {
@@ -259,20 +284,12 @@ impl<T: Float, A: Operand<T>, B: Operand<T>, C: Target<T>> Loops<'_, T, A, B, C>
                         let step = if rows_lie == Rows::Along { a_step } else { 1 };
                         a_start.wrapping_offset(3 * i as isize * step)
                     });
-                    let streamed = match &a {
-                        Access::Copy(place) | Access::There(place) if place.step_stride == 1 && !resident => {
-                            Some(place)
-                        }
-                        _ => None,
-                    };
                     let whole = micro::<T, I>(r, I::TILE.1, rows_lie, true);
-                    let steps = LINE / size_of::<T>();
-                    let part = block.len().div_ceil(j5.len().div_ceil(width)).next_multiple_of(steps);
                     // LOOP 1: panels of B, out of the second-level cache past the panel of A in the first.
                     for (panel, j) in j5.clone().step_by(width).enumerate() {
                         let count = width.min(j5.end - j);
                         let vectors = count.div_ceil(lanes);
-                        if let Some(place) = streamed {
+                        if let Some((place, part)) = streamed {
                             // The next tile's rows are on their way while this one is computed.
                             let from = block.start + panel * part;
                             for step in (from..(from + part).min(block.end)).step_by(steps) {

@@ -59,7 +59,7 @@ pub fn product<T: Float>(
         return;
     }
     assert!((m == 1 || row_stride >= n) && reach(m, row_stride, n) <= c.len(), "C leaves its slice");
-    T::one(One { a, b, c: Disjoint(c.as_mut_ptr()), row_stride, k, epilogue });
+    T::one(&One { a: &a, b: &b, c: Disjoint(c.as_mut_ptr()), row_stride, k, epilogue });
 }
 
 /// `C[i] = epilogue(A[i] B[i])`; matrix i of C starts at `i * stride` and is row-major with `row_stride` numbers from
@@ -88,9 +88,9 @@ pub fn product_batched<T: Float>(
     let rows_follow = a.stride == a.first.strides()[0].saturating_mul(m as isize) && stride == m * row_stride;
     if b.stride == 0 && (rows_follow || count == 1) && !matches!(epilogue.bias, super::Bias::Column(_)) {
         let a = a.first.with_rows(count * m);
-        T::one(One { a, b: b.first, c: Disjoint(c.as_mut_ptr()), row_stride, k, epilogue });
+        T::one(&One { a: &a, b: &b.first, c: Disjoint(c.as_mut_ptr()), row_stride, k, epilogue });
     } else {
-        T::many(Many { a, b, c: Disjoint(c.as_mut_ptr()), stride, row_stride, k, epilogue });
+        T::many(&Many { a, b, c: Disjoint(c.as_mut_ptr()), stride, row_stride, k, epilogue });
     }
 }
 
@@ -112,46 +112,47 @@ fn sizes<T: Float>(
 /// The products of one type of number, compiled in this crate and not again in each crate that multiplies.
 pub trait Products: Sized {
     #[doc(hidden)]
-    fn one(product: One<'_, Self>);
+    fn one(product: &One<'_, Self>);
     #[doc(hidden)]
-    fn many(products: Many<'_, Self>);
+    fn many(products: &Many<'_, Self>);
 }
 
 macro_rules! products {
     ($($t:ident)*) => {$(
         impl Products for $t {
             #[cfg(not(all(not(feature = "std"), target_os = "none", target_pointer_width = "32")))]
-            fn one(product: One<'_, $t>) {
+            fn one(product: &One<'_, $t>) {
                 $t::dispatch(product)
             }
             #[cfg(not(all(not(feature = "std"), target_os = "none", target_pointer_width = "32")))]
-            fn many(products: Many<'_, $t>) {
+            fn many(products: &Many<'_, $t>) {
                 $t::dispatch(products)
             }
             #[cfg(all(not(feature = "std"), target_os = "none", target_pointer_width = "32"))]
-            fn one(product: One<'_, $t>) {
-                super::small::one(&product)
+            fn one(product: &One<'_, $t>) {
+                super::small::one(product)
             }
             #[cfg(all(not(feature = "std"), target_os = "none", target_pointer_width = "32"))]
-            fn many(products: Many<'_, $t>) {
-                super::small::many(&products)
+            fn many(products: &Many<'_, $t>) {
+                super::small::many(products)
             }
         }
     )*};
 }
 products!(f32 f64);
 
-/// A product whose sizes have been checked.
+/// A product whose sizes have been checked. (It is handed on by reference, as are its matrices: a copy right after they have
+/// been written waits for the writes, which small products feel.)
 pub struct One<'a, T> {
-    pub(super) a: Matrix<'a, T>,
-    pub(super) b: Matrix<'a, T>,
+    pub(super) a: &'a Matrix<'a, T>,
+    pub(super) b: &'a Matrix<'a, T>,
     pub(super) c: Disjoint<T>,
     pub(super) row_stride: usize,
     pub(super) k: usize,
     pub(super) epilogue: &'a Epilogue<'a, T>,
 }
 
-impl<T: Float> Kernel<T> for One<'_, T> {
+impl<T: Float> Kernel<T> for &One<'_, T> {
     type Output = ();
 
     #[inline(always)]
@@ -165,13 +166,13 @@ impl<T: Float> One<'_, T> {
     #[inline(never)]
     fn oriented<I: Lanes<T>>(&self, isa: I) {
         let Self { a, b, c, row_stride, k, epilogue } = *self;
-        if turned_is_cheaper::<T, I>(isa, &a, &b) {
+        if turned_is_cheaper::<T, I>(isa, a, b) {
             let epilogue = &epilogue.turned();
             let c = &ColumnMajor { c, column_stride: row_stride, epilogue };
-            spread(isa, b.by_columns(), a.by_rows(), c, [b.cols(), k, a.rows()]);
+            spread(isa, &b.by_columns(), &a.by_rows(), c, [b.cols(), k, a.rows()]);
         } else {
             let c = &RowMajor { c, row_stride, epilogue };
-            spread(isa, a.by_rows(), b.by_columns(), c, [a.rows(), k, b.cols()]);
+            spread(isa, &a.by_rows(), &b.by_columns(), c, [a.rows(), k, b.cols()]);
         }
     }
 }
@@ -179,6 +180,10 @@ impl<T: Float> One<'_, T> {
 /// Whether `C^T = B^T A^T` takes less time than `C = A B`, by counting what both would do, in units of one register's
 /// multiply-add.
 pub(super) fn turned_is_cheaper<T: Float, I: Lanes<T>>(isa: I, a: &Matrix<'_, T>, b: &Matrix<'_, T>) -> bool {
+    // Full registers, read as they lie: nothing is cheaper, and the products for which counting matters are such.
+    if I::V::LANES > 1 && b.strides()[1] == 1 && b.cols().is_multiple_of(I::V::LANES) {
+        return false;
+    }
     // Each block of k after the first fetches and brings back; turning costs what packing does.
     let scattered = times(&[a.rows(), b.cols(), 2 * Depth::new::<T>(a.cols()).count() - 1]) / 2;
     let turned = cost::<T, I>(isa, &b.transposed(), &a.transposed());
@@ -233,14 +238,14 @@ pub(super) fn one_after_the_other<T: Float, I: Lanes<T>>(
 /// Cuts C into a grid of rectangles, one a task.
 fn spread<T: Float, I: Lanes<T>, A: Operand<T>, B: Operand<T>, C: Target<T>>(
     isa: I,
-    a: A,
-    b: B,
+    a: &A,
+    b: &B,
     c: &C,
     [m, k, n]: [usize; 3],
 ) {
-    let loops = Loops { a: Source::Fresh(&a), b: Source::Fresh(&b), c, depth: k };
-    let work = m.saturating_mul(n).saturating_mul(k);
-    let tasks = parallel::threads().min(work / WORTH_A_THREAD).max(1);
+    let loops = Loops { a: Source::Fresh(a), b: Source::Fresh(b), c, depth: k };
+    let most = m.saturating_mul(n).saturating_mul(k) / WORTH_A_THREAD;
+    let tasks = if most > 1 { parallel::threads().min(most) } else { 1 };
     if tasks == 1 {
         // SAFETY: the rectangle is all of C, whose sizes have been checked; nobody else has it.
         return unsafe { loops.run(isa, 0..m, 0..n) };
@@ -271,7 +276,7 @@ pub struct Many<'a, T> {
     pub(super) epilogue: &'a Epilogue<'a, T>,
 }
 
-impl<T: Float> Kernel<T> for Many<'_, T> {
+impl<T: Float> Kernel<T> for &Many<'_, T> {
     type Output = ();
 
     #[inline(always)]
@@ -292,7 +297,7 @@ impl<T: Float> Many<'_, T> {
         let sides = if turned { [n, k, m] } else { [m, k, n] };
         if one_after_the_other::<T, I>(isa, parallel::threads(), count, sides) {
             for i in 0..count {
-                One { a: a.at(i), b: b.at(i), c: c_of(i), row_stride, k, epilogue }.oriented(isa);
+                One { a: &a.at(i), b: &b.at(i), c: c_of(i), row_stride, k, epilogue }.oriented(isa);
             }
             return;
         }

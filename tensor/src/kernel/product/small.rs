@@ -15,7 +15,7 @@ use crate::pointwise::{relu, sigmoid};
 /// One product.
 pub(super) fn one<T: Float>(product: &One<'_, T>) {
     let One { a, b, c, row_stride, k, epilogue } = *product;
-    multiply(a, b, c, row_stride, k, epilogue);
+    multiply(*a, *b, c, row_stride, k, epilogue);
 }
 
 /// One after the other.

@@ -410,7 +410,7 @@ fn the_small_product_has_the_bits_of_the_scalar_path() {
                         let (mut expected, mut found) = (vec![0.25; m * n], vec![0.25; m * n]);
                         product(a, b, &mut expected, n, &epilogue);
                         let c = Disjoint(found.as_mut_ptr());
-                        small::one(&One { a, b, c, row_stride: n, k, epilogue: &epilogue });
+                        small::one(&One { a: &a, b: &b, c, row_stride: n, k, epilogue: &epilogue });
                         let bits = |x: &[f32]| x.iter().map(|x| x.to_bits()).collect::<Vec<_>>();
                         assert_eq!(bits(&found), bits(&expected), "{m} {k} {n} {turned} {epilogue:?}");
                         // And as the second of two that share their right operand.

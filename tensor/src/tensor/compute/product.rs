@@ -31,11 +31,11 @@ impl<T: Float> Tensor<T> {
         activation: Option<Map>,
     ) -> Result<Self, Error> {
         let (kernel, later) = in_registers(activation);
-        let y = self.multiply(other, transposed, bias, kernel)?;
-        Ok(match later {
-            Some(map) => y.map(map),
+        let y = self.multiply(other, transposed, bias, kernel);
+        match later {
+            Some(map) => Ok(y?.map(map)),
             None => y,
-        })
+        }
     }
 
     fn multiply(
@@ -86,24 +86,22 @@ impl<T: Float> Tensor<T> {
             return Err(Error::Mismatch { op: "matmul", left, right, why: "inner lengths", lengths });
         }
         let mut room = None;
-        let epilogue = Epilogue { bias: row(bias, n, &mut room)?, activation, ..Epilogue::PLAIN };
+        let bias = if bias.is_some() { row(bias, n, &mut room)? } else { Bias::None };
+        let epilogue = Epilogue { bias, activation, ..Epilogue::PLAIN };
         let shape = Shape::named("matmul", &[m, n])?;
         Ok(Self::written(shape, |out| product::product(a, b, out, n, &epilogue)))
     }
 
+    #[inline(always)]
     fn as_matrix(&self, transposed: bool) -> Matrix<'_, T> {
         let (shape, strides) = (self.shape(), self.layout.strides());
-        let matrix = match self.len() {
+        let (i, j) = if transposed { (1, 0) } else { (0, 1) };
+        let size = [shape[i], shape[j]];
+        match self.len() {
             // Nothing is read; strides of nothing must not be followed.
-            0 => Matrix::new(&[], 0, [shape[0], shape[1]], [0, 0]),
-            _ => Matrix::new(
-                self.buffer.as_slice(),
-                self.layout.offset(),
-                [shape[0], shape[1]],
-                [strides[0], strides[1]],
-            ),
-        };
-        if transposed { matrix.transposed() } else { matrix }
+            0 => Matrix::new(&[], 0, size, [0, 0]),
+            _ => Matrix::new(self.buffer.as_slice(), self.layout.offset(), size, [strides[i], strides[j]]),
+        }
     }
 
     /// All axes before the last two as one: a view where the layout allows it.
