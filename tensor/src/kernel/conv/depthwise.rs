@@ -53,7 +53,12 @@ fn correlate<T: Float, I: Lanes<T>>(
     parallel::for_each(tasks, |task| {
         let mut room = stage.build::<T>();
         for piece in pieces * task / tasks..pieces * (task + 1) / tasks {
-            stage.fill(isa, &x[piece * image..][..image], room.make_mut());
+            let place = piece * image..(piece + 1) * image;
+            let there = three.and_then(|plane| plane.image(isa, x, place.clone()));
+            if there.is_none() {
+                stage.fill(isa, &x[place], room.make_mut());
+            }
+            let ground = there.unwrap_or(three::Ground::Stage(room.as_slice()));
             for output in 0..outputs {
                 let o = piece % conv.groups * outputs + output;
                 let w = &w[o * taps.len()..][..taps.len()];
@@ -66,7 +71,7 @@ fn correlate<T: Float, I: Lanes<T>>(
                     // SAFETY: each piece has its own planes of y, whose length was checked.
                     let y = unsafe { core::slice::from_raw_parts_mut(y, pixels) };
                     let taps = core::array::from_fn(|t| w[if flip { 8 - t } else { t }]);
-                    isa.enter(three::Correlate { plane, stage: room.as_slice(), taps, y });
+                    isa.enter(three::Correlate { plane, ground, taps, y });
                 } else {
                     corners.check(&taps, room.len());
                     isa.enter(Correlate {

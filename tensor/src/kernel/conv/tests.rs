@@ -169,6 +169,38 @@ mod cases {
             check::<T>(&conv(window, [3, 4, 4], 4));
             check::<T>(&conv(window, [2, 3, 6], 3));
         }
+        // Images that are read where they lie: one column to some registers of them, and one row on.
+        for (wide, high) in [1, 2, 3, 15, 16, 17, 18, 31, 32, 33, 48, 49].into_iter().zip((1..=6).cycle()) {
+            check::<T>(&conv(image(high, wide, 3, 3).pad([[1, 1], [1, 1]]), [2, 2, 4], 2));
+        }
+    }
+
+    /// The first image is laid on a stage, the others are read where they lie.
+    pub(super) fn an_image_where_it_lies_gives_the_bits_of_its_stage<T: Float>() {
+        for (high, wide) in [(1, 1), (2, 16), (5, 17), (4, 28), (3, 33), (7, 64)] {
+            for odd in [0.5, f64::NAN, f64::INFINITY] {
+                let window = Window::new([high, wide], [3, 3]).pad([[1, 1], [1, 1]]);
+                let conv = conv(window, [2, 3, 3], 3);
+                let repeat = |numbers: Vec<T>, times| numbers.repeat(times);
+                let (x, dy) = (repeat(noise(high * wide, 1), 6), repeat(noise(high * wide, 2), 6));
+                // Zero times what is not finite is NaN: also beyond the edge.
+                let mut w = noise(9, 3);
+                w[8] = T::from_f64(odd);
+                let w = repeat(w, 3);
+                let (mut y, mut dx) = (vec![T::ZERO; x.len()], vec![T::ZERO; x.len()]);
+                let mut dw = vec![T::ZERO; w.len()];
+                conv_forward(&conv, &x, &w, &mut y, None, None);
+                conv_input_grad(&conv, &w, &dy, &mut dx);
+                conv_weight_grad(&conv, 1, &x, &dy, &mut dw);
+                for (numbers, len) in [(y, high * wide), (dx, high * wide), (dw, 9)] {
+                    let (first, others) = numbers.split_at(len);
+                    for (i, (a, b)) in others.iter().zip(first.iter().cycle()).enumerate() {
+                        let (a, b) = (a.to_f64(), b.to_f64());
+                        assert!(a.to_bits() == b.to_bits() || (a.is_nan() && b.is_nan()), "{i}: {a}, {b}");
+                    }
+                }
+            }
+        }
     }
 
     pub(super) fn geometries_at_random<T: Float>() {
@@ -330,6 +362,7 @@ mod cases {
 
 at_each!(geometries_of_well_known_layers);
 at_each!(depthwise);
+at_each!(an_image_where_it_lies_gives_the_bits_of_its_stage);
 at_each!(geometries_at_random);
 at_each!(tiles_at_random);
 at_each!(nothing_to_do);

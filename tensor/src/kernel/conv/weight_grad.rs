@@ -91,7 +91,7 @@ impl<T: Float> WeightGrad<'_, T> {
             let sums = if chunk == 0 { first } else { rest.at((chunk - 1) * len) };
             let sums = sums.at(g * outputs * depth);
             let sizes = [outputs, pixels, depth];
-            let mut room = (depthwise || !conv.is_pointwise()).then(|| stage.build::<T>());
+            let mut room: Option<Buffer<T>> = None;
             let samples = conv.samples * chunk / chunks..conv.samples * (chunk + 1) / chunks;
             for sample in samples.clone() {
                 let piece = sample * groups + g;
@@ -102,19 +102,24 @@ impl<T: Float> WeightGrad<'_, T> {
                 };
                 let sums = |k: usize| sums.at(k * conv.w_len());
                 let first = sample == samples.start;
-                let Some(room) = &mut room else {
+                if conv.is_pointwise() && !depthwise {
                     let b = &Matrix::row_major(&x[image], channels, pixels).transposed().by_columns();
                     // SAFETY: each task has its own sums, K times these columns of `outputs` rows of `depth`.
                     unsafe { products(isa, b, sizes, columns.clone(), stack, dy, sums, first) };
                     continue;
+                }
+                let lying = three.and_then(|plane| plane.image(isa, x, image.clone()));
+                let there = match lying {
+                    Some(_) => &[],
+                    None => stage.set(isa, x, image, room.get_or_insert_with(|| stage.build())),
                 };
-                let there = stage.set(isa, x, image, room);
                 if !depthwise {
                     let b = &Gather::new(there, &taps, &corners, &runs);
                     // SAFETY: as above.
                     unsafe { products(isa, b, sizes, columns.clone(), stack, dy, sums, first) };
                     continue;
                 }
+                let ground = lying.unwrap_or(three::Ground::Stage(there));
                 for k in 0..stack {
                     // SAFETY: each task has its own sums, one number for each tap of each output.
                     let sums = unsafe { core::slice::from_raw_parts_mut(sums(k).0, outputs * depth) };
@@ -124,7 +129,7 @@ impl<T: Float> WeightGrad<'_, T> {
                     for (dw, dy) in sums.chunks_exact_mut(depth).zip(dy(k).chunks_exact(pixels)) {
                         let (pixels, runs, taps) = (&corners, &runs, &taps);
                         match three {
-                            Some(plane) => isa.enter(three::WeightSums { plane, stage: there, dy, dw }),
+                            Some(plane) => isa.enter(three::WeightSums { plane, ground, dy, dw }),
                             None => isa.enter(WeightSums { stage: there, pixels, runs, taps, dy, dw }),
                         }
                     }
