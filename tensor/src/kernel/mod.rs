@@ -34,8 +34,9 @@ use core::mem::MaybeUninit;
 #[cfg(all(test, feature = "std"))]
 mod tests;
 
-/// Elements of a pointwise result that one task writes: large enough to pay for waking a thread, small enough to share
-/// evenly.
+/// Elements of a pointwise result that one task writes: large enough to pay for another thread, small enough to share
+/// evenly. On the Zen 5 of `docs/performance.md`, on one thread and on two: `relu` of 33,000 elements 1.3 and 1.2 us, of 50,000
+/// 1.8 and 1.2, of 100,000 4.3 and 2.4; `tanh` of 50,000 8.8 and 5.8.
 const PIECE: usize = 1 << 15;
 
 /// Up to so many dense elements, planning loops and sharing out pieces would take longer than the work.

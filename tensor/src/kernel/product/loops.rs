@@ -210,7 +210,7 @@ impl<T: Float, A: Operand<T>, B: Operand<T>, C: Target<T>> Loops<'_, T, A, B, C>
             },
         };
         // Columns at a time: as many as fill our share of the second level, or one panel where A itself stays in the
-        // first level and so may be walked again for each panel.
+        // first level, and B does not, so that A may be walked again for each panel.
         let resident =
             bytes(longest * rows.len()) <= LEVEL_1 / 2 && matches!(a, Access::There(_) | Access::Packed(_));
         // An A that stays near need not be asked for: that took a twentieth of a product of 64.
@@ -222,7 +222,7 @@ impl<T: Float, A: Operand<T>, B: Operand<T>, C: Target<T>> Loops<'_, T, A, B, C>
             }
             _ => None,
         };
-        let at_once = if resident {
+        let at_once = if resident && bytes(longest * columns.len()) > LEVEL_1 {
             width
         } else {
             (level_2(bytes(lanes)) / bytes(longest.max(1)) / width).max(1) * width
