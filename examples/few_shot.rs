@@ -1,17 +1,17 @@
-//! New kinds of pictures from five samples each: a learnt start beside a random one, and prototypes.
+//! New kinds of pictures from five samples each: learnt starts beside a random one, and prototypes.
 //!
-//! Training meets fourteen of twenty classes of digits and clothes; the other six make the tasks of the test.
+//! Training meets nine of twenty classes of digits and clothes; five others choose rates and steps, the last six are the test.
 //!
 //! `cargo run --release --example few_shot`
 
 mod common;
 
 use common::Outcome;
-use common::episodes::{curve, learn};
-use tress::mtl::meta::{Episode, FewShot, InnerLoop, Maml, MetaMethod, Prototypes};
+use common::episodes::{adapted, learn};
+use tress::mtl::meta::{FewShot, InnerLoop, Maml, MetaMethod, MetaSgd, Prototypes, Reptile};
 use tress::prelude::*;
 use tress_cli::data::{Library, Split, Twenty};
-use tress_cli::systems::{Rows, Run, System, percent};
+use tress_cli::systems::{Rows, Run, System, number, percent};
 
 /// Three convolutions and a dense layer to `outputs` numbers.
 fn network(params: &mut Params, outputs: usize) -> Outcome<Task> {
@@ -35,6 +35,8 @@ pub const SYSTEM: System = System {
         percent("3 steps"),
         percent("10 steps"),
         percent("in the end").headline(),
+        number("steps", 0),
+        number("rate", 2),
     ],
     floor: "chance",
     alone: "random start",
@@ -42,52 +44,56 @@ pub const SYSTEM: System = System {
     run,
 };
 
-/// The mean accuracy on tasks after `steps` of the inner loop.
-fn after(inner: InnerLoop, task: &Task, params: &Params, of: &[Episode], steps: usize) -> Outcome<f64> {
-    let (inner, mut right) = (inner.with_steps(steps), 0.0);
-    for episode in of {
-        let logits = inner.predict(task, params, &episode.support, episode.query.inputs())?;
-        right += task.score(&logits, episode.query.targets())?.metric() / of.len() as f64;
-    }
-    Ok(right)
-}
-
-/// The rate and the number of steps that do best on five tasks of the classes that training knows.
-fn chosen(task: &Task, params: &Params, known: &[Episode], most: usize) -> Outcome<(f64, usize)> {
-    let mut best = (0.0, (0.1, 0));
-    for rate in [0.03, 0.1, 0.3] {
-        let scores = curve(&InnerLoop::new(rate, 1)?, task, params, known, most)?;
-        for (steps, &score) in scores.iter().enumerate() {
-            best = if score > best.0 { (score, (rate, steps)) } else { best };
-        }
-    }
-    Ok(best.1)
-}
-
-/// Accuracies on five of six kinds of pictures that training never met, of which five each are known: from a random start
-/// after 0 to 10 steps, from a learnt start after as many, and by prototypes. In the end the learnt start has had ten steps,
-/// prototypes none, and the random start as many of such a rate as is best on classes that training knows.
+/// Accuracies on five of six kinds of pictures that training never met, of which five each are known: after 0 to 10 steps of
+/// the rate that the method has learnt with, and in the end. There every start has the rate and the number of steps, up to 300,
+/// that do best on ten tasks of five other classes, which training has not met either. Prototypes take no step.
 fn run(run: &Run<'_>) -> Outcome<Rows> {
     let (outer, tests) = run.pick(((400, 4), 100), ((40, 4), 20));
     let (train, test) =
         (Twenty::read(&Library::BuiltIn, Split::Train)?, Twenty::read(&Library::BuiltIn, Split::Test)?);
-    let held_out = [7, 8, 9, 17, 18, 19];
-    let known: Vec<u32> = (0..20).filter(|class| !held_out.contains(class)).collect();
+    let (held, testing) = ([5, 6, 14, 15, 16], [7, 8, 9, 17, 18, 19]);
+    let known: Vec<u32> = (0..20).filter(|class| !held.contains(class) && !testing.contains(class)).collect();
     let training = FewShot::new(&train.labels, &known, 5, 5, 5, run.seed)?;
-    let testing = FewShot::new(&test.labels, &held_out, 5, 5, 10, 1_000)?; // the same tasks for every seed
+    let choosing = FewShot::new(&train.labels, &held, 5, 5, 10, run.seed)?;
+    let testing = FewShot::new(&test.labels, &testing, 5, 5, 10, 1_000)?; // the same tasks for every seed
     let (images, new_images) = (train.images()?, test.images()?);
+    let tuning = (0..10).map(|i| choosing.episode(i, &images)).collect::<Result<Vec<_>, _>>()?;
     let new = (0..tests).map(|i| testing.episode(i, &new_images)).collect::<Result<Vec<_>, _>>()?;
 
-    let maml = Maml::new(0.1, 3)?;
-    let mut params = Params::new(run.seed);
-    let task = network(&mut params, 5)?;
-    let random = curve(maml.inner(), &task, &params, &new, 10)?;
-    // Tasks that the learnt start does not meet: its own are the first ones.
-    let tuning = (0..5).map(|i| training.episode(1_000_000 + i, &images)).collect::<Result<Vec<_>, _>>()?;
-    let (rate, steps) = chosen(&task, &params, &tuning, run.pick(100, 20))?;
-    let converged = after(InnerLoop::new(rate, 1)?, &task, &params, &new, steps)?;
-    learn(&maml, &task, &mut params, outer, |i| training.episode(i, &images))?;
-    let learnt = curve(maml.inner(), &task, &params, &new, 10)?;
+    let rates = [0.03, 0.1, 0.3];
+    let loops = rates.map(|rate| InnerLoop::new(rate, 1)).into_iter().collect::<Result<Vec<_>, _>>()?;
+    let mut rows = vec![("chance".into(), [&[0.2; 5][..], &[f64::NAN; 2]].concat())];
+    let mut row = |name: &str, own: &InnerLoop, loops: &[InnerLoop], task: &Task, params: &Params| {
+        let most = (&[0, 1, 3, 10][..], run.pick(300, 20));
+        let (mut row, steps, place) = adapted((own, loops), task, params, [&tuning, &new], most)?;
+        row.extend([steps as f64, if loops.len() > 1 { rates[place] } else { f64::NAN }]);
+        rows.push((name.to_owned(), row));
+        Outcome::Ok(())
+    };
+    let start = || -> Outcome<(Params, Task)> {
+        let mut params = Params::new(run.seed);
+        let task = network(&mut params, 5)?;
+        Ok((params, task))
+    };
+    let (maml, (params, task)) = (Maml::new(0.1, 3)?, start()?);
+    row("random start", maml.inner(), &loops, &task, &params)?;
+    let in_head: Vec<InnerLoop> = loops.iter().map(|inner| inner.clone().within("head")).collect();
+    for (name, method, loops) in [
+        ("MAML", maml.clone(), &loops),
+        ("first order", maml.clone().first_order(), &loops),
+        ("ANIL", maml.clone().within("head"), &in_head),
+    ] {
+        let (mut params, task) = start()?;
+        learn(&method, &task, &mut params, outer, |i| training.episode(i, &images))?;
+        row(name, method.inner(), loops, &task, &params)?;
+    }
+    let (reptile, (mut params, task)) = (Reptile::new(0.1, 6)?, start()?);
+    learn(&reptile, &task, &mut params, outer, |i| training.episode(i, &images))?;
+    row("Reptile", reptile.inner(), &loops, &task, &params)?;
+    let (mut params, task) = start()?;
+    let meta_sgd = MetaSgd::new(&mut params, 0.1, 3)?;
+    learn(&meta_sgd, &task, &mut params, outer, |i| training.episode(i, &images))?;
+    row("Meta-SGD", meta_sgd.inner(), &[meta_sgd.inner().clone()], &task, &params)?; // its rates are learnt
 
     let mut params = Params::new(run.seed);
     let embedding = network(&mut params, 64)?;
@@ -97,14 +103,9 @@ fn run(run: &Run<'_>) -> Outcome<Rows> {
         let logits = Prototypes.predict(&embedding, &params, &episode.support, episode.query.inputs())?;
         right += embedding.score(&logits, episode.query.targets())?.metric() / new.len() as f64;
     }
-    let at = |curve: Vec<f64>, end: f64| vec![curve[0], curve[1], curve[3], curve[10], end];
-    let end = learnt[10];
-    Ok(vec![
-        ("chance".into(), vec![0.2; 5]),
-        ("random start".into(), at(random, converged)),
-        ("MAML".into(), at(learnt, end)),
-        ("prototypical network".into(), vec![right, f64::NAN, f64::NAN, f64::NAN, right]),
-    ])
+    let nan = f64::NAN;
+    rows.push(("prototypical network".into(), vec![right, nan, nan, nan, right, 0.0, nan]));
+    Ok(rows)
 }
 
 fn main() -> Outcome<()> {
