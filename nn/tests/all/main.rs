@@ -4,6 +4,7 @@ mod averaging;
 mod checkpoints;
 mod data;
 mod device;
+mod device_layers;
 mod files;
 mod freezing;
 mod joins;
