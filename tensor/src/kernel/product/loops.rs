@@ -33,7 +33,6 @@ const FEW: usize = 3;
 pub(crate) struct Depth {
     total: usize,
     block: usize,
-    count: usize,
 }
 
 impl Depth {
@@ -43,21 +42,19 @@ impl Depth {
     }
 
     pub(crate) fn new<T>(total: usize) -> Self {
-        if crate::SMALL {
-            // With the count below, the loops of a device around it grew: a convolution took a seventh longer on a Cortex-M4.
-            let block = total.div_ceil(total.div_ceil(Self::most::<T>()).max(1)).max(1);
-            return Self { total, block, count: 0 };
-        }
         let count = total.div_ceil(Self::most::<T>()).max(1);
-        // One block, as a rule: without a division, which a small product would feel.
-        let block = if count == 1 { total } else { total.div_ceil(count) };
-        let count = if count == 1 { 1 } else { total.div_ceil(block) };
-        Self { total, block, count }
+        // One block, as a rule: without a division, which a small product would feel. A device divides: with the choice in them
+        // its loops grew, and a convolution took a seventh longer on a Cortex-M4.
+        let block = if count == 1 && !crate::SMALL { total } else { total.div_ceil(count) };
+        Self { total, block: block.max(1) }
     }
 
     /// How many blocks; one (empty) if there are no k at all, so that the epilogue is still applied.
     pub(crate) fn count(&self) -> usize {
-        if crate::SMALL { self.total.div_ceil(self.block).max(1) } else { self.count }
+        match self.total <= self.block && !crate::SMALL {
+            true => 1,
+            false => self.total.div_ceil(self.block).max(1),
+        }
     }
 
     pub(crate) fn block(&self, i: usize) -> Range<usize> {
