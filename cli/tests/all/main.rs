@@ -4,6 +4,7 @@ mod compare;
 mod devices;
 mod exported;
 mod folders;
+mod page;
 mod place;
 mod systems;
 mod tables;
