@@ -241,10 +241,10 @@ pub fn contents(epochs: u64) -> Outcome<Vec<Row>> {
 pub fn main() -> Outcome<()> {
     println!("| data | what | floats | bytes | the same answer |\n|---|---|---|---|---|");
     let print = |rows: Vec<Row>| rows.iter().for_each(|row| println!("{row}"));
-    print(single("MNIST", Origin::Mnist, 4)?);
-    print(single("Fashion", Origin::Fashion, 4)?);
+    print(single("MNIST", Origin::Mnist, 8)?);
+    print(single("Fashion", Origin::Fashion, 8)?);
     for set in [Set::MultiMnist, Set::Fashion, Set::MnistFashion] {
-        print(pairs(set, 10_000, 4)?);
+        print(pairs(set, 10_000, 12)?);
     }
     print(census(2)?);
     print(leaves(60)?);

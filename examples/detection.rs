@@ -71,7 +71,7 @@ pub const SYSTEM: System = System {
 };
 
 fn run(run: &Run<'_>) -> Outcome<Rows> {
-    let (counts, tests, epochs) = run.pick(([4_000, 500], 1_000, 4), ([1_000, 50], 150, 6));
+    let (counts, tests, epochs) = run.pick(([10_000, 1_000], 1_000, 8), ([1_000, 50], 150, 6));
     let [scenes, held] = Scenes::hold_out(&Library::BuiltIn, counts, 1)?;
     let test = Scenes::draw(&Library::BuiltIn, Split::Test, tests, 2)?;
     let grid = Grid::new([8, 8], 8.0, CLASSES)?;
@@ -79,7 +79,7 @@ fn run(run: &Run<'_>) -> Outcome<Rows> {
     let one = |tasks: [bool; 2], name: &str, epochs: u64| -> Outcome<[f64; 7]> {
         let mut method: Box<dyn Weighting> = match name {
             "main x 3" => Box::new(Fixed::new(&[3.0, 1.0, 1.0, 1.0])?),
-            "nash" => Box::new(Method::Nash.build(4, run.seed, 0.003)?),
+            "imtl-l" | "nash" => Box::new(name.parse::<Method>()?.build(4, run.seed, 0.003)?),
             _ => Box::new(Equal::sum()),
         };
         let (mut params, mut times, mut last) = (Params::new(run.seed), Vec::new(), Instant::now());
@@ -108,7 +108,7 @@ fn run(run: &Run<'_>) -> Outcome<Rows> {
     let [m, b] = [one([true, false], "", epochs)?, one([false, true], "", epochs)?];
     let single = vec![m[0], b[1], b[2], m[3], b[4], m[5] + b[5], m[6] + b[6]];
     let mut rows = vec![("untrained".into(), one([true; 2], "", 0)?.into()), ("single tasks".into(), single)];
-    for name in run.pick(&["equal", "main x 3", "nash"][..], &["nash"]) {
+    for name in run.pick(&["equal", "main x 3", "imtl-l", "nash"][..], &["nash"]) {
         rows.push((format!("joint, {name}"), one([true; 2], name, epochs)?.into()));
     }
     Ok(rows)

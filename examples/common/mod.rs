@@ -9,6 +9,7 @@ pub mod table;
 pub mod tagging;
 
 use tress::autograd::op::Index;
+use tress::nn::Renewed;
 use tress::nn::metric::{Clusters, argmax};
 use tress::prelude::*;
 
@@ -87,7 +88,8 @@ pub fn train_by(
 ) -> Outcome<()> {
     descend_by(adam, params, plan, |params, tape, step, batch| {
         let bound = params.on(tape).training(step);
-        Ok(loss(tape, &bound, batch)?.gradient(&bound)?)
+        let gradient = loss(tape, &bound, batch)?.gradient(&bound)?;
+        Ok((gradient, bound.renewed()?))
     })
 }
 
@@ -98,37 +100,43 @@ pub fn train_balanced(
     method: &mut dyn Weighting,
     losses: impl for<'t> Fn(&'t Tape, &Bound<Var<'t>>, &[usize]) -> Outcome<Vec<Var<'t>>>,
 ) -> Outcome<()> {
-    descend(params, plan, |params, tape, step, batch| {
+    descend_by(Adam::new(plan.2), params, plan, |params, tape, step, batch| {
         let bound = params.on(tape).training(step);
         let losses = losses(tape, &bound, batch)?;
-        Ok(balanced(&losses, &cut(&losses, &bound)?, &bound, params, method)?.gradient)
+        let gradient = balanced(&losses, &cut(&losses, &bound)?, &bound, params, method)?.gradient;
+        Ok((gradient, bound.renewed()?))
     })
 }
 
-/// The loop of all: `gradient` gives that of the loss of the samples that it is told, in the step that it is told.
+/// The same for a model without running statistics: `gradient` gives that of the loss of the samples that it is told, in the
+/// step that it is told.
 pub fn descend(
     params: &mut Params,
     plan: Plan,
-    gradient: impl FnMut(&Params, &Tape, u64, &[usize]) -> Outcome<Tensor>,
+    mut gradient: impl FnMut(&Params, &Tape, u64, &[usize]) -> Outcome<Tensor>,
 ) -> Outcome<()> {
-    descend_by(Adam::new(plan.2), params, plan, gradient)
+    descend_by(Adam::new(plan.2), params, plan, |params, tape, step, batch| {
+        Ok((gradient(params, tape, step, batch)?, Renewed::default()))
+    })
 }
 
+/// The loop of all.
 fn descend_by(
     mut adam: Adam,
     params: &mut Params,
     (samples, epochs, rate, seed): Plan,
-    mut gradient: impl FnMut(&Params, &Tape, u64, &[usize]) -> Outcome<Tensor>,
+    mut gradient: impl FnMut(&Params, &Tape, u64, &[usize]) -> Outcome<(Tensor, Renewed)>,
 ) -> Outcome<()> {
     let (mut tape, batches) = (Tape::new(), Batches::new(samples, 32)?);
     let steps = epochs as f64 * batches.len() as f64;
     for epoch in 0..epochs {
         for batch in batches.clone().shuffled(seed, epoch).iter() {
-            let gradient = gradient(params, &tape, adam.steps(), batch)?;
+            let (gradient, renewed) = gradient(params, &tape, adam.steps(), batch)?;
             tape.reset(); // nothing looks at the parameters any more, so the optimiser writes in place
             let done = adam.steps() as f64 / steps;
             adam.set_rate(rate * 0.5 * (1.0 + (std::f64::consts::PI * done).cos()));
             adam.step(params, &gradient)?;
+            params.renew(&renewed)?;
         }
     }
     Ok(())
