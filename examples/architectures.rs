@@ -1,12 +1,12 @@
 //! What tasks share: every architecture of `tress::mtl::architecture` by one budget, on four tasks about leaves. `leaves` has the
-//! one that is left out, the hierarchy of heads.
-//!
-//! `cargo run --release --example architectures`
+//! one that is left out, the hierarchy of heads. `cargo run --release --example architectures`
 
 mod common;
 
 use common::answers::Data;
-use common::leaf_tasks::{COLUMNS, TASKS, WIDTHS, accuracies, dense, floor, heads, leaf_tasks, losses, two};
+use common::leaf_tasks::{
+    COLUMNS, TASKS, WIDTHS, accuracies, baselines, dense, heads, leaf_tasks, losses, two,
+};
 use common::{Outcome, mean, rows, train};
 use tress::mtl::architecture::{
     Branching, Cgc, CrossStitch, DSelect, Film, Gate, HardSharing, Mmoe, Mtan, Nddr, Ple, Routing, Sluice,
@@ -56,6 +56,7 @@ pub const SYSTEM: System = System {
     data: "leaves: 50 features",
     columns: &[COLUMNS[0], COLUMNS[1], COLUMNS[2], COLUMNS[3], COLUMNS[4], number("parameters", 0)],
     floor: "commonest class",
+    linear: "logistic",
     alone: "single tasks",
     tress: "CGC",
     run,
@@ -76,8 +77,9 @@ fn run(run: &Run<'_>) -> Outcome<Rows> {
         (single[task], single[k + 1]) = (one[0], single[k + 1] + one[2]);
     }
     single[k] = mean(&single[..k]);
-    let lowest = floor(&data).into_iter().chain([f64::NAN]).collect();
-    let mut found: Rows = vec![("commonest class".into(), lowest), ("single tasks".into(), single)];
+    let mut found = baselines(&data, |_, _| true)?;
+    found.iter_mut().for_each(|(_, row)| row.push(f64::NAN)); // no parameters to compare
+    found.push(("single tasks".into(), single));
     macro_rules! row {
         ($name:literal, $build:expr) => {
             found.push(($name.into(), figures(&data, &[0, 1, 2, 3], plan, $build)?))

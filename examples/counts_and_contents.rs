@@ -2,8 +2,7 @@
 //! sunspots will have, by a Poisson loss.
 //!
 //! One network for all three answers beside one for each; what each is given, how long it learns and its weight decay are the
-//! best on five folds of its training rows. The floor is a linear model: a ridge regression for meat, a Poisson regression
-//! for flares.
+//! best on five folds of its training rows. Linear are a ridge regression for meat and a Poisson regression for flares.
 //!
 //! `cargo run --release --example counts_and_contents`
 
@@ -102,7 +101,8 @@ pub const SYSTEM: System = System {
         error("M flares", 3),
         error("X flares", 3),
     ],
-    floor: "linear",
+    floor: "mean",
+    linear: "linear",
     alone: "single tasks",
     tress: "joint",
     run,

@@ -8,7 +8,7 @@
 
 mod common;
 
-use common::detector::{judge, keep, quartile, size};
+use common::detector::{Network, judge, keep, paces, size};
 use common::{Outcome, descend, labels};
 use std::time::Instant;
 use tress::mtl::balance::{Equal, Fixed};
@@ -17,38 +17,18 @@ use tress::prelude::*;
 use tress_cli::data::{Library, Scenes, Split, scenes::CLASSES};
 use tress_cli::systems::{Rows, Run, System, number, percent};
 
-/// A trunk from 64x64 pixels to 48 channels of 8x8, and the heads that are wanted: main object, boxes.
-struct Network {
-    trunk: Sequential,
-    heads: [Option<Sequential>; 2],
-}
+/// The tasks of a network, and how its losses are balanced: the one of the main object, and the three of boxes.
+pub type Variant = ([bool; 2], &'static str);
 
-impl Network {
-    fn new(params: &mut Params, grid: &Grid, tasks: [bool; 2]) -> Outcome<Self> {
-        let mut conv = |name: &str, inputs, outputs| {
-            let layer = Conv2d::builder(inputs, outputs, [3, 3]).same().init(Init::HeUniform);
-            layer.activation(Map::Relu).build(&mut params.scope(name))
-        };
-        let mut trunk = Sequential::new();
-        for (name, inputs, outputs) in [("trunk.1", 1, 12), ("trunk.2", 12, 24), ("trunk.3", 24, 48)] {
-            trunk = trunk.then(conv(name, inputs, outputs)?).then(MaxPool2d::new([2, 2]));
-        }
-        trunk = trunk.then(conv("trunk.4", 48, 48)?);
-        let [look, detect] = [conv("main.0", 48, 48)?, conv("boxes.1", 48, 48)?];
-        let boxes = Conv2d::new(&mut params.scope("boxes.2"), 48, grid.outputs(), [1, 1])?;
-        let first = Dense::new(&mut params.scope("main.1"), 48, 64)?.activation(Map::Relu);
-        let main = Dense::new(&mut params.scope("main.2"), 64, CLASSES)?;
-        let main =
-            Sequential::new().then(look).then(MaxPool2d::new([8, 8])).then(Flatten).then(first).then(main);
-        let boxes = Sequential::new().then(detect).then(boxes);
-        Ok(Self { trunk, heads: [tasks[0].then_some(main), tasks[1].then_some(boxes)] })
-    }
-
-    /// What the heads say of features of the trunk.
-    fn outputs<V: Value>(&self, bound: &Bound<V>, features: &V) -> [Option<V>; 2] {
-        self.heads.each_ref().map(|head| head.as_ref().map(|head| head.apply(bound, features)))
-    }
-}
+/// The rows: what tells the main object, and what finds boxes.
+const NAMED: [(&str, [Variant; 2]); 6] = [
+    ("single tasks, equal", [([true, false], "equal"), ([false, true], "equal")]),
+    ("single tasks, nash", [([true, false], "nash"), ([false, true], "nash")]),
+    ("joint, equal", [([true; 2], "equal"); 2]),
+    ("joint, main x 3", [([true; 2], "main x 3"); 2]),
+    ("joint, imtl-l", [([true; 2], "imtl-l"); 2]),
+    ("joint, nash", [([true; 2], "nash"); 2]),
+];
 
 /// The system, as `tress train --system detection` runs it.
 pub const SYSTEM: System = System {
@@ -65,7 +45,8 @@ pub const SYSTEM: System = System {
         number("ms a step", 0),
     ],
     floor: "untrained",
-    alone: "single tasks",
+    linear: "",
+    alone: "single tasks, nash",
     tress: "joint, nash",
     run,
 };
@@ -76,16 +57,19 @@ fn run(run: &Run<'_>) -> Outcome<Rows> {
     let test = Scenes::draw(&Library::BuiltIn, Split::Test, tests, 2)?;
     let grid = Grid::new([8, 8], 8.0, CLASSES)?;
     let main: Vec<u32> = scenes.objects.iter().map(|objects| objects[0].class).collect();
-    let one = |tasks: [bool; 2], name: &str, epochs: u64| -> Outcome<[f64; 7]> {
+    // A network for some of the tasks, trained on the first of the scenes; the milliseconds of each step go to `times`.
+    let learn = |(tasks, name): Variant, count: usize, epochs: u64, times: &mut Vec<f64>| -> Outcome<_> {
+        let losses = usize::from(tasks[0]) + 3 * usize::from(tasks[1]);
         let mut method: Box<dyn Weighting> = match name {
             "main x 3" => Box::new(Fixed::new(&[3.0, 1.0, 1.0, 1.0])?),
-            "imtl-l" | "nash" => Box::new(name.parse::<Method>()?.build(4, run.seed, 0.003)?),
+            "imtl-l" | "nash" => Box::new(name.parse::<Method>()?.build(losses, run.seed, 0.003)?),
             _ => Box::new(Equal::sum()),
         };
-        let (mut params, mut times, mut last) = (Params::new(run.seed), Vec::new(), Instant::now());
+        let (mut params, mut last) = (Params::new(run.seed), Instant::now());
         let network = Network::new(&mut params, &grid, tasks)?;
-        descend(&mut params, (scenes.len(), epochs, 0.003, run.seed), |params, tape, step, batch| {
-            times.push(1e3 * std::mem::replace(&mut last, Instant::now()).elapsed().as_secs_f64());
+        descend(&mut params, (count, epochs, 0.003, run.seed), |params, tape, step, batch| {
+            let before = std::mem::replace(&mut last, Instant::now());
+            times.extend((step > 0).then(|| 1e3 * before.elapsed().as_secs_f64()));
             let bound = params.on(tape).training(step);
             let features = network.trunk.apply(&bound, &tape.var(scenes.images(batch)?));
             let [of_main, of_boxes] = network.outputs(&bound, &features);
@@ -98,18 +82,27 @@ fn run(run: &Run<'_>) -> Outcome<Rows> {
             }
             Ok(balanced(&losses, &[features], &bound, params, &mut *method)?.gradient)
         })?;
+        Ok((params, network))
+    };
+    let one = |of: Variant, epochs: u64| -> Outcome<[f64; 6]> {
+        let (params, network) = learn(of, scenes.len(), epochs, &mut Vec::new())?;
         let bound = params.eager();
         let outputs = |images: &Eager| network.outputs(&bound, &network.trunk.apply(&bound, images));
         let ([m, half, all], found) = judge(&test, &grid, outputs)?;
-        keep(run, &test, if name == "nash" { found } else { Vec::new() })?;
-        let held = judge(&held, &grid, outputs)?.0;
-        Ok([m, half, all, held[0], held[1], size(&params, tasks)?, quartile(times)])
+        keep(run, &test, if of == ([true; 2], "nash") { found } else { Vec::new() })?;
+        let [main, boxes, _] = judge(&held, &grid, outputs)?.0;
+        Ok([m, half, all, main, boxes, size(&params, of.0)?])
     };
-    let [m, b] = [one([true, false], "", epochs)?, one([false, true], "", epochs)?];
-    let single = vec![m[0], b[1], b[2], m[3], b[4], m[5] + b[5], m[6] + b[6]];
-    let mut rows = vec![("untrained".into(), one([true; 2], "", 0)?.into()), ("single tasks".into(), single)];
-    for name in run.pick(&["equal", "main x 3", "imtl-l", "nash"][..], &["nash"]) {
-        rows.push((format!("joint, {name}"), one([true; 2], name, epochs)?.into()));
+    let named = run.pick(&NAMED[..], &[NAMED[0], NAMED[1], NAMED[5]]);
+    let paces = paces(named, |of, times| learn(of, 256, 1, times).map(drop))?;
+    let mut rows = vec![("untrained".into(), [&one(NAMED[2].1[0], 0)?[..], &[f64::NAN]].concat())];
+    for ((name, [first, second]), pace) in named.iter().zip(paces) {
+        let mut row = one(*first, epochs)?;
+        if first != second {
+            let [_, half, all, _, boxes, size] = one(*second, epochs)?;
+            row = [row[0], half, all, row[3], boxes, row[5] + size];
+        }
+        rows.push(((*name).into(), [&row[..], &[pace]].concat()));
     }
     Ok(rows)
 }

@@ -8,7 +8,7 @@
 mod common;
 
 use common::answers::{Data, calibration_error, digits_held_out};
-use common::{Outcome, answers, labels, rows, share, train};
+use common::{Outcome, answers, labels, right, rows, train};
 use tress::mtl::ensemble::{Stacking, disagreement, hard_vote, soft_vote, weights_by_likelihood};
 use tress::prelude::*;
 use tress_cli::systems::{Rows, Run, System, number, percent};
@@ -50,7 +50,6 @@ fn combine([data, held]: &[Data; 2], said: &Said, title: &str, parameters: [usiz
         let (validation, test) = (&said[0][task], &said[1][task]);
         let known = Labels::new(held.answers[1][task].iter().copied(), 10)?;
         let truth = &data.answers[1][task];
-        let right = |found: &[u32]| share(truth.len(), |i| found[i] == truth[i]);
         let error = |p: &Tensor| calibration_error(p, truth, 10);
         let soft = soft_vote(test, None)?;
         let fitted = weights_by_likelihood(validation, &known)?;
@@ -60,11 +59,11 @@ fn combine([data, held]: &[Data; 2], said: &Said, title: &str, parameters: [usiz
             Ok(test.iter().map(of).sum::<Outcome<f64>>()? / test.len() as f64)
         };
         let rows = [
-            ("a member", mean(&|p| Ok(right(&answers(p))))?, mean(&error)?),
-            ("hard vote", right(&hard_vote(test, None)?), f64::NAN),
-            ("soft vote", right(&answers(&soft)), error(&soft)?),
-            ("fitted weights", right(&answers(&weighted)), error(&weighted)?),
-            ("stacked", right(&answers(&stacked)), error(&stacked)?),
+            ("a member", mean(&|p| Ok(right(&answers(p), truth)))?, mean(&error)?),
+            ("hard vote", right(&hard_vote(test, None)?, truth), f64::NAN),
+            ("soft vote", right(&answers(&soft), truth), error(&soft)?),
+            ("fitted weights", right(&answers(&weighted), truth), error(&weighted)?),
+            ("stacked", right(&answers(&stacked), truth), error(&stacked)?),
             ("disagreement", disagreement(test)?, f64::NAN),
         ];
         table.resize_with(rows.len(), Default::default);
@@ -91,6 +90,7 @@ pub const SYSTEM: System = System {
         number("parameters", 0),
     ],
     floor: "commonest class",
+    linear: "logistic",
     alone: "5 networks: a member",
     tress: "5 networks: fitted weights",
     run,
@@ -98,10 +98,11 @@ pub const SYSTEM: System = System {
 
 fn run(run: &Run<'_>) -> Outcome<Rows> {
     let (data, epochs) = (digits_held_out(run.pick(6_000, 1_200))?, run.pick(6, 4));
-    let (floor, nan) = (data[0].floors(), f64::NAN);
+    let (floor, linear, nan) = (data[0].floors(), data[0].each(&data[0].linear(|_, _| true)?), f64::NAN);
     let mut plain: Params = Params::new(run.seed); // a member alone: one head a task
     lenet(&mut plain, &[("left", Objective::Classes(10)), ("right", Objective::Classes(10))])?;
     let mut table = vec![("commonest class".into(), vec![floor[0], nan, floor[1], nan, nan])];
+    table.push(("logistic".into(), vec![linear[0], nan, linear[1], nan, nan]));
     // Five separate networks, and five heads on one trunk.
     for (title, networks) in [("5 networks", 5), ("5 heads", 1)] {
         let (mut said, mut parameters) = (Said::default(), 0);

@@ -39,6 +39,7 @@ pub const SYSTEM: System = System {
         number("rate", 2),
     ],
     floor: "chance",
+    linear: "",
     alone: "random start",
     tress: "MAML",
     run,

@@ -8,14 +8,11 @@
 mod common;
 
 use common::answers::Data;
-use common::{Outcome, answers, commonest, labels, rows, share, train};
+use common::leaf_tasks::{TASKS, baselines, leaf_tasks};
+use common::{Outcome, answers, labels, right, rows, train};
 use tress::mtl::architecture::{HardSharing, Hierarchy, Node};
 use tress::prelude::*;
-use tress_cli::data::Leaves;
 use tress_cli::systems::{Rows, Run, System, percent};
-
-/// Tasks in the order of the hierarchy: what comes first feeds what comes last.
-const TASKS: [&str; 4] = ["apex", "base", "shape", "species"];
 
 fn dense(scope: &mut Scope<'_>, inputs: usize, outputs: usize) -> Result<Sequential, tress::nn::Error> {
     Ok(Sequential::new().then(Dense::new(scope, inputs, outputs)?.activation(Map::Relu)))
@@ -47,8 +44,7 @@ fn accuracies(
     let said = heads.iter().zip(features.tasks()).map(|(head, features)| head.apply(&bound, features));
     let mut found = Vec::new();
     for (said, &task) in said.zip(of) {
-        let (said, truth) = (answers(said.tensor()?), &data.answers[1][task]);
-        found.push(share(truth.len(), |i| said[i] == truth[i]));
+        found.push(right(&answers(said.tensor()?), &data.answers[1][task]));
     }
     Ok(found)
 }
@@ -60,20 +56,14 @@ pub const SYSTEM: System = System {
     data: "leaves: 50 features",
     columns: &[percent("apex"), percent("base"), percent("shape"), percent("species").headline()],
     floor: "commonest class",
+    linear: "logistic",
     alone: "single tasks",
     tress: "hierarchy",
     run,
 };
 
 fn run(run: &Run<'_>) -> Outcome<Rows> {
-    let all = Leaves::built_in()?;
-    let (train, test) = all.split(1400, 1);
-    let in_order = |rows: &[usize]| {
-        let [species, apex, base, shape]: [Vec<u32>; 4] = all.answers(rows).try_into().unwrap_or_default();
-        vec![apex, base, shape, species]
-    };
-    let inputs = [all.inputs(&train, &train)?, all.inputs(&test, &train)?];
-    let data = Data { inputs, answers: [in_order(&train), in_order(&test)], sizes: vec![9, 6, 5, 32] };
+    let data = leaf_tasks()?;
     let (width, plan) = (data.inputs[0].shape()[1], (run.pick(40, 10), run.seed));
 
     let shared = |tasks: usize| -> Outcome<_> {
@@ -103,13 +93,11 @@ fn run(run: &Run<'_>) -> Outcome<Rows> {
         nodes.push(Node { layers, below });
     }
     let hierarchy = accuracies(&data, &[0, 1, 2, 3], params, Hierarchy::new(trunk, nodes)?, plan)?;
-    let floor = (0..4).map(|task| commonest(&data.answers[0][task], &data.answers[1][task])).collect();
-    Ok(vec![
-        ("commonest class".into(), floor),
-        ("single tasks".into(), single),
-        ("shared trunk".into(), joint),
-        ("hierarchy".into(), hierarchy),
-    ])
+    let mut found = baselines(&data, |_, _| true)?;
+    found.iter_mut().for_each(|(_, row)| row.truncate(4)); // without the mean
+    found.extend([("single tasks".into(), single), ("shared trunk".into(), joint)]);
+    found.push(("hierarchy".into(), hierarchy));
+    Ok(found)
 }
 
 fn main() -> Outcome<()> {

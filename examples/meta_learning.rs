@@ -36,6 +36,7 @@ pub const SYSTEM: System = System {
         number("rate", 3),
     ],
     floor: "always 0",
+    linear: "",
     alone: "random start",
     tress: "MAML",
     run,

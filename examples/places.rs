@@ -6,7 +6,9 @@
 mod common;
 
 use common::answers::Data;
-use common::leaf_tasks::{COLUMNS, TASKS, WIDTHS, accuracies, dense, floor, heads, leaf_tasks, losses, two};
+use common::leaf_tasks::{
+    COLUMNS, TASKS, WIDTHS, accuracies, baselines, dense, heads, leaf_tasks, losses, two,
+};
 use common::{Outcome, descend, mean, rows};
 use tress::mtl::architecture::HardSharing;
 use tress::mtl::balance::PerGroup;
@@ -73,6 +75,7 @@ pub const SYSTEM: System = System {
     data: "leaves: 50 features",
     columns: &COLUMNS,
     floor: "commonest class",
+    linear: "logistic",
     alone: "single tasks",
     tress: "pcgrad at each layer",
     run,
@@ -86,11 +89,9 @@ fn run(run: &Run<'_>) -> Outcome<Rows> {
         single.push(figures(&data, &[task], equal, plan)?[0]);
     }
     single.push(mean(&single));
-    let mut found: Rows = vec![
-        ("commonest class".into(), floor(&data)),
-        ("single tasks".into(), single),
-        ("equal".into(), figures(&data, &all, equal, plan)?),
-    ];
+    let mut found = baselines(&data, |_, _| true)?;
+    found.push(("single tasks".into(), single));
+    found.push(("equal".into(), figures(&data, &all, equal, plan)?));
     for method in [Method::PcGrad, Method::Mgda] {
         for (place, name) in [
             (Place::Parameters, "all parameters"),

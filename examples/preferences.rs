@@ -6,7 +6,7 @@
 
 mod common;
 
-use common::leaf_tasks::{SIZES, heads, leaf_tasks, two};
+use common::leaf_tasks::{SIZES, baselines, heads, leaf_tasks, two};
 use common::{Outcome, answers, commonest, descend, labels, share};
 use tress::mtl::balance::{Cosmos, Fixed, Weights};
 use tress::mtl::measure::{hypervolume, pareto_front};
@@ -38,6 +38,7 @@ pub const SYSTEM: System = System {
         number("parameters", 0),
     ],
     floor: "commonest class",
+    linear: "logistic",
     alone: "fixed weights",
     tress: "COSMOS",
     run,
@@ -47,6 +48,7 @@ fn run(run: &Run<'_>) -> Outcome<Rows> {
     let (data, epochs) = (leaf_tasks()?, run.pick(40, 10));
     let test: Vec<usize> = (0..data.answers[1][0].len()).collect();
     let floors = OF.map(|task| 1.0 - commonest(&data.answers[0][task], &data.answers[1][task]));
+    let linear = baselines(&data, |_, _| true)?.swap_remove(1).1;
     let rays: Vec<[f64; 2]> = (1..10).map(|i| [0.1 * f64::from(i), 1.0 - 0.1 * f64::from(i)]).collect();
 
     // Trains one network for the first of some preferences, or for whatever COSMOS draws; its errors at each of them.
@@ -98,6 +100,7 @@ fn run(run: &Run<'_>) -> Outcome<Rows> {
     let (one, own) = errors(Some(Cosmos::new(2, 1.0, 2.0, run.seed)?), &rays)?;
     Ok(vec![
         ("commonest class".into(), row(&[floors], 0)?),
+        ("logistic".into(), row(&[OF.map(|task| 1.0 - linear[task])], 0)?),
         ("fixed weights".into(), row(&apart, parameters)?),
         ("one of them, equal weights".into(), row(&apart[4..5], parameters / rays.len())?),
         ("COSMOS".into(), row(&one, own)?),

@@ -85,6 +85,7 @@ pub const SYSTEM: System = System {
     data: "500 Japanese sentences",
     columns: &[percent("parts").headline(), percent("entity tags"), percent("F1 of entities").headline()],
     floor: "commonest tag",
+    linear: "",
     alone: "single tasks",
     tress: "joint",
     run,

@@ -8,7 +8,8 @@
 
 mod common;
 
-use common::{Outcome, answers, commonest, labels, rows, share, train};
+use common::table::classified;
+use common::{Outcome, answers, commonest, labels, right, rows, train};
 use tress::prelude::*;
 use tress_cli::data::{Library, Split, Twenty, twenty::CLASSES};
 use tress_cli::systems::{Rows, Run, System, number, percent};
@@ -63,6 +64,7 @@ pub const SYSTEM: System = System {
     data: "digits and clothes, twenty classes",
     columns: &[percent("accuracy").headline(), number("parameters", 0)],
     floor: "commonest class",
+    linear: "logistic",
     alone: "image",
     tress: "image + thumbnail + directions",
     run,
@@ -75,7 +77,9 @@ fn run(run: &Run<'_>) -> Outcome<Rows> {
     let asked = Twenty::read(&Library::BuiltIn, Split::Test)?;
     let (inputs, test) = (views(&known)?, views(&asked)?);
     let floor = commonest(&known.labels, &asked.labels);
+    let linear = classified([&inputs[0], &test[0]], &known.labels, CLASSES)?;
     let mut table = vec![("commonest class".into(), vec![floor, f64::NAN])];
+    table.push(("logistic".into(), vec![right(&linear, &asked.labels), (785 * CLASSES) as f64]));
     for choice in run.pick(vec![1, 2, 4, 3, 5, 6, 7], vec![1, 2, 7]) {
         let used = [0, 1, 2].map(|input| choice >> input & 1 == 1);
         let chosen: Vec<usize> = (0..3).filter(|&input| used[input]).collect();
@@ -91,9 +95,8 @@ fn run(run: &Run<'_>) -> Outcome<Rows> {
         let given: Vec<_> = chosen.iter().map(|&i| (NAMES[i], Eager::new(test[i].clone()))).collect();
         let given: Vec<_> = given.iter().map(|(name, x)| (*name, x)).collect();
         let found = answers(model.run(&params.eager(), &given)?["class"].tensor()?);
-        let right = share(found.len(), |i| found[i] == asked.labels[i]);
         let names: Vec<&str> = chosen.iter().map(|&input| NAMES[input]).collect();
-        table.push((names.join(" + "), vec![right, params.len() as f64]));
+        table.push((names.join(" + "), vec![right(&found, &asked.labels), params.len() as f64]));
     }
     Ok(table)
 }

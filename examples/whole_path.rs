@@ -5,8 +5,8 @@
 
 mod common;
 
-use common::answers::{accuracies, leaf_columns};
-use common::{Outcome, commonest, mean, train};
+use common::answers::{accuracies, baselines, leaf_columns};
+use common::{Outcome, mean, train};
 use tress::nn::data::{Dataset, Split, Standard};
 use tress::nn::search::{Halving, Setting, Space};
 use tress::prelude::*;
@@ -57,6 +57,7 @@ pub const SYSTEM: System = System {
         percent("validation"),
     ],
     floor: "commonest class",
+    linear: "logistic",
     alone: "single tasks, searched setting",
     tress: "joint, searched setting",
     run,
@@ -89,10 +90,8 @@ fn run(run: &Run<'_>) -> Outcome<Rows> {
     let of = |part: &Dataset| standard.dataset(part, "features");
     let (train, valid, test) =
         (standard.dataset(&parts.train, "features")?, of(&parts.valid)?, of(&parts.test)?);
-    let floor =
-        |task: &&str| Ok(commonest(train.labels_of(task)?.as_slice(), test.labels_of(task)?.as_slice()));
-    let floor = CLASSES.iter().map(floor).collect::<Outcome<Vec<f64>>>()?;
-    let mut found = vec![("commonest class".into(), floor, f64::NAN)];
+    let simple = baselines(&train, &test)?.into_iter().map(|(name, by_task)| (name, by_task, f64::NAN));
+    let mut found: Vec<_> = simple.collect();
     // The same settings are tried for a network for each task, and for one for all. Each row of the table looks at the test
     // part once, with another seed than that of the search.
     for (title, tasks) in [("single tasks", 1), ("joint", CLASSES.len())] {

@@ -1,11 +1,11 @@
 //! Four tasks on leaves, for several examples: two dense layers, heads, and how good the answers are.
 
 use super::answers::Data;
-use super::{Outcome, answers, commonest, labels, mean, share};
+use super::{Outcome, answers, commonest, labels, mean, right};
 use tress::nn::layer::Flatten;
 use tress::prelude::*;
 use tress_cli::data::Leaves;
-use tress_cli::systems::{Column, percent};
+use tress_cli::systems::{Column, Rows, percent};
 
 pub const TASKS: [&str; 4] = ["apex", "base", "shape", "species"];
 
@@ -83,17 +83,34 @@ pub fn accuracies(
     let features = architecture.features(&bound, &Eager::new(data.inputs[1].clone()));
     let mut found = Vec::new();
     for ((head, features), &task) in heads.iter().zip(features.tasks()).zip(of) {
-        let (said, truth) = (answers(head.apply(&bound, features).tensor()?), &data.answers[1][task]);
-        found.push(share(truth.len(), |i| said[i] == truth[i]));
+        found.push(right(&answers(head.apply(&bound, features).tensor()?), &data.answers[1][task]));
     }
     found.push(mean(&found));
     Ok(found)
 }
 
 /// How often the commonest class of each task is right, and their mean.
-pub fn floor(data: &Data) -> Vec<f64> {
+fn floor(data: &Data) -> Vec<f64> {
     let of = |task: usize| commonest(&data.answers[0][task], &data.answers[1][task]);
     let mut found: Vec<f64> = (0..TASKS.len()).map(of).collect();
     found.push(mean(&found));
     found
+}
+
+/// What is to be beaten: the commonest class of each task, a logistic regression for each on the leaves of which
+/// `known(task, leaf)` holds, and one for the species alone, from which the other answers are looked up: all leaves of a species
+/// have the same.
+pub fn baselines(data: &Data, known: impl Fn(usize, usize) -> bool) -> Outcome<Rows> {
+    let said = data.linear(known)?;
+    let row = |said: &[Vec<u32>]| {
+        let mut found = data.each(said);
+        found.push(mean(&found));
+        found
+    };
+    let looked_up = data.looked_up(3, &said[3]);
+    Ok(vec![
+        ("commonest class".into(), floor(data)),
+        ("logistic".into(), row(&said)),
+        ("species, then look-up".into(), row(&looked_up)),
+    ])
 }

@@ -10,7 +10,7 @@ pub mod tagging;
 
 use tress::autograd::op::Index;
 use tress::nn::Renewed;
-use tress::nn::metric::{Clusters, argmax};
+use tress::nn::metric::{Clusters, Regression, argmax};
 use tress::prelude::*;
 
 pub type Outcome<T> = Result<T, Box<dyn std::error::Error>>;
@@ -34,6 +34,11 @@ pub fn answers(p: &Tensor) -> Vec<u32> {
 /// The share of samples for which `right` holds.
 pub fn share(samples: usize, right: impl Fn(usize) -> bool) -> f64 {
     (0..samples).filter(|&sample| right(sample)).count() as f64 / samples as f64
+}
+
+/// The share of answers that are right.
+pub fn right(said: &[u32], truth: &[u32]) -> f64 {
+    share(truth.len(), |i| said[i] == truth[i])
 }
 
 /// The mean of some numbers.
@@ -64,6 +69,13 @@ pub fn agreement(classes: &[u32], groups: &[u32]) -> Outcome<[f64; 2]> {
     let mut metric = Clusters::new();
     metric.add(classes, groups)?;
     Ok([metric.nmi().unwrap_or(f64::NAN), metric.ari().unwrap_or(f64::NAN)])
+}
+
+/// The share of the variance of numbers that is told. All are one target: some pixels never vary.
+pub fn explained(said: &Tensor, truth: &Tensor) -> Outcome<f64> {
+    let (mut explained, all) = (Regression::new(), [truth.len()]);
+    explained.add(&said.reshape(all)?, &truth.reshape(all)?)?;
+    Ok(explained.r2().unwrap_or(f64::NAN))
 }
 
 /// Samples, epochs, the highest rate, and the seed of the order.

@@ -2,19 +2,15 @@
 
 use tress_cli::systems::{ALL, Better, Rows, Run, Size, named, without_feature_layers};
 
-/// Where a system need not beat its floor: the documents say that a Poisson regression tells C flares better than networks do, and
-/// on the few rows of a slice a logistic regression may tell both columns of the census as well as they. There a system has to beat
-/// the mean of the training rows, or a toss by far, in its own test.
-const LOSES: [(&str, &str); 3] =
-    [("counts_and_contents", "C flares"), ("census", "income, AUC"), ("census", "never married, AUC")];
-
-/// What a system finds on its slice, once it is seen that it beats its floor and that rows fit the columns.
+/// What a system finds on its slice, once it is seen that it beats its floor, that the rows it is compared with are there, and that
+/// rows fit the columns. Whether it beats single tasks and linear models is for whole data to say: the documents do.
 fn slice(name: &str) -> Rows {
     let system = named(name).unwrap();
     let rows = (system.run)(&Run { size: Size::Slice, seed: 1, folder: None }).unwrap();
     assert!(rows.iter().all(|(_, row)| row.len() == system.columns.len()), "{rows:?}");
     let floor = row(&rows, system.floor);
-    let (own, _) = (row(&rows, system.tress), row(&rows, system.alone));
+    let (own, alone) = (row(&rows, system.tress), row(&rows, system.alone));
+    let linear = (!system.linear.is_empty()).then(|| row(&rows, system.linear));
     let mut headlines = 0;
     for (place, column) in system.columns.iter().enumerate().filter(|(_, column)| column.is_headline) {
         let beats = match column.better {
@@ -22,13 +18,8 @@ fn slice(name: &str) -> Rows {
             Better::Lower => own[place] < floor[place],
             Better::Neither => false,
         };
-        assert!(
-            beats || LOSES.contains(&(name, column.name)),
-            "{}: {} beside a floor of {}",
-            column.name,
-            own[place],
-            floor[place]
-        );
+        assert!(beats, "{}: {} beside a floor of {}", column.name, own[place], floor[place]);
+        assert!(alone[place].is_finite() && linear.as_ref().is_none_or(|row| row[place].is_finite()));
         headlines += 1;
     }
     assert!(headlines > 0, "a system has a headline");
@@ -45,7 +36,7 @@ fn detection() {
     let rows = slice("detection");
     let joint = row(&rows, "joint, nash");
     assert!(joint[0] > 0.12 && joint[1] > 0.05 && joint[1] > joint[2], "{rows:?}");
-    let single = row(&rows, "single tasks");
+    let single = row(&rows, "single tasks, nash");
     assert!(joint[5] < 0.75 * single[5] && single[5] > 100_000.0 && joint[6] > 0.0, "{rows:?}");
 }
 
@@ -81,7 +72,20 @@ fn merged_tasks() {
     let all = |name: &str| row(&rows, name)[3];
     assert!(all("label powerset") > all("a head a task"), "{rows:?}");
     assert!(all("chain") > all("a head a task"), "{rows:?}");
-    assert!(rows[1..].iter().all(|(_, shares)| shares[3] > 0.5), "the commonest is a fifth: {rows:?}");
+    assert!(
+        rows[1..].iter().all(|(_, shares)| shares[3] > 0.5 || shares[4] < 20.0),
+        "the commonest is a fifth: {rows:?}"
+    );
+    // Pruning takes classes away, and with them samples (or their labels) from both sets.
+    let whole = row(&rows, "label powerset");
+    for pruned in
+        ["pruned, rare ones dropped", "pruned, rare ones to the nearest"].map(|name| row(&rows, name))
+    {
+        assert!(
+            (pruned[4], pruned[8]) < (whole[4], whole[8]) && pruned[8] < whole[8] && pruned[3] < whole[3],
+            "{rows:?}"
+        );
+    }
 }
 
 /// Few steps from a learnt start do what few steps from a random one cannot.
@@ -113,8 +117,10 @@ fn mixed_kinds() {
     let rows = slice("mixed_kinds");
     let joint = row(&rows, "joint");
     assert!(joint[0] > 0.9 && joint[1] > 0.4 && joint[2] > 0.3 && joint[3] > 0.1, "{rows:?}");
-    let random = row(&rows, "at random");
+    let (random, linear) = (row(&rows, "at random"), row(&rows, "linear"));
     assert!(random[2] < 0.1 && random[3].abs() < 0.02, "{rows:?}");
+    // The mean picture tells a quarter of the variance; ten principal components tell more than that, and less than a network.
+    assert!(random[1] > 0.15 && random[1] < linear[1] && linear[1] < 0.8 && linear[0] > 0.9, "{rows:?}");
 }
 
 /// One encoder for both tasks beats the commonest tag of each word where that is hardest: whole entities.
@@ -128,7 +134,9 @@ fn text() {
 /// Every method is far above a toss on a tenth of the rows.
 #[test]
 fn census() {
-    for (name, areas) in slice("census") {
+    let rows = slice("census");
+    assert_eq!(rows[0].1, [0.5, 0.5], "the same answer to all is right as often as wrong");
+    for (name, areas) in &rows[1..] {
         assert!(areas[0] > 0.85 && areas[1] > 0.95, "{name}: {areas:?}");
     }
 }
@@ -161,7 +169,7 @@ fn whole_path() {
 fn architectures() {
     let rows = slice("architectures");
     let floor = row(&rows, "commonest class");
-    assert_eq!(rows.len(), 15);
+    assert_eq!(rows.len(), 17);
     for (name, found) in &rows[1..] {
         assert!(found[4] > 0.6 && (0..4).all(|task| found[task] > floor[task]), "{name}: {rows:?}");
     }

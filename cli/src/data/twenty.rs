@@ -57,6 +57,11 @@ impl Twenty {
         self.labels.is_empty()
     }
 
+    /// Whether each is a digit, 0, or a piece of clothing, 1.
+    pub fn kinds(&self) -> Vec<u32> {
+        self.labels.iter().map(|label| label / 10).collect()
+    }
+
     /// The first `count` of them.
     pub fn take(mut self, count: usize) -> Self {
         self.labels.truncate(count);

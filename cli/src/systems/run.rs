@@ -221,7 +221,7 @@ impl Findings {
     pub(super) fn table(&self) -> String {
         let Some(system) = named(&self.system) else { return String::new() };
         let head = system.columns.iter().map(Column::title);
-        // The last column of a table is words: here, which of the three rows of the summary this is.
+        // The last column of a table is words: here, which of the rows of the summary this is.
         let mut lines: Vec<Vec<String>> =
             vec![[String::new()].into_iter().chain(head).chain([String::new()]).collect()];
         for row in &self.rows {
@@ -233,6 +233,7 @@ impl Findings {
                 name if name == system.tress => "Tress",
                 name if name == system.alone => "alone",
                 name if name == system.floor => "floor",
+                name if name == system.linear => "linear",
                 _ => "",
             };
             lines.push([row.name.clone()].into_iter().chain(texts).chain([part.to_owned()]).collect());

@@ -71,8 +71,8 @@ fn read(folder: &Path, system: &System) -> Result<Option<Findings>, Error> {
 /// which of them were made by an example that is another now.
 fn tables(folder: &Path) -> Result<String, Error> {
     let mut text = String::from(
-        "| system | data | metric | floor | alone | Tress | against alone | `tress compare --system` |\n\
-         |---|---|---|---|---|---|---|---|\n",
+        "| system | data | metric | floor | linear | alone | Tress | against alone | `tress compare --system` |\n\
+         |---|---|---|---|---|---|---|---|---|\n",
     );
     let (mut each, mut stale) = (String::new(), Vec::new());
     for system in ALL {
@@ -88,11 +88,12 @@ fn tables(folder: &Path) -> Result<String, Error> {
         for (place, column) in system.columns.iter().enumerate().filter(|(_, column)| column.is_headline) {
             let of = |name: &str| findings.row(name).map_or_else(String::new, |row| figure(row, place));
             text.push_str(&format!(
-                "| {} | {} | {} | {} | {} | {} | {} | `{}` |\n",
+                "| {} | {} | {} | {} | {} | {} | {} | {} | `{}` |\n",
                 system.title,
                 system.data,
                 column.title(),
                 of(system.floor),
+                of(system.linear),
                 of(system.alone),
                 of(system.tress),
                 findings.verdict(place, system).unwrap_or(""),

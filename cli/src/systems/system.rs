@@ -129,8 +129,10 @@ pub struct System {
     pub data: &'static str,
     /// The columns of its table.
     pub columns: &'static [Column],
-    /// The row of what anybody gets without learning much.
+    /// The row of what anybody gets without learning: chance, the commonest class, the mean.
     pub floor: &'static str,
+    /// The row of a linear model; empty where there is none.
+    pub linear: &'static str,
     /// The row of single tasks, or of what else it is to be compared with.
     pub alone: &'static str,
     /// The row of the system itself.
