@@ -7,7 +7,7 @@
 mod common;
 
 use common::Outcome;
-use common::episodes::{adapted, learn};
+use common::episodes::{adapted, keep, learn};
 use tress::mtl::meta::{FewShot, InnerLoop, Maml, MetaMethod, MetaSgd, Prototypes, Reptile};
 use tress::prelude::*;
 use tress_cli::data::{Library, Split, Twenty};
@@ -47,7 +47,8 @@ pub const SYSTEM: System = System {
 
 /// Accuracies on five of six kinds of pictures that training never met, of which five each are known: after 0 to 10 steps of
 /// the rate that the method has learnt with, and in the end. There every start has the rate and the number of steps, up to 300,
-/// that do best on ten tasks of five other classes, which training has not met either. Prototypes take no step.
+/// that do best on ten tasks of five other classes, which training has not met either. Prototypes take no step. A picture of the
+/// first ten steps is left in the folder.
 fn run(run: &Run<'_>) -> Outcome<Rows> {
     let (outer, tests) = run.pick(((400, 4), 100), ((40, 4), 20));
     let (train, test) =
@@ -64,11 +65,13 @@ fn run(run: &Run<'_>) -> Outcome<Rows> {
     let rates = [0.03, 0.1, 0.3];
     let loops = rates.map(|rate| InnerLoop::new(rate, 1)).into_iter().collect::<Result<Vec<_>, _>>()?;
     let mut rows = vec![("chance".into(), [&[0.2; 5][..], &[f64::NAN; 2]].concat())];
+    let mut curves = vec![("chance".to_owned(), vec![0.2])];
     let mut row = |name: &str, own: &InnerLoop, loops: &[InnerLoop], task: &Task, params: &Params| {
         let most = (&[0, 1, 3, 10][..], run.pick(300, 20));
-        let (mut row, steps, place) = adapted((own, loops), task, params, [&tuning, &new], most)?;
+        let (mut row, steps, place, curve) = adapted((own, loops), task, params, [&tuning, &new], most)?;
         row.extend([steps as f64, if loops.len() > 1 { rates[place] } else { f64::NAN }]);
         rows.push((name.to_owned(), row));
+        curves.push((name.to_owned(), curve));
         Outcome::Ok(())
     };
     let start = || -> Outcome<(Params, Task)> {
@@ -106,6 +109,8 @@ fn run(run: &Run<'_>) -> Outcome<Rows> {
     }
     let nan = f64::NAN;
     rows.push(("prototypical network".into(), vec![right, nan, nan, nan, right, 0.0, nan]));
+    curves.push(("prototypical network".into(), vec![right]));
+    keep(run, &SYSTEM, "accuracy on new classes, %", curves)?;
     Ok(rows)
 }
 

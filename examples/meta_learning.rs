@@ -7,7 +7,7 @@
 mod common;
 
 use common::Outcome;
-use common::episodes::{adapted, learn};
+use common::episodes::{adapted, keep, learn};
 use tress::mtl::meta::{InnerLoop, Maml, MetaSgd, Reptile, Sinusoids};
 use tress::prelude::*;
 use tress_cli::systems::{Rows, Run, System, error, number};
@@ -37,13 +37,14 @@ pub const SYSTEM: System = System {
     ],
     floor: "always 0",
     linear: "",
-    alone: "random start",
+    alone: "trained on all waves",
     tress: "MAML",
     run,
 };
 
 /// Errors on new waves of which ten points are known, by method: after 0 to 10 steps of rate 0.01 (Meta-SGD: of the rates that it
 /// has learnt), and in the end, with the rate and the number of steps, up to 1,000, that are best on twenty waves of training's kind.
+/// A picture of the first ten steps is left in the folder.
 fn run(run: &Run<'_>) -> Outcome<Rows> {
     let (outer, tests) = run.pick(((1_500, 10), 100), ((600, 6), 30));
     let (training, new) = (Sinusoids::new(run.seed), Sinusoids::new(1_000)); // the same new waves for every seed
@@ -58,14 +59,17 @@ fn run(run: &Run<'_>) -> Outcome<Rows> {
     };
     let flat = new.iter().map(|wave| size(wave.query.targets())).sum::<f64>() / new.len() as f64;
     let mut rows = vec![("always 0".into(), [&[flat; 5][..], &[f64::NAN; 2]].concat())];
+    let mut curves = vec![("always 0".to_owned(), vec![flat])];
     let mut row = |name: &str, own: &InnerLoop, loops: &[InnerLoop], task: &Task, params: &Params| {
         let most = (&[0, 1, 5, 10][..], run.pick(1_000, 40));
-        let (mut row, steps, place) = adapted((own, loops), task, params, [&tuning, &new], most)?;
+        let (mut row, steps, place, mut curve) = adapted((own, loops), task, params, [&tuning, &new], most)?;
         if loops.len() == 1 {
             row[2..4].fill(f64::NAN); // rates that were learnt for one step are not meant for more
+            curve.truncate(2);
         }
         row.extend([steps as f64, if loops.len() > 1 { rates[place] } else { f64::NAN }]);
         rows.push((name.to_owned(), row));
+        curves.push((name.to_owned(), curve));
         Outcome::Ok(())
     };
     let (maml, (params, task)) = (Maml::new(0.01, 1)?, start()?);
@@ -88,6 +92,7 @@ fn run(run: &Run<'_>) -> Outcome<Rows> {
     let meta_sgd = MetaSgd::new(&mut params, 0.01, 1)?; // learns its rates for one step
     learn(&meta_sgd, &task, &mut params, outer, |i| training.episode(i, 10, 10))?;
     row("Meta-SGD", meta_sgd.inner(), &[meta_sgd.inner().clone()], &task, &params)?;
+    keep(run, &SYSTEM, "root mean squared error on new waves", curves)?;
     Ok(rows)
 }
 

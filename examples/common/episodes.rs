@@ -4,6 +4,8 @@ use super::Outcome;
 use tress::mtl::measure::Better;
 use tress::mtl::meta::{Episode, InnerLoop, MetaMethod};
 use tress::prelude::*;
+use tress_cli::report::{Curve, curves};
+use tress_cli::systems::{Run, System};
 
 /// `steps` outer steps of Adam, each on `batch` episodes.
 pub fn learn(
@@ -69,17 +71,28 @@ pub fn curve(
     Ok(mean)
 }
 
-/// Adaptation curves of a start by its own inner loop at some steps, and how far it comes in the end: by the best of some inner
-/// loops and of up to `most` steps, chosen on episodes that are no test; with that number of steps, and the place of the loop.
+/// A row: the adaptation curve of a start by its own inner loop at some steps, and how far it comes in the end, by the best of some
+/// inner loops and of up to `most` steps, chosen on episodes that are no test. Then that number of steps, the place of the loop,
+/// and the whole curve.
 pub fn adapted(
     (own, loops): (&InnerLoop, &[InnerLoop]),
     task: &Task,
     params: &Params,
     [known, new]: [&[Episode]; 2],
     (at, most): (&[usize], usize),
-) -> Outcome<(Vec<f64>, usize, usize)> {
+) -> Outcome<(Vec<f64>, usize, usize, Vec<f64>)> {
     let curve = curve(own, task, params, new, at.iter().copied().max().unwrap_or(0))?;
     let (place, steps) = chosen(loops, task, params, known, most)?;
     let end = after(&loops[place], task, params, new, steps)?;
-    Ok((at.iter().map(|&step| curve[step]).chain([end]).collect(), steps, place))
+    Ok((at.iter().map(|&step| curve[step]).chain([end]).collect(), steps, place, curve))
+}
+
+/// Leaves a picture of adaptation curves in the folder of the run; `measure` is what they are of.
+pub fn keep(run: &Run<'_>, system: &System, measure: &str, all: Vec<(String, Vec<f64>)>) -> Outcome<()> {
+    let column = system.columns[0];
+    let scaled = |points: Vec<f64>| points.into_iter().map(|value| value * column.scale).collect();
+    let all: Vec<_> = all.into_iter().map(|(name, points)| Curve { name, points: scaled(points) }).collect();
+    let title = format!("{}: seed {}", system.title, run.seed);
+    let picture = curves(&title, measure, column.digits, &all);
+    Ok(run.keep(&format!("seed{}-curves.svg", run.seed), picture.as_bytes())?)
 }

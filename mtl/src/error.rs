@@ -8,7 +8,8 @@ use tress_tensor::Shape;
 use crate::balance::Method;
 use crate::solve::MAX_TASKS;
 
-/// A mistake in what was passed to this crate. Tasks, metrics and rows are counted from zero.
+/// A mistake in what was passed to this crate. Tasks, metrics, rows, pictures and objects are counted from
+/// zero.
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub enum Error {
@@ -126,6 +127,22 @@ pub enum Error {
         left: (String, Shape),
         /// The name and the shape of the second.
         right: (String, Shape),
+    },
+    /// The box or the class of an object that is to be found.
+    Object {
+        /// The picture that it is in.
+        picture: usize,
+        /// Its place among the objects of the picture.
+        object: usize,
+        /// What is wrong with it, and what it could be.
+        why: String,
+    },
+    /// A class that episodes are to be drawn of.
+    Class {
+        /// The class.
+        class: u32,
+        /// What is wrong with it.
+        why: String,
     },
     /// The targets of a task are of another kind than the task.
     Target {
@@ -250,6 +267,8 @@ impl fmt::Display for Error {
                     "layers of its own that end in the same axes, for example Flatten and Dense for [N, F]"
                 )
             }
+            Error::Object { picture, object, why } => write!(f, "object {object} of picture {picture} {why}"),
+            Error::Class { class, why } => write!(f, "class {class} {why}"),
             Error::Target { task, why } => write!(f, "task `{task}`: {why}"),
             Error::Network(error) => error.fmt(f),
         }

@@ -1,12 +1,19 @@
 //! Every system learns on a slice of its data: it beats its floor, in each of the columns that stand for it.
 
+use std::fs;
+use std::path::PathBuf;
+
 use tress_cli::systems::{ALL, Better, Rows, Run, Size, named, without_feature_layers};
+use tress_readers::{Channels, picture};
 
 /// What a system finds on its slice, once it is seen that it beats its floor, that the rows it is compared with are there, and that
 /// rows fit the columns. Whether it beats single tasks and linear models is for whole data to say: the documents do.
 fn slice(name: &str) -> Rows {
     let system = named(name).unwrap();
-    let rows = (system.run)(&Run { size: Size::Slice, seed: 1, folder: None }).unwrap();
+    let folder = folder(name);
+    let _ = fs::remove_dir_all(&folder); // of an earlier run, if there was one
+    fs::create_dir_all(&folder).unwrap();
+    let rows = (system.run)(&Run { size: Size::Slice, seed: 1, folder: Some(&folder) }).unwrap();
     assert!(rows.iter().all(|(_, row)| row.len() == system.columns.len()), "{rows:?}");
     let floor = row(&rows, system.floor);
     let (own, alone) = (row(&rows, system.tress), row(&rows, system.alone));
@@ -30,12 +37,47 @@ fn row(rows: &Rows, name: &str) -> Vec<f64> {
     rows.iter().find(|(other, _)| other == name).unwrap_or_else(|| panic!("{name}: {rows:?}")).1.clone()
 }
 
+/// Where the slice of a system leaves pictures.
+fn folder(name: &str) -> PathBuf {
+    PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("systems").join(name)
+}
+
+/// Eight scenes are left as pictures, with the boxes that are there in green, and in some of them boxes that were found in orange.
+fn scenes_are_left() {
+    let mut with_found = 0;
+    for scene in 0..8 {
+        let name = format!("seed1-scene{scene}.png");
+        let bytes = fs::read(folder("detection").join(&name)).unwrap();
+        let picture = picture(&name, &bytes, Channels::Colour).unwrap();
+        assert_eq!([picture.height, picture.width], [256; 2], "{name}");
+        let has = |colour: [u8; 3]| picture.bytes.chunks_exact(3).any(|pixel| pixel == colour);
+        assert!(has([60, 220, 90]), "{name}");
+        with_found += usize::from(has([255, 150, 30]));
+    }
+    assert!(with_found > 0, "no box was found in any of the pictures");
+}
+
+/// A picture of adaptation curves is left, with a curve for each row, which begins and ends where the row says.
+fn curves_are_left(name: &str, rows: &Rows) {
+    let picture = fs::read_to_string(folder(name).join("seed1-curves.svg")).unwrap();
+    assert_eq!(picture.matches("<path class=\"curve ").count(), rows.len());
+    let column = named(name).unwrap().columns[0];
+    for (method, row) in rows {
+        for (step, value) in [(0, row[0]), (1, row[1]), (10, row[3])].iter().filter(|at| at.1.is_finite()) {
+            let said = format!(">{method}, step {step}: {:.*}<", column.digits, value * column.scale);
+            assert!(picture.contains(&said), "{said}: {picture}");
+        }
+        assert!(picture.contains(&format!(">{method}</text>")), "{method}: {picture}");
+    }
+}
+
 /// Both heads of the joint network are far above chance, 5 % of main objects and next to no box.
 #[test]
 fn detection() {
     let rows = slice("detection");
     let joint = row(&rows, "joint, nash");
     assert!(joint[0] > 0.12 && joint[1] > 0.05 && joint[1] > joint[2], "{rows:?}");
+    scenes_are_left();
     let single = row(&rows, "single tasks, nash");
     assert!(joint[5] < 0.75 * single[5] && single[5] > 100_000.0 && joint[6] > 0.0, "{rows:?}");
 }
@@ -92,6 +134,7 @@ fn merged_tasks() {
 #[test]
 fn meta_learning() {
     let rows = slice("meta_learning");
+    curves_are_left("meta_learning", &rows);
     let random = row(&rows, "random start")[3];
     for (name, curve) in &rows[3..] {
         let reached = if name == "Meta-SGD" { curve[1] } else { curve[3] };
@@ -103,6 +146,7 @@ fn meta_learning() {
 #[test]
 fn few_shot() {
     let rows = slice("few_shot");
+    curves_are_left("few_shot", &rows);
     for name in ["MAML", "first order", "ANIL", "Reptile", "Meta-SGD"] {
         let learnt = row(&rows, name);
         assert!(learnt[4] > 0.5 && learnt[5] <= 20.0, "{name}: {rows:?}");

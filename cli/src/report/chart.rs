@@ -2,7 +2,8 @@
 
 use std::fmt::Write;
 
-use super::frame::Frame;
+use super::escape;
+use super::frame::{Frame, apart};
 use super::ticks::Axis;
 
 /// The whole drawing, in its own units; the page scales it.
@@ -29,11 +30,11 @@ const MARGIN: f64 = 5.0;
 
 /// One curve.
 #[derive(Debug, Clone)]
-pub(super) struct Series {
+pub(super) struct Series<'a> {
     /// Its name, for tooltips.
-    pub(super) name: &'static str,
+    pub(super) name: &'a str,
     /// Its classes in the style sheet of the page.
-    pub(super) class: &'static str,
+    pub(super) class: &'a str,
     /// Whether the last value is written at its end.
     pub(super) labelled: bool,
     /// Epoch and value, by rising epoch; a value that is not finite leaves a gap.
@@ -50,7 +51,7 @@ pub(super) struct Chart<'a> {
     /// Digits behind the point of a value.
     pub(super) digits: usize,
     /// The curves; later ones lie on top.
-    pub(super) series: Vec<Series>,
+    pub(super) series: Vec<Series<'a>>,
 }
 
 impl Chart<'_> {
@@ -71,7 +72,7 @@ impl Chart<'_> {
         frame.open(&mut svg, self.description, ["epoch", self.measure]);
         frame.open_field(&mut svg, MARGIN);
         for series in &self.series {
-            curve(&mut svg, series, self.digits, |value| frame.x(value), |value| frame.y(value));
+            curve(&mut svg, series, self.digits, &frame, "epoch");
         }
         svg.push_str("</svg>\n");
         self.labels(&mut svg, |value| frame.y(value));
@@ -90,16 +91,9 @@ impl Chart<'_> {
             .map(|(value, class)| (y(value), value, class))
             .collect();
         ends.sort_by(|a, b| a.0.total_cmp(&b.0));
-        for k in 1..ends.len() {
-            ends[k].0 = ends[k].0.max(ends[k - 1].0 + LABEL_HEIGHT);
-        }
-        // Pushed down only, the lowest may have left the field: back up from below, as far as is needed.
-        let mut floor = BOTTOM;
-        for end in ends.iter_mut().rev() {
-            end.0 = end.0.min(floor);
-            floor = end.0 - LABEL_HEIGHT;
-        }
-        for (height, value, class) in ends {
+        let mut heights: Vec<f64> = ends.iter().map(|end| end.0).collect();
+        apart(&mut heights, LABEL_HEIGHT, BOTTOM);
+        for (height, (_, value, class)) in heights.into_iter().zip(ends) {
             let _ = writeln!(
                 svg,
                 "<text class=\"end {class}\" x=\"{:.1}\" y=\"{:.1}\">{value:.*}</text>",
@@ -111,8 +105,9 @@ impl Chart<'_> {
     }
 }
 
-/// The line of one curve, and its dots with their tooltips.
-fn curve(svg: &mut String, series: &Series, digits: usize, x: impl Fn(f64) -> f64, y: impl Fn(f64) -> f64) {
+/// The line of one curve, and its dots with their tooltips; `unit` is what is counted from left to right.
+pub(super) fn curve(svg: &mut String, series: &Series<'_>, digits: usize, frame: &Frame, unit: &str) {
+    let (x, y) = (|value: f64| frame.x(value), |value: f64| frame.y(value));
     let mut path = String::new();
     let mut pen_down = false;
     for &(epoch, value) in &series.points {
@@ -125,15 +120,15 @@ fn curve(svg: &mut String, series: &Series, digits: usize, x: impl Fn(f64) -> f6
     if series.points.len() > MOST_DOTS {
         return;
     }
-    let inside = |value: f64| (TOP - 1.0..=BOTTOM + 1.0).contains(&y(value));
+    let inside = |value: f64| (frame.field[1] - 1.0..=frame.field[3] + 1.0).contains(&y(value));
     for &(epoch, value) in series.points.iter().filter(|(_, value)| inside(*value)) {
         let _ = writeln!(
             svg,
-            "<circle class=\"dot {}\" cx=\"{:.1}\" cy=\"{:.1}\" r=\"3\"><title>{}, epoch {epoch:.0}: {value:.digits$}</title></circle>",
+            "<circle class=\"dot {}\" cx=\"{:.1}\" cy=\"{:.1}\" r=\"3\"><title>{}, {unit} {epoch:.0}: {value:.digits$}</title></circle>",
             series.class,
             x(epoch),
             y(value),
-            series.name,
+            escape(series.name),
         );
     }
 }

@@ -100,3 +100,16 @@ impl Frame {
         );
     }
 }
+
+/// Pushes the heights of labels, which rise, apart, so that none prints over another: `least` is the distance that they need, and
+/// none is left below `floor`.
+pub(crate) fn apart(heights: &mut [f64], least: f64, mut floor: f64) {
+    for k in 1..heights.len() {
+        heights[k] = heights[k].max(heights[k - 1] + least);
+    }
+    // Pushed down only, the lowest may have left the field: back up from below, as far as is needed.
+    for height in heights.iter_mut().rev() {
+        *height = height.min(floor);
+        floor = *height - least;
+    }
+}

@@ -3,6 +3,7 @@
 pub(crate) mod band;
 mod chart;
 mod columns;
+mod curves;
 mod frame;
 mod picture;
 pub(crate) mod scatter;
@@ -19,6 +20,7 @@ use crate::run_folder::{METRICS, SETTINGS, WEIGHTS, utc};
 use crate::settings::{Place, Settings};
 use chart::{Chart, Series};
 pub(crate) use columns::columns;
+pub use curves::{Curve, curves};
 pub use table::table;
 use table::{PER_PARAMETERS, points};
 use words::{DELTA_M, better, gist, signed, standard_error, verdict};
@@ -154,12 +156,12 @@ fn series(
     class: &'static str,
     labelled: bool,
     number: impl Fn(&TaskMetrics) -> Option<f64>,
-) -> Series {
+) -> Series<'static> {
     let points = history.map_or_else(Vec::new, |history| history.curve(task, number));
     Series { name, class, labelled, points }
 }
 
-fn figure(html: &mut String, subject: &str, measure: &str, digits: usize, series: Vec<Series>) {
+fn figure(html: &mut String, subject: &str, measure: &str, digits: usize, series: Vec<Series<'_>>) {
     let description = format!("{subject}: {measure} by epoch, joint and single-task network");
     let drawing = Chart { description: &description, measure, digits, series }.draw();
     let _ = write!(
@@ -173,7 +175,7 @@ fn figure(html: &mut String, subject: &str, measure: &str, digits: usize, series
 /// How the balancing weighed the tasks, where it did.
 fn weights(html: &mut String, result: &RunResult) {
     const STYLES: [(&str, &str); 2] = [("first task", "joint"), ("second task", "single")];
-    let curves: Vec<Series> = result
+    let curves: Vec<Series<'_>> = result
         .tasks
         .iter()
         .zip(STYLES)

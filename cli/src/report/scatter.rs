@@ -3,7 +3,7 @@
 use std::fmt::Write;
 
 use super::escape;
-use super::frame::Frame;
+use super::frame::{Frame, apart};
 use super::ticks::Axis;
 
 const WIDTH: f64 = 620.0;
@@ -100,15 +100,7 @@ const LABEL_HEIGHT: f64 = 14.0;
 fn labels(svg: &mut String, mut marks: Vec<(f64, f64, &str)>) {
     marks.sort_by(|a, b| a.1.total_cmp(&b.1));
     let mut heights: Vec<f64> = marks.iter().map(|mark| mark.1).collect();
-    for k in 1..heights.len() {
-        heights[k] = heights[k].max(heights[k - 1] + LABEL_HEIGHT);
-    }
-    // Pushed down only, the lowest may have left the field: back up from below, as far as is needed.
-    let mut floor = BOTTOM - 4.0;
-    for height in heights.iter_mut().rev() {
-        *height = height.min(floor);
-        floor = *height - LABEL_HEIGHT;
-    }
+    apart(&mut heights, LABEL_HEIGHT, BOTTOM - 4.0);
     let rightmost = marks.iter().map(|mark| mark.0).fold(LEFT, f64::max);
     let longest = marks.iter().map(|mark| mark.2.chars().count()).max().unwrap_or(0) as f64 * 6.8;
     // To the right of all crosses where there is room, or else to their left.

@@ -9,6 +9,7 @@
 //! | `tress systems` | nothing: it lists them, or puts what was found into one table |
 
 mod run;
+mod sources;
 mod summary;
 mod system;
 
@@ -89,52 +90,4 @@ pub const ALL: [&System; 16] = [
 /// The system of that name.
 pub fn named(name: &str) -> Option<&'static System> {
     ALL.into_iter().find(|system| system.name == name)
-}
-
-/// What the example of each system reads.
-const SOURCES: [(&str, &str); ALL.len()] = [
-    ("architectures", include_str!("../../../examples/architectures.rs")),
-    ("census", include_str!("../../../examples/census.rs")),
-    ("counts_and_contents", include_str!("../../../examples/counts_and_contents.rs")),
-    ("detection", include_str!("../../../examples/detection.rs")),
-    ("ensembles", include_str!("../../../examples/ensembles.rs")),
-    ("few_shot", include_str!("../../../examples/few_shot.rs")),
-    ("leaves", include_str!("../../../examples/leaves.rs")),
-    ("merged_tasks", include_str!("../../../examples/merged_tasks.rs")),
-    ("meta_learning", include_str!("../../../examples/meta_learning.rs")),
-    ("mixed_kinds", include_str!("../../../examples/mixed_kinds.rs")),
-    ("missing_labels", include_str!("../../../examples/missing_labels.rs")),
-    ("places", include_str!("../../../examples/places.rs")),
-    ("preferences", include_str!("../../../examples/preferences.rs")),
-    ("text", include_str!("../../../examples/text.rs")),
-    ("three_inputs", include_str!("../../../examples/three_inputs.rs")),
-    ("whole_path", include_str!("../../../examples/whole_path.rs")),
-];
-
-/// What examples share reads, each by its name; all of them have the first.
-const SHARED: [(&str, &str); 7] = [
-    ("mod", include_str!("../../../examples/common/mod.rs")),
-    ("answers", include_str!("../../../examples/common/answers.rs")),
-    ("detector", include_str!("../../../examples/common/detector.rs")),
-    ("episodes", include_str!("../../../examples/common/episodes.rs")),
-    ("leaf_tasks", include_str!("../../../examples/common/leaf_tasks.rs")),
-    ("table", include_str!("../../../examples/common/table.rs")),
-    ("tagging", include_str!("../../../examples/common/tagging.rs")),
-];
-
-/// A check sum of the sources of a system: its example, and what it takes from those that are shared. 0 for a name that none
-/// has.
-fn sources(name: &str) -> u32 {
-    let Some((_, own)) = SOURCES.iter().find(|(other, _)| *other == name) else { return 0 };
-    let names = |text: &str, shared: &str| shared == "mod" || text.contains(&format!("{shared}::"));
-    let mut sum = crc32fast::Hasher::new();
-    sum.update(own.as_bytes());
-    for (shared, text) in SHARED {
-        let through =
-            |(other, text): &(&str, &str)| *other != "mod" && names(own, other) && names(text, shared);
-        if names(own, shared) || SHARED.iter().any(through) {
-            sum.update(text.as_bytes());
-        }
-    }
-    sum.finalize()
 }

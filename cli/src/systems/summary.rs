@@ -5,9 +5,10 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 
+use super::ALL;
 use super::run::{Findings, Line};
+use super::sources::sources;
 use super::system::{Column, System};
-use super::{ALL, sources};
 use crate::error::{Error, plain};
 use crate::progress::say;
 use crate::report::columns;

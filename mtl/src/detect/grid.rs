@@ -1,5 +1,7 @@
 //! The grid: which cell answers for an object, and what its numbers mean.
 
+use alloc::format;
+use alloc::string::String;
 use alloc::vec::Vec;
 
 use tress_autograd::{Arrange, Eager, Fused, Pointwise, Value};
@@ -92,17 +94,24 @@ impl Grid {
     /// Which cells answer for the objects of each picture.
     ///
     /// # Errors
-    /// A class that is none, a box that is empty or not finite, or one whose centre lies outside of the grid.
+    /// [`Error::Object`] for a class that is none, a box that is empty or not finite, or one whose centre lies outside of the grid.
     pub fn assign<T: Float>(&self, pictures: &[Vec<Object>]) -> Result<Assigned<T>> {
         let mut chosen: Vec<Option<&Object>> = alloc::vec![None; pictures.len() * self.cells()];
         let mut lost = 0;
         for (picture, objects) in pictures.iter().enumerate() {
-            for object in objects {
+            for (number, object) in objects.iter().enumerate() {
+                let wrong = |why: String| Error::Object { picture, object: number, why };
                 let [x1, y1, x2, y2] = object.corners;
                 if !(object.corners.iter().all(|c| c.is_finite()) && x1 < x2 && y1 < y2) {
-                    return Err(Error::Setting {
-                        what: "corners of boxes are x1 < x2 and y1 < y2, and finite",
-                    });
+                    let corners = object.corners;
+                    return Err(wrong(format!(
+                        "has the corners {corners:?}; they are x1, y1, x2, y2 in pixels, with x1 < x2 and y1 < y2, and \
+                         finite"
+                    )));
+                }
+                if object.class as usize >= self.classes {
+                    let (class, last) = (object.class, self.classes - 1);
+                    return Err(wrong(format!("is of class {class}; those of this grid are 0 to {last}")));
                 }
                 let place = |low: f64, high: f64, cells: usize| {
                     let place = libm::floor((low + high) / 2.0 / self.stride);
@@ -110,7 +119,12 @@ impl Grid {
                 };
                 let cell = place(y1, y2, self.rows).zip(place(x1, x2, self.columns));
                 let Some((row, column)) = cell else {
-                    return Err(Error::Setting { what: "the centre of a box lies inside of the grid" });
+                    let [x, y] = [(x1 + x2) / 2.0, (y1 + y2) / 2.0];
+                    let [width, height] = [self.columns, self.rows].map(|cells| cells as f64 * self.stride);
+                    return Err(wrong(format!(
+                        "has its centre at x = {x}, y = {y}, outside of the grid of {width} x {height} pixels; cut the box \
+                         off at the edge, or leave the object out"
+                    )));
                 };
                 let area = |o: &Object| (o.corners[2] - o.corners[0]) * (o.corners[3] - o.corners[1]);
                 let slot = &mut chosen[(picture * self.rows + row) * self.columns + column];

@@ -1,5 +1,6 @@
 //! Few-shot tasks over the classes of a data set.
 
+use alloc::format;
 use alloc::vec::Vec;
 
 use tress_nn::{Labels, Random, mix};
@@ -68,13 +69,21 @@ impl FewShot {
             let what = "an episode has two classes or more, no more than there are, with shots and queries";
             return Err(Error::Setting { what });
         }
-        if (1..classes.len()).any(|i| classes[..i].contains(&classes[i])) {
-            return Err(Error::Setting { what: "classes of episodes are each named once" });
+        if let Some(i) = (1..classes.len()).find(|&i| classes[..i].contains(&classes[i])) {
+            return Err(Error::Class { class: classes[i], why: "is named twice; name each once".into() });
         }
         let of = |class: &u32| (0..labels.len()).filter(|&i| labels[i] == *class).collect::<Vec<usize>>();
         let members: Vec<Vec<usize>> = classes.iter().map(of).collect();
-        if members.iter().any(|members| members.len() < shots.saturating_add(queries)) {
-            return Err(Error::Setting { what: "each class has samples for all shots and queries" });
+        let wanted = shots.saturating_add(queries);
+        if let Some((class, members)) =
+            classes.iter().zip(&members).find(|(_, members)| members.len() < wanted)
+        {
+            let found = members.len();
+            let why = format!(
+                "has {found} samples, and an episode takes {wanted} of it ({shots} shots and {queries} queries); take \
+                 fewer, or leave the class out"
+            );
+            return Err(Error::Class { class: *class, why });
         }
         Ok(Self { members, classes: classes.to_vec(), samples: labels.len(), ways, shots, queries, seed })
     }

@@ -154,14 +154,23 @@ fn suppression_keeps_the_best_of_each_place_and_class() {
 fn what_makes_no_sense_is_refused() {
     assert!(Grid::new([0, 2], 4.0, 2).is_err() && Grid::new([2, 2], 0.0, 2).is_err());
     let grid = Grid::new([2, 2], 4.0, 2).unwrap();
-    for wrong in [
-        object([0.0, 0.0, 0.0, 4.0], 0),
-        object([0.0, 0.0, f64::NAN, 4.0], 0),
-        object([8.0, 0.0, 10.0, 2.0], 0),
-        object([0.0, 0.0, 2.0, 2.0], 2),
+    let right = object([0.0, 0.0, 2.0, 2.0], 0);
+    for (wrong, value) in [
+        (object([0.0, 1.0, 0.0, 4.0], 0), "corners [0.0, 1.0, 0.0, 4.0]"),
+        (object([0.0, 0.0, f64::NAN, 4.0], 0), "corners [0.0, 0.0, NaN, 4.0]"),
+        (object([8.0, 0.0, 10.0, 2.0], 0), "centre at x = 9, y = 1, outside of the grid of 8 x 8 pixels"),
+        (object([-3.0, 0.0, 1.0, 2.0], 0), "centre at x = -1, y = 1"),
+        (object([0.0, 0.0, 2.0, 2.0], 2), "class 2; those of this grid are 0 to 1"),
     ] {
-        assert!(grid.assign::<f32>(&[vec![wrong]]).is_err(), "{wrong:?}");
+        let pictures = [vec![], vec![right], vec![right, right, wrong]];
+        let said = grid.assign::<f32>(&pictures).unwrap_err().to_string();
+        assert!(said.starts_with("object 2 of picture 2 ") && said.contains(value), "{said}");
     }
+    // A class that is none is named where a larger object has its cell as well.
+    let hidden = [vec![object([0.0, 0.0, 4.0, 4.0], 0), object([1.0, 1.0, 3.0, 3.0], 9)]];
+    assert!(
+        grid.assign::<f32>(&hidden).unwrap_err().to_string().contains("object 1 of picture 0 is of class 9")
+    );
     assert!(grid.detect(&Tensor::<f32>::zeros([1, 6, 2, 2]).unwrap(), 0.5).is_err());
     let lost = Tensor::<f32>::full([1, 7, 2, 2], f32::NAN).unwrap();
     assert!(grid.detect(&lost, 0.5).unwrap_err().to_string().contains("detection head"));

@@ -263,14 +263,17 @@ fn what_makes_no_sense_is_refused() {
     assert!(Reptile::new(0.1, 1).is_err());
     assert!(Prototypes.gradient(&task, &params, &episodes).is_err(), "numbers have no prototypes");
     let labels = [0, 1, 0, 1];
-    for (classes, ways, shots, queries) in [
-        (&[0, 1][..], 3, 1, 1),
-        (&[0, 1], 2, 2, 1),
-        (&[0, 0], 2, 1, 1),
-        (&[0, 1], 1, 1, 1),
-        (&[0, 1], 2, 0, 1),
+    for (classes, ways, shots, queries, part) in [
+        (&[0, 1][..], 3, 1, 1, "no more than there are"),
+        (&[0, 0], 2, 1, 1, "class 0 is named twice"),
+        (&[0, 1, 1], 2, 1, 1, "class 1 is named twice"),
+        (&[0, 1], 1, 1, 1, "two classes or more"),
+        (&[0, 1], 2, 0, 1, "with shots and queries"),
+        (&[0, 1], 2, 2, 1, "class 0 has 2 samples, and an episode takes 3 of it (2 shots and 1 queries)"),
+        (&[0, 7, 1], 2, 1, 1, "class 7 has 0 samples, and an episode takes 2"),
     ] {
-        assert!(FewShot::new(&labels, classes, ways, shots, queries, 1).is_err());
+        let said = FewShot::new(&labels, classes, ways, shots, queries, 1).unwrap_err().to_string();
+        assert!(said.contains(part), "{said}");
     }
     assert!(Sinusoids::new(1).episode::<f64>(0, 0, 3).is_err());
     let (other, _) = blobs(&mut Params::new(1), 3);
