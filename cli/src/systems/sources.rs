@@ -65,14 +65,18 @@ fn taken(text: &'static str) -> impl Iterator<Item = &'static str> {
 fn parts(name: &str) -> Vec<(&'static str, &'static str)> {
     let Some(&(_, own)) = SOURCES.iter().find(|(other, _)| *other == name) else { return Vec::new() };
     let names = |text: &str, shared: &str| shared == "mod" || text.contains(&format!("{shared}::"));
-    let mut parts = vec![("example", own)];
-    for (shared, text) in SHARED {
-        let through =
-            |(other, text): &(&str, &str)| *other != "mod" && names(own, other) && names(text, shared);
-        if names(own, shared) || SHARED.iter().any(through) {
-            parts.push((shared, text));
-        }
+    // Those that the example names, those that they name, and so on.
+    let mut is_shared = SHARED.map(|(shared, _)| names(own, shared));
+    for _step in SHARED {
+        is_shared = std::array::from_fn(|i| {
+            let through = |(&(_, text), &is_there): (&(&str, &str), &bool)| {
+                is_there && text.contains(&format!("{}::", SHARED[i].0))
+            };
+            is_shared[i] || SHARED[1..].iter().zip(&is_shared[1..]).any(through)
+        });
     }
+    let shared = SHARED.into_iter().zip(is_shared).filter_map(|(part, is_shared)| is_shared.then_some(part));
+    let mut parts: Vec<_> = [("example", own)].into_iter().chain(shared).collect();
     let words: Vec<&str> = parts.iter().flat_map(|(_, text)| taken(text)).collect();
     let is_taken = |(file, names, _): &Reader| words.iter().any(|word| word == file || names.contains(word));
     let mut readers: Vec<&Reader> = READERS.iter().filter(|reader| is_taken(reader)).collect();
