@@ -235,7 +235,7 @@ fn places() {
     }
 }
 
-/// Labels with holes in them are learned from, in whatever order tasks come; together they do better than alone.
+/// Labels with holes in them are learned from, in whatever order tasks come; ten epochs together are worth about as much as ten alone.
 #[test]
 fn missing_labels() {
     let rows = slice("missing_labels");
