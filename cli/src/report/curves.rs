@@ -7,11 +7,11 @@ use super::escape;
 use super::frame::{Frame, apart};
 use super::ticks::Axis;
 
-const WIDTH: f64 = 720.0;
+const WIDTH: f64 = 740.0;
 const HEIGHT: f64 = 420.0;
 const LEFT: f64 = 60.0;
 /// Beyond it stand the names of the curves.
-const RIGHT: f64 = WIDTH - 170.0;
+const RIGHT: f64 = WIDTH - 190.0;
 const TOP: f64 = 44.0;
 const BOTTOM: f64 = HEIGHT - 46.0;
 
