@@ -3,7 +3,7 @@
 use super::disjoint::Disjoint;
 use crate::simd::{Kernel, Lanes};
 use crate::storage::Buffer;
-use crate::{Element, Float, SMALL, parallel};
+use crate::{Element, Float, parallel};
 
 /// Numbers that one task moves.
 const TASK: usize = 1 << 15;
@@ -57,7 +57,7 @@ pub(crate) fn scatter_add<T: Float>(g: &[T], index: &[u32], len: usize, inner: u
         return;
     }
     let block = len.saturating_mul(8).max(MANY);
-    if !SMALL && index.len() > block {
+    if index.len() > block {
         return scatter_blocks(g, index, [block, len, inner], out);
     }
     // A counting sort. The first place of `l` stands at `starts[l + 1]` and moves on as places are taken, so that in the

@@ -5,11 +5,11 @@ use crate::{Float, parallel};
 use core::ops::Range;
 
 /// Numbers of a stretch, which is worth a thread. A longer row is summed stretch by stretch, on one thread as on many.
-pub(super) const STRETCH: usize = 1 << 15;
+pub(crate) const STRETCH: usize = 1 << 16;
 
-/// Whether a row is cut. A microcontroller has one thread, and no such rows.
+/// Whether a row is cut. A microcontroller has one thread, and no room for such rows.
 #[inline(always)]
-pub(super) fn is_long(width: usize) -> bool {
+pub(crate) fn is_long(width: usize) -> bool {
     !crate::SMALL && width > STRETCH
 }
 

@@ -12,7 +12,7 @@ use crate::kernel::product::operand::{Matrix, Strided};
 use crate::kernel::product::target::{Disjoint, RowMajor};
 use crate::simd::{Kernel, Lanes, Vector};
 use crate::storage::Buffer;
-use crate::{Float, SMALL, Window, parallel};
+use crate::{Float, Window, parallel};
 use alloc::vec::Vec;
 
 /// Taps of some channels that are one product, and may be one task: so many that packing the cotangent anew for the next ones
@@ -64,7 +64,7 @@ impl<T: Float> InputGrad<'_, T> {
 
         // Some channels of a group at a time, so that threads can share a single sample: always the same ones, for the order in
         // which a product is folded depends on its rows.
-        let most = if SMALL { channels.max(1) } else { (ROWS / taps.max(1)).clamp(1, 128) };
+        let most = (ROWS / taps.max(1)).clamp(1, 128);
         let each = cut(0..channels, most);
         let mut parts: Vec<_> = (0..groups).flat_map(|g| each.clone().map(move |of| (g, of, None))).collect();
         parallel::for_each_piece(&mut parts, 1, |_, part| {

@@ -309,7 +309,7 @@ fn rows_are_normalised_the_same_whatever_is_around_them() {
 fn cross_entropies_are_their_definition() {
     fn check<T: Float>(tolerance: f64) {
         everywhere(|| {
-            for width in [1, 2, 3, 10, 16, 17, 33, 100, 1000, 40_001] {
+            for width in [1, 2, 3, 10, 16, 17, 33, 100, 1000, 90_002] {
                 let tolerance = if is_long(width) { 20.0 * tolerance } else { tolerance };
                 let rows = 1 + 40_000 / width.min(40_000);
                 let dense = Layout::contiguous(shape(&[rows, width]));
@@ -355,8 +355,8 @@ fn long_rows_keep_what_is_not_finite() {
     let mut x = [0.5f32].repeat(5 * width);
     x[..width].fill(-inf);
     x[width..2 * width - 1].fill(-inf); // and 0.5 at last
-    x[3 * width - 40_000] = f32::NAN;
-    x[4 * width - 40_000] = inf;
+    x[3 * width - 4000] = f32::NAN;
+    x[4 * width - 4000] = inf;
     let all = |row: &[f32], of: fn(f32) -> bool| row.iter().all(|&x| of(x));
     everywhere(|| {
         let mut out = unwritten::<f32>(5 * width);

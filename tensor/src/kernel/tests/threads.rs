@@ -20,7 +20,7 @@ fn unseen<T: Float>(len: usize, what: &str, work: impl Fn(&mut [T]) + Sync) {
 }
 
 fn rows<T: Float>() {
-    for [count, width] in [[1, 140_001], [3, 40_001], [700, 77], [20_003, 3]] {
+    for [count, width] in [[1, 140_001], [3, 70_001], [700, 77], [20_003, 3]] {
         let len = count * width;
         let layout = Layout::contiguous(shape(&[count, width]));
         let turned = Layout::contiguous(shape(&[width, count])).transpose(0, 1).unwrap();
