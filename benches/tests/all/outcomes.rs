@@ -40,7 +40,15 @@ fn every_workload_makes_what_the_definitions_say() {
     let expected = peers("expected.json");
     let all = workloads();
     assert_eq!(expected.as_object().unwrap().len(), all.len());
-    for workload in &all {
+    // Large ones are left to `run.py`, and what other engines do in several ways is one step here.
+    let is_taken = |workload: &&Workload| {
+        let is_large = workload.bytes.unwrap_or(0.0) > 7e7 || workload.flops.unwrap_or(0.0) > 3e9;
+        let is_again = ["mtl/loop", "mtl/autogram"].iter().any(|name| workload.id.starts_with(name));
+        !is_large && !is_again
+    };
+    let taken: Vec<&Workload> = all.iter().filter(is_taken).collect();
+    assert!(taken.len() > 70);
+    for workload in taken {
         let right = &expected[&workload.id];
         let mut run = workload.make().unwrap_or_else(|why| panic!("{}: {why}", workload.id));
         let off = off(&Outcome::of(workload, &mut run), right);
