@@ -7,9 +7,9 @@ use std::path::PathBuf;
 use std::thread::available_parallelism;
 
 use clap::error::{ContextKind, ContextValue, ErrorKind};
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::{Args, Parser, Subcommand};
 use serde::Serialize;
-use tress::mtl::balance::{Method, Needs, Weighting as _};
+use tress::mtl::balance::{Needs, Weighting as _};
 
 pub use choices::{Balance, Pairs, Place};
 

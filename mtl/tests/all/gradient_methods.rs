@@ -1,6 +1,6 @@
 //! Methods that look at gradients, against their papers word for word on vectors, and the identities that join them.
 
-use crate::rows::{Draw, along, apart, assert_close, direction, dot, gramian, norm, weights};
+use crate::rows::{Draw, apart, assert_close, direction, dot, gramian, norm, weights};
 use tress_mtl::balance::gradient::Level;
 use tress_mtl::balance::{
     AlignedMtl, AutoLambda, CaGrad, ConFig, DualProj, Equal, FairGrad, Geometric, GradDrop, GradNorm,
@@ -10,7 +10,7 @@ use tress_mtl::solve::{CrossGramian, dual_cone};
 
 pub(crate) const LOSSES: [f64; 8] = [0.3, 2.0, 1.0, 0.5, 5.0, 0.7, 1.1, 4.0];
 
-fn conflict() -> Vec<Vec<f64>> {
+pub(crate) fn conflict() -> Vec<Vec<f64>> {
     vec![vec![-4.0, 1.0, 1.0], vec![6.0, 1.0, 1.0]]
 }
 

@@ -1,6 +1,6 @@
 //! Methods that look at gradients and keep something from step to step, against their papers word for word.
 
-use crate::gradient_methods::{LOSSES, of, simplex};
+use crate::gradient_methods::{LOSSES, conflict, of, simplex};
 use crate::rows::{Draw, along, apart, assert_close, direction, dot, gramian, norm, weights};
 use tress_mtl::Error;
 use tress_mtl::balance::{
