@@ -4,18 +4,29 @@
 //! like `300x784x256`, `300x784x256t` or `300tx784x256` (rows, steps, columns; `t` for an operand that is stored
 //! transposed) is measured as a product of its own.
 //!
+//! What both multiplied is compared: where they differ there is no figure, and the program fails.
+//!
 //! A plain program rather than a statistical harness: each figure is the best of many short runs on one thread, taken in
 //! turns with those that it is compared with. That is what tells kernels apart on a machine that does other things as
 //! well.
 
 use std::hint::black_box;
+use std::process::ExitCode;
+use tress_benches::work::number;
 use tress_benches::{fastest, limits};
 use tress_tensor::kernel::conv::{Conv, conv_forward, conv_input_grad, conv_weight_grad};
 use tress_tensor::kernel::product::{Epilogue, Matrix, product};
 use tress_tensor::{Window, parallel};
 
-fn noise(count: usize) -> Vec<f32> {
-    (0..count).map(|i| ((i * 7919) % 1000) as f32 / 500.0 - 1.0).collect()
+fn noise(count: usize, seed: u32) -> Vec<f32> {
+    (0..count as u32).map(|place| number(place, seed)).collect()
+}
+
+/// Whether `c` and `d` are the same numbers but for rounding: the length of their difference is 1e-5 of theirs at most.
+fn same(c: &[f32], d: &[f32]) -> bool {
+    let square = |x: f32| f64::from(x).powi(2);
+    let off: f64 = c.iter().zip(d).map(|(&c, &d)| square(c - d)).sum();
+    off <= 1e-10 * d.iter().map(|&d| square(d)).sum::<f64>()
 }
 
 /// The words of the command line: what is to be measured; all if there are none.
@@ -42,8 +53,9 @@ fn name_of([m, k, n]: [usize; 3], left: bool, right: bool) -> String {
     format!("{m}{}x{k}x{n}{}", ["", "t"][left as usize], ["", "t"][right as usize])
 }
 
-fn one_product([m, k, n]: [usize; 3], left: bool, right: bool, peak: f64) {
-    let (a, b) = (noise(m * k), noise(k * n));
+/// One line of the table; `false`, and no figures, if the two products differ.
+fn one_product([m, k, n]: [usize; 3], left: bool, right: bool, peak: f64) -> bool {
+    let (a, b) = (noise(m * k, 1), noise(k * n, 2));
     let (mut c, mut d) = (vec![0.0; m * n], vec![0.0; m * n]);
     let strides = |turned, rows, cols| if turned { [1, rows as isize] } else { [cols as isize, 1] };
     let ([ar, ac], [br, bc]) = (strides(left, m, k), strides(right, k, n));
@@ -64,13 +76,19 @@ fn one_product([m, k, n]: [usize; 3], left: bool, right: bool, peak: f64) {
     let [ours, theirs] = fastest([&mut ours, &mut theirs]);
     let (ours, theirs) = (flops / ours, flops / theirs);
     let name = name_of([m, k, n], left, right);
+    if !same(&c, &d) {
+        println!("{name:>30}   the two products differ: no figures");
+        return false;
+    }
     println!("{name:>30} {ours:9.1} {:8.0}% {theirs:15.1}", 100.0 * ours / peak);
+    true
 }
 
-fn products(wanted: &Wanted, peak: f64) {
+fn products(wanted: &Wanted, peak: f64) -> bool {
+    let mut equal = true;
     println!("{:>30} {:>9} {:>9} {:>15}", "product, f32", "Gflop/s", "of peak", "matrixmultiply");
     for (size, left, right) in wanted.sizes() {
-        one_product(size, left, right, peak);
+        equal &= one_product(size, left, right, peak);
     }
     for (size, left, right) in [
         ([1024, 1024, 1024], false, false),
@@ -98,9 +116,10 @@ fn products(wanted: &Wanted, peak: f64) {
         ([2048, 2048, 1], false, false),
     ] {
         if wanted.has("product") || wanted.has(&name_of(size, left, right)) {
-            one_product(size, left, right, peak);
+            equal &= one_product(size, left, right, peak);
         }
     }
+    equal
 }
 
 fn convolutions(wanted: &Wanted, peak: f64) {
@@ -128,7 +147,7 @@ fn convolutions(wanted: &Wanted, peak: f64) {
         let Ok(conv) = Conv::new(window, sizes, groups, "conv2d") else { continue };
         let taps = conv.w_len() / sizes[2];
         let flops = (2 * conv.y_len() * taps) as f64 * 1e-9;
-        let (x, w, dy) = (noise(conv.x_len()), noise(conv.w_len()), noise(conv.y_len()));
+        let (x, w, dy) = (noise(conv.x_len(), 1), noise(conv.w_len(), 2), noise(conv.y_len(), 3));
         let wild = |numbers: &[f32]| {
             let mut numbers = numbers.to_vec();
             let sample = numbers.len() / sizes[0];
@@ -172,13 +191,14 @@ fn convolutions(wanted: &Wanted, peak: f64) {
     }
 }
 
-fn main() {
+fn main() -> ExitCode {
     // `cargo bench` adds an argument of its own.
     let wanted = Wanted(std::env::args().skip(1).filter(|word| !word.starts_with("--")).collect());
     parallel::with_threads(1, || {
         let peak = limits::peak(1) * 1e-9;
         println!("peak of one core: {peak:.1} Gflop/s");
-        products(&wanted, peak);
+        let equal = products(&wanted, peak);
         convolutions(&wanted, peak);
-    });
+        if equal { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+    })
 }

@@ -14,7 +14,7 @@ for flavour in ${@:-tress native}; do # word by word
   export CARGO_TARGET_DIR=$root/$flavour
   if [ "$flavour" = tress ]; then
     s=$(date +%s)
-    (cd ../../.. && env -u RUSTFLAGS cargo build --release --locked -p tress-benches --bin serve) >"$root/build-tress.log" 2>&1
+    (cd ../../.. && env -u RUSTFLAGS cargo build --release --locked -p tress-benches --bin serve --bin report) >"$root/build-tress.log" 2>&1
     echo "{\"build\":\"tress\",\"rc\":$?,\"seconds\":$(( $(date +%s) - s ))}"
     continue
   fi

@@ -4,12 +4,18 @@ workload asks peer A, B, C, A, B, C, ... for one timed slice each, and prints
 one JSON line per (workload, peer, threads) with medians over the rounds.
 
   run.py --group gemm --threads 1 2 --out gemm.jsonl
+  run.py --planted                                         # engines that make mistakes are refused
   run.py --group gemm --add mine="$MY_BIN --peer mine"     # another binary
+
+Before its first slice a peer says what it makes of the workload (a few sums; losses of training steps), and outcome.py
+holds that against expected.json. A peer that makes something else gets no figure: its line says `refused` and why, and
+run.py ends with an error.
 
 Needs: PEERS_VENV (a venv with the Python peers), CARGO_TARGET_DIR (where
 build.sh put the Rust peers), optional PEERS_ONNX (default a folder under $TMPDIR).
 """
 import argparse, glob, json, os, statistics as st, subprocess, sys, time
+import outcome
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 TGT = os.environ.get("CARGO_TARGET_DIR", os.path.join(HERE, "target"))
@@ -130,17 +136,33 @@ class Live:
                 break
         return r
 
-    def ask1(self, wid, slice_s):
-        w0, s = self.waited(), time.perf_counter()
+    def say(self, words):
+        """The answer to one line; None if the process is dead."""
         try:
-            self.p.stdin.write(f"run {wid} {slice_s}\n")
+            self.p.stdin.write(words + "\n")
             self.p.stdin.flush()
             line = self.p.stdout.readline()
         except BrokenPipeError:
             line = ""
-        if not line:
+        return json.loads(line) if line else None
+
+    def refused(self, wid, right):
+        """A line without a figure, if the peer does not make of the workload what it should; else None."""
+        r = self.say(f"check {wid}")
+        if r is None:
+            return dict(workload=wid, peer=self.name, threads=self.threads, skip="the process died")
+        if "skip" in r:
+            return r
+        why = outcome.wrong(r.get("outcome"), right)
+        if why is None:
             return None
-        r = json.loads(line)
+        return dict(workload=wid, peer=self.name, threads=self.threads, refused=why)
+
+    def ask1(self, wid, slice_s):
+        w0, s = self.waited(), time.perf_counter()
+        r = self.say(f"run {wid} {slice_s}")
+        if r is None:
+            return None
         r["disturbed"] = round((self.waited() - w0) / max(time.perf_counter() - s, 1e-9), 4)
         return r
 
@@ -154,6 +176,8 @@ class Live:
 
 
 def main():
+    if "--planted" in sys.argv:
+        planted()
     a = argparse.ArgumentParser()
     a.add_argument("--group", required=True, nargs="+", choices=sorted(GROUPS))
     a.add_argument("--threads", type=int, nargs="+", default=[1, 2])
@@ -178,6 +202,7 @@ def main():
         names.append(n)
     out = sys.stdout if a.out == "-" else open(a.out, "a")
     work = [w for w in json.load(open(os.path.join(HERE, "workloads.json"))) if w["group"] in a.group and a.only in w["id"]]
+    right, count = outcome.expected(), 0
     for T in a.threads:
         live = [Live(n, cmds[n], T, a.core, a.priority, a.spread) for n in names if os.path.exists(cmds[n][0])]
         for n in names:
@@ -186,6 +211,12 @@ def main():
         for w in work:
             got = {l.name: [] for l in live}
             dead = {}
+            for l in live:
+                if r := l.refused(w["id"], right.get(w["id"])):
+                    dead[l.name] = r
+                    if "refused" in r:
+                        count += 1
+                        print(f"# {w['id']}: {l.name} is refused: it {r['refused']}", file=sys.stderr)
             for rnd in range(a.rounds):
                 for l in live:
                     if l.name in dead:
@@ -228,6 +259,26 @@ def main():
                 out.flush()
         for l in live:
             l.quit()
+    if count:
+        sys.exit(f"{count} figures refused")
+
+
+def planted():
+    """Peers that make mistakes, each of which has to be refused, and one that makes none."""
+    product, step, balanced = "gemm/tn/512x256x10", "train/mlp/b64", "mtl/autojac_mgda/t2"
+    cases = [("right", product, None), ("transposed", product, "numbers whose"), ("half", product, "numbers whose"),
+             ("short", product, "makes "), ("nan", product, "numbers whose"), ("silent", product, "does not say"),
+             ("right", step, None), ("stale", step, "loss of"), ("slower", step, "loss of"),
+             ("right", balanced, None), ("stale", balanced, "do not fall")]
+    right, failed = outcome.expected(), 0
+    for name, wid, part in cases:
+        live = Live(name, py("planted.py", "--peer", name), 1, 0, 0, False)
+        r = live.refused(wid, right[wid])
+        ok = r is None if part is None else r is not None and part in r.get("refused", "")
+        failed += not ok
+        print(f"{name}: {wid}: {'accepted' if r is None else r.get('refused') or r}{'' if ok else '   WRONG'}")
+        live.quit()
+    sys.exit(1 if failed else 0)
 
 
 if __name__ == "__main__":

@@ -8,7 +8,7 @@
 //! * `steps`: stacked cotangents, whole training steps, beside a large product as the practical limit.
 //!
 //! What is measured elsewhere too is here: [`work`] makes workloads by name, [`suite`] lists those of `tress bench`,
-//! [`limits`] measures the machine. The program `serve` (`src/bin/serve`) runs workloads one timed slice at a time, so that a
+//! [`limits`] measures the machine. The program `serve` (`src/bin/serve.rs`) runs workloads one timed slice at a time, so that a
 //! driver can interleave them with other engines.
 //!
 //! A figure means little without the machine's limit beside it, so each program measures both in one run.
@@ -16,6 +16,7 @@
 #![forbid(unsafe_code)]
 
 pub mod limits;
+pub mod report;
 pub mod suite;
 pub mod timing;
 pub mod work;

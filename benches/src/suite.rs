@@ -177,7 +177,7 @@ mod tests {
             let large = workload.flops.unwrap_or(0.0) > 3e8 || workload.bytes.unwrap_or(0.0) > 5e7;
             if !large {
                 let mut run = workload.make().unwrap_or_else(|why| panic!("{}: {why}", workload.id));
-                run();
+                run.once();
             }
         }
     }

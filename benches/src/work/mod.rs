@@ -5,15 +5,77 @@ mod elem;
 mod gemm;
 mod layer;
 mod multi;
+mod outcome;
 mod overhead;
 mod train;
 
 use serde_json::Value;
-use tress::nn::Labels;
+use std::hint::black_box;
+use tress::nn::{Labels, Params};
 use tress::tensor::Tensor;
 
-/// What is timed: one run of a workload.
-pub type Run = Box<dyn FnMut()>;
+pub use outcome::{Outcome, number};
+
+/// What is timed, made ready: call it for one run of the workload.
+pub struct Run(Box<Step>);
+
+/// One run; asked for its numbers, it hands them out.
+type Step = dyn FnMut(Option<&mut Vec<f32>>);
+
+impl Run {
+    /// Times `f`, and the end of what it gives.
+    fn new<T: Given>(mut f: impl FnMut() -> T + 'static) -> Self {
+        Self(Box::new(move |asked| {
+            let given = black_box(f());
+            if let Some(asked) = asked {
+                *asked = given.numbers();
+            }
+        }))
+    }
+
+    /// One run, as it is timed.
+    pub fn once(&mut self) {
+        (self.0)(None);
+    }
+
+    /// One run, and the numbers that it makes, row by row: of several tensors one after the other, of a training step the
+    /// loss, of what happens in place none.
+    pub fn numbers(&mut self) -> Vec<f32> {
+        let mut numbers = Vec::new();
+        (self.0)(Some(&mut numbers));
+        numbers
+    }
+}
+
+/// What a run gives.
+trait Given {
+    /// Its numbers.
+    fn numbers(&self) -> Vec<f32>;
+}
+
+impl Given for () {
+    fn numbers(&self) -> Vec<f32> {
+        Vec::new()
+    }
+}
+
+impl Given for f32 {
+    fn numbers(&self) -> Vec<f32> {
+        vec![*self]
+    }
+}
+
+impl Given for Tensor {
+    fn numbers(&self) -> Vec<f32> {
+        self.to_vec()
+    }
+}
+
+impl Given for Vec<Tensor> {
+    fn numbers(&self) -> Vec<f32> {
+        self.iter().flat_map(Tensor::to_vec).collect()
+    }
+}
 
 /// One workload: what to do, on what sizes, and how much work that is.
 #[derive(Clone, Debug)]
@@ -53,6 +115,29 @@ impl Workload {
         made.ok_or_else(|| format!("{} is not implemented", self.op))
     }
 
+    /// Workloads as `benches/peers/workloads.json` has them.
+    ///
+    /// # Errors
+    /// An entry lacks its name, its group or what is to be done.
+    pub fn read(list: &Value) -> Result<Vec<Self>, String> {
+        let word = |entry: &Value, name: &str| {
+            let found = entry.get(name).and_then(Value::as_str).map(String::from);
+            found.ok_or_else(|| format!("an entry without {name}"))
+        };
+        let workload = |entry: &Value| {
+            Ok(Self {
+                id: word(entry, "id")?,
+                group: word(entry, "group")?,
+                op: word(entry, "op")?,
+                settings: entry.get("p").cloned().unwrap_or_default(),
+                flops: entry.get("flops").and_then(Value::as_f64),
+                bytes: entry.get("bytes").and_then(Value::as_f64),
+                samples: entry.get("samples").and_then(Value::as_f64),
+            })
+        };
+        list.as_array().ok_or("a list of workloads is wanted")?.iter().map(workload).collect()
+    }
+
     /// A size by name; `None` if the file does not give it.
     pub fn size(&self, name: &str) -> Option<usize> {
         self.settings.get(name)?.as_u64().map(|size| size as usize)
@@ -73,17 +158,42 @@ impl Workload {
     }
 }
 
-/// Numbers between -1 and 1 that follow from the seed.
-pub(crate) fn numbers(shape: &[usize], seed: u64) -> Tensor {
-    let mut state = seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1;
+/// The numbers of a seed, see [`number`], row by row.
+pub(crate) fn numbers(shape: &[usize], seed: u32) -> Tensor {
+    tensor(shape, seed, |x| x)
+}
+
+fn tensor(shape: &[usize], seed: u32, change: impl Fn(f32) -> f32) -> Tensor {
+    let mut place = 0;
     let draw = |_: &[usize]| {
-        // xorshift64 (Marsaglia 2003).
-        state ^= state << 13;
-        state ^= state >> 7;
-        state ^= state << 17;
-        (state >> 40) as f32 / (1u64 << 23) as f32 - 1.0
+        place += 1;
+        change(number(place - 1, seed))
     };
     Tensor::from_fn(shape, draw).expect("workloads have shapes that fit")
+}
+
+/// Starting weights that other engines can have too: the numbers of `seed` over the root of how many inputs an output sees.
+pub(crate) fn weights(shape: &[usize], inputs: usize, seed: u32) -> Tensor {
+    let scale = (1.0 / (inputs as f64).sqrt()) as f32;
+    tensor(shape, seed, |x| x * scale)
+}
+
+/// Each layer's weight from the next seed: those of products and convolutions as [`weights`], of norms 1 and half of the
+/// numbers; biases are 0.
+fn start(params: &mut Params<f32>, seeds: impl IntoIterator<Item = u32>) {
+    let mut seeds = seeds.into_iter();
+    let entries: Vec<(String, Vec<usize>)> =
+        params.entries().map(|entry| (entry.name().to_owned(), entry.shape().to_vec())).collect();
+    for (name, shape) in entries {
+        let mut seed = || seeds.next().expect("a seed for each layer");
+        let begun = match shape[..] {
+            _ if name.ends_with("bias") => tensor(&shape, 0, |_| 0.0),
+            [inputs, _] => weights(&shape, inputs, seed()),
+            [_, ref rest @ ..] if !rest.is_empty() => weights(&shape, rest.iter().product(), seed()),
+            _ => tensor(&shape, seed(), |x| 1.0 + 0.5 * x),
+        };
+        params.set(&name, &begun).expect("a tensor of the parameter's shape");
+    }
 }
 
 /// Labels of ten classes, in turn.

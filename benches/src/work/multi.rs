@@ -3,7 +3,7 @@
 //! What other engines do by hand ("loop") or by a library ("autojac", "autogram") is one thing here, so each of their
 //! balanced workloads is answered by the same step.
 
-use super::{Run, Workload, labels, numbers};
+use super::{Run, Workload, labels, numbers, start};
 use tress::mtl::balance::{Mgda, PcGrad, UpGrad};
 use tress::prelude::*;
 
@@ -41,17 +41,19 @@ pub(super) fn run(batch: usize, tasks: usize, method: &str) -> Option<Run> {
             Sequential::new().then(dense("a", 50).activation(Map::Relu)).then(dense("b", 10))
         })
         .collect();
+    start(&mut params, (11..14).chain(20..));
     let (x, labels) = (numbers(&[batch, 1, 36, 36], 1), labels(batch));
     let (mut adam, mut tape) = (Adam::new(1e-3), Tape::new());
-    Some(Box::new(move || {
-        let gradient = {
+    Some(Run::new(move || {
+        let step = {
             let bound = params.on(&tape);
             let features = trunk.apply(&bound, &tape.var(x.clone()));
             let losses: Vec<_> =
                 heads.iter().map(|head| cross_entropy(&head.apply(&bound, &features), &labels)).collect();
-            balanced(&losses, &[features], &bound, &params, &mut *method).expect("a step").gradient
+            balanced(&losses, &[features], &bound, &params, &mut *method).expect("a step")
         };
         tape.reset();
-        adam.step(&mut params, &gradient).expect("a step");
+        adam.step(&mut params, &step.gradient).expect("a step");
+        step.losses.iter().sum::<f64>() as f32
     }))
 }

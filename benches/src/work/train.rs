@@ -1,7 +1,7 @@
 //! Whole training steps with Adam: a perceptron, a LeNet, a LeNet for several tasks, a transformer block.
 
 use super::multi;
-use super::{Run, Workload, labels, numbers};
+use super::{Run, Workload, labels, numbers, start};
 use tress::prelude::*;
 use tress::tensor::Tensor;
 
@@ -26,13 +26,15 @@ fn steps(
     loss: impl for<'t> Fn(Var<'t>, &Bound<Var<'t>>) -> Var<'t> + 'static,
 ) -> Run {
     let (mut adam, mut tape) = (Adam::new(1e-3), Tape::new());
-    Box::new(move || {
-        let gradient = {
+    Run::new(move || {
+        let (loss, gradient) = {
             let bound = params.on(&tape);
-            loss(tape.var(x.clone()), &bound).gradient(&bound).expect("a gradient")
+            let loss = loss(tape.var(x.clone()), &bound);
+            (loss.item().expect("a loss"), loss.gradient(&bound).expect("a gradient"))
         };
         tape.reset();
         adam.step(&mut params, &gradient).expect("a step");
+        loss
     })
 }
 
@@ -47,6 +49,7 @@ fn perceptron(batch: usize) -> Run {
         .then(dense(&mut params, "a", 784, 512).activation(Map::Relu))
         .then(dense(&mut params, "b", 512, 256).activation(Map::Relu))
         .then(dense(&mut params, "c", 256, 10));
+    start(&mut params, 11..);
     let (x, labels) = (numbers(&[batch, 784], 1), labels(batch));
     steps(params, x, move |x, bound| cross_entropy(&model.apply(bound, &x), &labels))
 }
@@ -55,6 +58,7 @@ fn perceptron(batch: usize) -> Run {
 fn lenet(batch: usize) -> Run {
     let mut params = Params::new(1);
     let model = multi::trunk(&mut params, 320).then(dense(&mut params, "head", 50, 10));
+    start(&mut params, 11..);
     let (x, labels) = (numbers(&[batch, 1, 28, 28], 1), labels(batch));
     steps(params, x, move |x, bound| cross_entropy(&model.apply(bound, &x), &labels))
 }
@@ -67,6 +71,7 @@ fn transformer(batch: usize, [d, heads, seq, ff]: [usize; 4]) -> Run {
         (dense(&mut params, "up", d, ff).activation(Map::Gelu), dense(&mut params, "down", ff, d));
     let mut norm = |name: &str| LayerNorm::new(&mut params.scope(name), [d]).expect("a layer");
     let norms = [norm("norm1"), norm("norm2")];
+    start(&mut params, 11..);
     let x = numbers(&[batch, seq, d], 1);
     steps(params, x, move |x, bound| {
         let parts = qkv.apply(bound, &x).reshape([batch, seq, 3, heads, d / heads]).permute(&[2, 0, 3, 1, 4]);

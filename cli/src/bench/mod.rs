@@ -43,7 +43,8 @@ pub struct Figure {
 
 impl Figure {
     fn measure(workload: &Workload, limits: &Limits, seconds: f64) -> Result<Figure, String> {
-        let times = timing::measure(&mut *workload.make()?, seconds);
+        let mut run = workload.make()?;
+        let times = timing::measure(&mut || run.once(), seconds);
         let least = limits.least(workload.flops, workload.bytes);
         Ok(Figure {
             name: workload.id.clone(),

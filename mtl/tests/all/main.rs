@@ -24,12 +24,14 @@ mod oracle;
 mod places;
 mod properties;
 mod related_tasks;
+mod remembering_methods;
 mod rows;
 mod solvers;
 mod sweep;
 mod torchjd;
 mod toy;
 mod trunks;
+mod worst_case;
 
 #[path = "../../../tests/common/fixture.rs"]
 mod fixture;

@@ -3,6 +3,7 @@
 mod averaging;
 mod checkpoints;
 mod data;
+mod data_changes;
 mod device;
 mod device_layers;
 mod files;

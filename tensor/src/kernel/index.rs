@@ -1,10 +1,14 @@
 //! Rows picked by number, and the transpose: rows added up where they were picked from.
 
+use super::disjoint::Disjoint;
+use crate::simd::{Kernel, Lanes};
 use crate::storage::Buffer;
 use crate::{Element, Float, parallel};
 
 /// Numbers that one task moves.
 const TASK: usize = 1 << 15;
+/// Where each result gets many rows, a task adds up so many of them; or eight for each result, if that is more.
+const MANY: usize = 2048;
 
 /// `out[o, k, i] = x[o, index[k], i]` for `x` of `[outer, len, inner]`; every index is below `len`.
 pub(crate) fn gather<T: Element>(x: &[T], index: &[u32], len: usize, inner: usize, out: &mut [T]) {
@@ -46,10 +50,15 @@ fn each_block<T: Element>(
 
 /// `out[o, l, i]` = the sum of `g[o, k, i]` over all `k` with `index[k] = l`; every index is below `len`.
 ///
-/// Each result gathers what belongs to it in the order of `k`: no atomics, and the same bits for any number of threads.
+/// Each result gathers what belongs to it in the order of `k`: no atomics, and the same bits for any number of threads. Where
+/// results are few the `k` are cut into blocks, whose sums are added in order.
 pub(crate) fn scatter_add<T: Float>(g: &[T], index: &[u32], len: usize, inner: usize, out: &mut [T]) {
     if out.is_empty() {
         return;
+    }
+    let block = len.saturating_mul(8).max(MANY);
+    if index.len() > block {
+        return scatter_blocks(g, index, [block, len, inner], out);
     }
     // A counting sort. The first place of `l` stands at `starts[l + 1]` and moves on as places are taken, so that in the
     // end `order[starts[l]..starts[l + 1]]` are the `k` that go to `l`, rising.
@@ -90,4 +99,54 @@ pub(crate) fn scatter_add<T: Float>(g: &[T], index: &[u32], len: usize, inner: u
             }
         }
     });
+}
+
+/// [`scatter_add`] by blocks of the `k`, each of which adds to results of its own.
+fn scatter_blocks<T: Float>(g: &[T], index: &[u32], [block, len, inner]: [usize; 3], out: &mut [T]) {
+    let (blocks, size) = (index.len().div_ceil(block), len * inner);
+    let outer = out.len() / size;
+    let mut parts = Buffer::stale(outer * blocks * size);
+    let of_blocks = Disjoint::new(parts.make_mut());
+    parallel::for_each(outer * blocks, |task| {
+        let (o, first) = (task / blocks, task % blocks * block);
+        let picked = &index[first..(first + block).min(index.len())];
+        let g = &g[(o * index.len() + first) * inner..][..picked.len() * inner];
+        // SAFETY: each block of each `o` has a part of its own.
+        let out = unsafe { of_blocks.part(task * size, size) };
+        T::dispatch(AddRows { g, index: picked, inner, out });
+    });
+    let parts = parts.as_slice();
+    each_block(out, len, inner, |o, first, out| {
+        let count = out.len();
+        let part = |b: usize| &parts[(o * blocks + b) * size + first * inner..][..count];
+        out.copy_from_slice(part(0));
+        for b in 1..blocks {
+            out.iter_mut().zip(part(b)).for_each(|(sum, &part)| *sum = *sum + part);
+        }
+    });
+}
+
+/// `out[index[k]]` = the sum of rows `g[k]`.
+struct AddRows<'a, T> {
+    g: &'a [T],
+    index: &'a [u32],
+    inner: usize,
+    out: &'a mut [T],
+}
+
+impl<T: Float> Kernel<T> for AddRows<'_, T> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<I: Lanes<T>>(self, _: I) {
+        let Self { g, index, inner, out } = self;
+        out.fill(T::ZERO);
+        if inner == 1 {
+            return index.iter().zip(g).for_each(|(&at, &g)| out[at as usize] = out[at as usize] + g);
+        }
+        for (&at, g) in index.iter().zip(g.chunks_exact(inner)) {
+            let row = &mut out[at as usize * inner..][..inner];
+            row.iter_mut().zip(g).for_each(|(sum, &g)| *sum = *sum + g);
+        }
+    }
 }

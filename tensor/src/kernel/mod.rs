@@ -23,6 +23,7 @@ pub(crate) mod row_norm;
 pub(crate) mod select;
 pub(crate) mod softmax;
 pub(crate) mod sort;
+mod stretch;
 mod turn;
 pub(crate) mod zip;
 

@@ -1,9 +1,11 @@
 //! Rows brought to mean 0 and mean square 1, and the gradient of that: layer norm and RMS norm.
 //!
 //! A row is read three times (mean, mean square, result) while it lies in the nearest cache, so memory sees one pass. The
-//! mean is taken off before squaring: the other way, by the mean of squares, cancels.
+//! mean is taken off before squaring: the other way, by the mean of squares, cancels. Long rows are shared by threads (`long`),
+//! and summed stretch by stretch.
 
 use super::copy::copy;
+use super::stretch::is_long;
 use crate::pointwise::Real;
 use crate::simd::{Kernel, Lanes, Vector};
 use crate::storage::Buffer;
@@ -40,6 +42,9 @@ pub(crate) fn row_norm<T: Float>(
     if dense.is_none() {
         copy(x, out);
     }
+    if is_long(width) {
+        return long::row_norm(norm, dense, weight, bias, width, out);
+    }
     let rows = (TASK / width).max(1) * width;
     parallel::for_each_piece(out, rows, |i, out| {
         let x = dense.map(|x| &x[i * rows..][..out.len()]);
@@ -67,6 +72,9 @@ pub(crate) fn row_norm_grad<T: Float>(
     if dense.is_none() {
         copy(g, out);
     }
+    if is_long(width) {
+        return long::row_norm_grad(norm, x, dense, weight, width, out);
+    }
     let rows = (TASK / width).max(1) * width;
     parallel::for_each_piece(out, rows, |i, out| {
         let part = i * rows..i * rows + out.len();
@@ -88,6 +96,9 @@ pub(crate) fn row_norm_weight<T: Float>(
     let [mut x_copy, mut g_copy] =
         [&x, &g].map(|view| Buffer::stale(if view.as_slice().is_some() { 0 } else { len }));
     let (x, g) = (dense(x, &mut x_copy), dense(g, &mut g_copy));
+    if is_long(width) {
+        return long::row_norm_weight(norm, x, g, width, out);
+    }
     // Each task adds up rows of its own; what they found is added in their order.
     let rows = (4 * TASK / width.max(1)).max(1) * width;
     let tasks = len.div_ceil(rows.max(1));
@@ -160,6 +171,8 @@ macro_rules! each {
         }
     }};
 }
+
+mod long;
 
 /// The mean of a row (0 where it is not taken off), and one over the root of the mean square of the rest.
 #[inline(always)]

@@ -1,6 +1,8 @@
-//! Softmax, log-softmax, log-sum-exp and cross entropy along the last axis, and their gradients: one pass over each row.
+//! Softmax, log-softmax, log-sum-exp and cross entropy along the last axis, and their gradients: a row is read two or three
+//! times while it lies in a near cache. Long rows are shared by threads (`long`), and summed stretch by stretch.
 
 use super::copy::copy;
+use super::stretch::is_long;
 use crate::pointwise::Real;
 use crate::simd::{Kernel, Lanes, Vector};
 use crate::view::View;
@@ -26,6 +28,12 @@ pub(crate) fn normalise<T: Float>(normal: Normal, x: View<'_, T>, width: usize, 
     }
     let rows = (TASK / width).max(1) * width;
     match x.as_slice() {
+        all if is_long(width) => {
+            if all.is_none() {
+                copy(x, out);
+            }
+            long::normalise(normal, all, width, out);
+        }
         Some(x) => parallel::for_each_piece(out, rows, |i, out| {
             T::dispatch(Rows { normal, x: Some(&x[i * rows..][..out.len()]), width, out });
         }),
@@ -51,6 +59,7 @@ pub(crate) fn normalise_grad<T: Float>(
     }
     let rows = (TASK / width).max(1) * width;
     match (y.as_slice(), g.as_slice()) {
+        (Some(y), Some(g)) if is_long(width) => long::normalise_grad(normal, y, Some(g), width, out),
         (Some(y), Some(g)) => parallel::for_each_piece(out, rows, |i, out| {
             let part = i * rows..i * rows + out.len();
             T::dispatch(Back { normal, y: &y[part.clone()], g: Some(&g[part]), width, out });
@@ -61,6 +70,9 @@ pub(crate) fn normalise_grad<T: Float>(
             copy(y, dense.make_mut());
             copy(g, out);
             let y = dense.as_slice();
+            if is_long(width) {
+                return long::normalise_grad(normal, y, None, width, out);
+            }
             parallel::for_each_piece(out, rows, |i, out| {
                 T::dispatch(Back { normal, y: &y[i * rows..][..out.len()], g: None, width, out });
             });
@@ -73,21 +85,23 @@ pub(crate) fn log_sum_exp<T: Float>(x: View<'_, T>, labels: Option<&[u32]>, widt
     if width == 0 {
         return out.fill(T::NEG_INFINITY);
     }
+    let mut copied = crate::storage::Buffer::stale(if x.as_slice().is_some() { 0 } else { x.layout().len() });
+    let x = match x.as_slice() {
+        Some(x) => x,
+        None => {
+            copy(x, copied.make_mut());
+            copied.as_slice()
+        }
+    };
+    if is_long(width) {
+        return long::log_sum_exp(x, labels, width, out);
+    }
     let rows = (TASK / width).max(1);
-    let run = |first: usize, x: &[T], out: &mut [T]| {
-        let count = out.len();
+    parallel::for_each_piece(out, rows, |i, out| {
+        let (first, count) = (i * rows, out.len());
         let labels = labels.map(|labels| &labels[first..][..count]);
         T::dispatch(LogSums { x: &x[first * width..][..count * width], labels, width, out });
-    };
-    match x.as_slice() {
-        Some(x) => parallel::for_each_piece(out, rows, |i, out| run(i * rows, x, out)),
-        None => {
-            let mut dense = crate::storage::Buffer::stale(x.layout().len());
-            copy(x, dense.make_mut());
-            let x = dense.as_slice();
-            parallel::for_each_piece(out, rows, |i, out| run(i * rows, x, out));
-        }
-    }
+    });
 }
 
 /// The gradient of [`log_sum_exp`] from its operand and the cotangent `g [rows]`: `g softmax(x)`, with labels less `g` at
@@ -106,6 +120,9 @@ pub(crate) fn log_sum_exp_grad<T: Float>(
     let dense = x.as_slice();
     if dense.is_none() {
         copy(x, out);
+    }
+    if is_long(width) {
+        return long::log_sum_exp_grad(dense, labels, g, width, out);
     }
     let rows = (TASK / width).max(1);
     parallel::for_each_piece(out, rows * width, |i, out| {
@@ -208,6 +225,54 @@ macro_rules! each {
     }};
 }
 
+/// What the gradient takes off: the sum of `g y` over a row for the softmax, of `g` for its logarithm.
+#[inline(always)]
+fn pulled<T: Float, I: Lanes<T>>(isa: I, normal: Normal, y: *const T, g: *const T, width: usize) -> T {
+    let lanes = I::V::LANES;
+    let mut sum = isa.splat(T::ZERO);
+    let mut i = 0;
+    while i < width {
+        let count = (width - i).min(lanes);
+        // SAFETY: the callers pass rows of `width` numbers, and lanes that are not loaded are zero.
+        unsafe {
+            let g = isa.load_first(count, g.add(i));
+            sum = match normal {
+                Normal::Softmax => isa.load_first(count, y.add(i)).mul_add(g, sum),
+                Normal::LogSoftmax => sum + g,
+            };
+        }
+        i += lanes;
+    }
+    sum.sum()
+}
+
+/// The [`log_sum_exp`] of a row whose largest number `shift` is not finite. All are minus infinity, or one is infinity: that
+/// is the answer, unless there is a NaN.
+#[inline(always)]
+fn without_sum<T: Float>(x: &[T], shift: T, at_label: Option<T>) -> Option<T> {
+    if shift.is_finite() {
+        return None;
+    }
+    let sum = x.iter().fold(shift, |sum, &x| if x.equal(&x) { sum } else { x });
+    Some(at_label.map_or(sum, |x| sum - x))
+}
+
+/// Whether a row's largest number `shift` says that nothing in it moves its sum; then the gradient is written.
+#[inline(always)]
+fn moves_nothing<T: Float>(labels: Option<&[u32]>, shift: T, x: Option<&[T]>, out: &mut [T]) -> bool {
+    let nothing = labels.is_none() && shift.equal(&T::NEG_INFINITY);
+    if nothing {
+        // Nothing but minus infinity moves nothing; only a NaN among it may speak.
+        if let Some(x) = x {
+            out.copy_from_slice(x);
+        }
+        out.iter_mut().for_each(|x| *x = if x.equal(x) { T::ZERO } else { *x });
+    }
+    nothing
+}
+
+mod long;
+
 struct Rows<'a, T> {
     normal: Normal,
     /// The rows to read; `None` if they are in `out` already.
@@ -258,26 +323,11 @@ impl<T: Float> Kernel<T> for Back<'_, T> {
     #[inline(always)]
     fn run<I: Lanes<T>>(self, isa: I) {
         let Self { normal, y, g, width, out } = self;
-        let lanes = I::V::LANES;
         for (row, out) in out.chunks_mut(width).enumerate() {
             let to = out.as_mut_ptr();
             let y = y[row * width..][..width].as_ptr();
             let g = g.map_or(to.cast_const(), |g| g[row * width..][..width].as_ptr());
-            let mut sum = isa.splat(T::ZERO);
-            let mut i = 0;
-            while i < width {
-                let count = (width - i).min(lanes);
-                // SAFETY: all rows have `width` numbers, and lanes that are not loaded are zero.
-                unsafe {
-                    let g = isa.load_first(count, g.add(i));
-                    sum = match normal {
-                        Normal::Softmax => isa.load_first(count, y.add(i)).mul_add(g, sum),
-                        Normal::LogSoftmax => sum + g,
-                    };
-                }
-                i += lanes;
-            }
-            let sum = isa.splat(sum.sum());
+            let sum = isa.splat(pulled(isa, normal, y, g, width));
             match normal {
                 Normal::Softmax => each!(isa, width, to, |i, load| load(y) * (load(g) - sum)),
                 Normal::LogSoftmax => each!(isa, width, to, |i, load| load(g) - load(y).exp() * sum),
@@ -301,10 +351,8 @@ impl<T: Float> Kernel<T> for LogSums<'_, T> {
         for (row, (x, slot)) in self.x.chunks_exact(self.width).zip(self.out).enumerate() {
             let shift = largest(isa, x.as_ptr(), self.width);
             let at_label = self.labels.map(|labels| x[labels[row] as usize]);
-            if !shift.is_finite() {
-                // All minus infinity, or an infinity: that is the answer, unless there is a NaN.
-                let sum = x.iter().fold(shift, |sum, &x| if x.equal(&x) { sum } else { x });
-                *slot = at_label.map_or(sum, |x| sum - x);
+            if let Some(answer) = without_sum(x, shift, at_label) {
+                *slot = answer;
                 continue;
             }
             // The shift first: the sum of it and the logarithm would round what the label takes away again.
@@ -330,17 +378,13 @@ impl<T: Float> Kernel<T> for LogSumsBack<'_, T> {
     fn run<I: Lanes<T>>(self, isa: I) {
         let Self { x, labels, g, width, out } = self;
         for (row, (out, &g)) in out.chunks_exact_mut(width).zip(g).enumerate() {
-            let to = out.as_mut_ptr();
-            let from = x.map_or(to.cast_const(), |x| x[row * width..][..width].as_ptr());
-            let shift = largest(isa, from, width);
-            if labels.is_none() && shift.equal(&T::NEG_INFINITY) {
-                // Nothing but minus infinity moves nothing; only a NaN among it may speak.
-                if let Some(x) = x {
-                    out.copy_from_slice(&x[row * width..][..width]);
-                }
-                out.iter_mut().for_each(|x| *x = if x.equal(x) { T::ZERO } else { *x });
+            let x = x.map(|x| &x[row * width..][..width]);
+            let shift = largest(isa, x.unwrap_or(out).as_ptr(), width);
+            if moves_nothing(labels, shift, x, out) {
                 continue;
             }
+            let to = out.as_mut_ptr();
+            let from = x.map_or(to.cast_const(), <[T]>::as_ptr);
             let sum = sum_exp(isa, from, width, shift, Some(to));
             let scale = isa.splat(g / sum);
             each!(isa, width, to, |i, load| load(to.cast_const()) * scale);

@@ -86,7 +86,7 @@ impl<T: Float> Forward<'_, T> {
                     let next = at + conv.channels * conv.image();
                     let next = x.get(next..next + channels * conv.image()).unwrap_or_default();
                     let start = (sample * conv.outputs + g * outputs) * pixels;
-                    let c = &RowMajor { c: y.at(start), row_stride: pixels, epilogue };
+                    let c = &RowMajor { c: y.at(start), row_stride: pixels, apart: 0, epilogue };
                     let a = Source::Packed::<T, Strided<'_, T>>(&panels);
                     // SAFETY: the rectangles of different tasks do not overlap; each lies in its sample of y, whose
                     // length was checked, and operands and bias have the sizes that they were made with.

@@ -1,18 +1,23 @@
-//! The gradient by the input: `dx[n] = fold(w^T dy[n])`, one product a sample.
+//! The gradient by the input: `dx[n] = fold(w^T dy[n])`, one product a sample and some channels.
 
 use super::Conv;
 use super::direct::Strips;
 use super::forward::Forward;
 use super::gather::{Fold, Runs};
-use super::stage::{Stage, taps_before_channels};
+use super::stage::{SLACK, Stage, taps_before_channels};
 use super::winograd::Tame;
 use crate::kernel::product::Epilogue;
-use crate::kernel::product::loops::{Loops, Panels, Source};
+use crate::kernel::product::loops::{Loops, Panels, Source, cut};
 use crate::kernel::product::operand::{Matrix, Strided};
 use crate::kernel::product::target::{Disjoint, RowMajor};
 use crate::simd::{Kernel, Lanes, Vector};
 use crate::storage::Buffer;
 use crate::{Float, Window, parallel};
+use alloc::vec::Vec;
+
+/// Taps of some channels that are one product, and may be one task: so many that packing the cotangent anew for the next ones
+/// takes no time beside multiplying it.
+const ROWS: usize = 512;
 
 /// The operands, whose sizes have been checked.
 pub struct InputGrad<'a, T> {
@@ -51,47 +56,61 @@ impl<T: Float> InputGrad<'_, T> {
         }
         let Self { conv, w, dy, dx } = self;
         let (channels, outputs, groups) = (conv.channels_each(), conv.outputs_each(), conv.groups);
-        let (depth, pixels, image) = (conv.depth(), conv.pixels(), channels * conv.image());
+        let (depth, pixels, taps) = (conv.depth(), conv.pixels(), conv.taps());
         let stage = Stage::by_pixels(conv);
-        // Rows that follow each other in a tile belong to different channels: neighbouring taps of one channel would be
-        // added to places that overlap, each waiting for the last to arrive.
-        let (taps, corners) = (stage.taps_of_channels(), stage.pixels());
+        let corners = stage.pixels();
         let dx = Disjoint(dx.as_mut_ptr());
         let runs = Runs::to_add(&corners, I::TILE.1 * I::V::LANES, I::V::LANES);
 
-        let tasks = super::tasks(conv).min(conv.samples);
-        for g in 0..groups {
-            let w = taps_before_channels(&w[g * outputs * depth..][..outputs * depth], channels, conv.taps());
-            let turned = Matrix::row_major(w.as_slice(), outputs, depth).transposed();
-            let panels = Panels::of_rows(isa, &turned.by_rows(), depth, outputs);
-            parallel::for_each(tasks, |task| {
-                let mut room = (!conv.is_pointwise()).then(|| stage.build::<T>());
-                for sample in conv.samples * task / tasks..conv.samples * (task + 1) / tasks {
-                    let piece = sample * groups + g;
-                    let dy = &dy[piece * outputs * pixels..][..outputs * pixels];
-                    let b = &Matrix::row_major(dy, outputs, pixels).by_columns();
-                    let (a, b) = (Source::Packed::<T, Strided<'_, T>>(&panels), Source::Fresh(b));
-                    let to = dx.at(piece * image);
-                    // SAFETY: each piece has its own part of dx, whose length was checked, and a stage of its own; the
-                    // operands have the sizes that they were made with.
-                    unsafe {
-                        match &mut room {
-                            None => {
-                                let c = &RowMajor { c: to, row_stride: pixels, epilogue: &Epilogue::PLAIN };
-                                Loops { a, b, c, depth: outputs }.run(isa, 0..depth, 0..pixels);
-                            }
-                            Some(room) => {
-                                let room = room.make_mut();
-                                room.fill(T::ZERO);
-                                let c = &Fold::new(room, &taps, &corners, &runs);
-                                Loops { a, b, c, depth: outputs }.run(isa, 0..depth, 0..pixels);
-                                stage.take(isa, room, core::slice::from_raw_parts_mut(to.0, image));
-                            }
+        // Some channels of a group at a time, so that threads can share a single sample: always the same ones, for the order in
+        // which a product is folded depends on its rows.
+        let most = (ROWS / taps.max(1)).clamp(1, 128);
+        let each = cut(0..channels, most);
+        let mut parts: Vec<_> = (0..groups).flat_map(|g| each.clone().map(move |of| (g, of, None))).collect();
+        parallel::for_each_piece(&mut parts, 1, |_, part| {
+            let (g, of, packed) = &mut part[0];
+            let w = &w[*g * outputs * depth..][..outputs * depth];
+            let w = taps_before_channels(w, [channels, taps], of);
+            let turned = Matrix::row_major(w.as_slice(), outputs, of.len() * taps).transposed();
+            // Rows that follow each other in a tile belong to different channels: neighbouring taps of one channel would be
+            // added to places that overlap, each waiting for the last to arrive.
+            let rows = stage.of_channels(of.len()).taps_of_channels();
+            *packed = Some((Panels::of_rows(isa, &turned.by_rows(), of.len() * taps, outputs), rows));
+        });
+
+        let pieces = conv.samples * parts.len();
+        let tasks = super::tasks(conv).min(pieces);
+        parallel::for_each(tasks, |task| {
+            let mut room = (!conv.is_pointwise()).then(|| stage.of_channels(channels.min(most)).build::<T>());
+            for piece in pieces * task / tasks..pieces * (task + 1) / tasks {
+                let (sample, (g, of, packed)) = (piece / parts.len(), &parts[piece % parts.len()]);
+                let Some((panels, rows)) = packed else { unreachable!("all parts were packed above") };
+                let (stage, depth) = (stage.of_channels(of.len()), of.len() * taps);
+                let dy = &dy[(sample * groups + g) * outputs * pixels..][..outputs * pixels];
+                let b = &Matrix::row_major(dy, outputs, pixels).by_columns();
+                let (a, b) = (Source::Packed::<T, Strided<'_, T>>(panels), Source::Fresh(b));
+                let to = dx.at(((sample * groups + g) * channels + of.start) * conv.image());
+                // SAFETY: each piece has its own part of dx, whose length was checked, and a stage of its own; the
+                // operands have the sizes that they were made with.
+                unsafe {
+                    match &mut room {
+                        None => {
+                            let epilogue = &Epilogue::PLAIN;
+                            let c = &RowMajor { c: to, row_stride: pixels, apart: 0, epilogue };
+                            Loops { a, b, c, depth: outputs }.run(isa, 0..depth, 0..pixels);
+                        }
+                        Some(room) => {
+                            let room = &mut room.make_mut()[..stage.len() + SLACK];
+                            room.fill(T::ZERO);
+                            let c = &Fold::new(room, rows, &corners, &runs);
+                            Loops { a, b, c, depth: outputs }.run(isa, 0..depth, 0..pixels);
+                            let image = of.len() * conv.image();
+                            stage.take(isa, room, core::slice::from_raw_parts_mut(to.0, image));
                         }
                     }
                 }
-            });
-        }
+            }
+        });
     }
 }
 

@@ -44,6 +44,11 @@ impl Stage {
         Self { window, output, channels: conv.channels_each(), phases, high, wide }
     }
 
+    /// The stage of fewer channels.
+    pub(super) fn of_channels(self, channels: usize) -> Self {
+        Self { channels, ..self }
+    }
+
     /// Numbers of one row, all phases.
     pub(super) fn row(&self) -> usize {
         self.phases * self.wide
@@ -284,14 +289,19 @@ unsafe fn pairs<T: Float, I: Lanes<T>, const BACK: bool>(
     }
 }
 
-/// The weights `[outputs, channels, taps]` of one group as `[outputs, taps, channels]`, to go with
-/// [`Stage::taps_of_channels`].
-pub(super) fn taps_before_channels<T: Float>(w: &[T], channels: usize, taps: usize) -> Buffer<T> {
-    let mut turned = Buffer::stale(w.len());
-    let size = (channels * taps).max(1);
-    for (to, from) in turned.make_mut().chunks_exact_mut(size).zip(w.chunks_exact(size)) {
+/// Those of the weights `[outputs, channels, taps]` of one group that belong to the channels `of`, as `[outputs, taps, channels]`,
+/// to go with [`Stage::taps_of_channels`].
+pub(super) fn taps_before_channels<T: Float>(
+    w: &[T],
+    [channels, taps]: [usize; 2],
+    of: &Range<usize>,
+) -> Buffer<T> {
+    let (size, count) = ((channels * taps).max(1), of.len());
+    let mut turned = Buffer::stale(w.len() / size * count * taps);
+    let rows = turned.make_mut().chunks_exact_mut((count * taps).max(1));
+    for (to, from) in rows.zip(w.chunks_exact(size)) {
         for (i, to) in to.iter_mut().enumerate() {
-            *to = from[i % channels * taps + i / channels];
+            *to = from[(of.start + i % count) * taps + i / count];
         }
     }
     turned

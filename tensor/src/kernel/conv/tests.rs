@@ -149,6 +149,13 @@ mod cases {
             assert!(goes_by_winograd::<T>(&conv));
             check::<T>(&conv);
         }
+        // Channels that are folded in several parts.
+        let pad = [[1, 1], [1, 1]];
+        for (samples, groups) in [(1, 1), (3, 2)] {
+            for window in [Window::new([9, 8], [3, 3]).pad(pad).stride([2, 2]), Window::new([5, 4], [1, 1])] {
+                check::<T>(&conv(window, [samples, groups * 150, groups * 3], groups));
+            }
+        }
         // More samples in a chunk than are summed together.
         check::<T>(&conv(Window::new([24, 24], [5, 5]), [50, 1, 2], 1));
     }
@@ -339,6 +346,10 @@ mod cases {
             conv(Window::new([17, 19], [3, 3]).pad(pad).stride([2, 2]), [7, 20, 30], 1),
             conv(Window::new([17, 18], [3, 3]).pad(pad).stride([2, 1]), [1, 40, 30], 2),
             conv(Window::new([7, 7], [3, 3]).pad(pad), [6, 120, 40], 1),
+            // Channels of one sample, to be folded by several threads.
+            conv(Window::new([17, 18], [3, 3]).pad(pad).stride([2, 2]), [1, 130, 40], 1),
+            conv(Window::new([15, 9], [1, 1]).stride([2, 1]), [1, 300, 90], 1),
+            conv(Window::new([15, 9], [1, 1]), [1, 300, 90], 1),
         ] {
             let (x, w, dy) =
                 (noise::<T>(conv.x_len(), 1), noise::<T>(conv.w_len(), 2), noise::<T>(conv.y_len(), 3));

@@ -253,7 +253,7 @@ unsafe fn products<'a, T: Float, I: Lanes<T>, B: Operand<T>>(
     let epilogue = &if first { Epilogue::PLAIN } else { Epilogue::ADD };
     let panels = (stack > 1).then(|| Panels::of_columns(isa, b, depth, pixels));
     for k in 0..stack {
-        let c = &RowMajor { c: sums(k), row_stride: depth, epilogue };
+        let c = &RowMajor { c: sums(k), row_stride: depth, apart: 0, epilogue };
         let a = &Matrix::row_major(dy(k), outputs, pixels).by_rows();
         let b = panels.as_ref().map_or(Source::Fresh(b), Source::Packed);
         // SAFETY: as the caller promises.

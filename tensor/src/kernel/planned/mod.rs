@@ -11,7 +11,8 @@
 //! * Of either: [`max_pool`].
 //! * Of eight bits: [`quantised`], in whole numbers alone.
 //!
-//! Those of `f32` add in the order of the scalar path, and give its bits.
+//! Those of `f32` add in the order of the scalar path, and give its bits. (Functions of rows of more than 65 536 numbers do not:
+//! the library shares such a row out to threads, and adds their sums.)
 //!
 //! Sizes follow from the slices. Where slices do not fit each other the part that fits is computed: a function here has no
 //! error path and no panic that it would not need, because both take room in flash.

@@ -6,8 +6,10 @@
 mod halving;
 mod rows;
 
+use super::disjoint::Disjoint;
 use crate::simd::{Kernel, Lanes};
-use crate::{Float, Window, parallel};
+use crate::{Float, SMALL, Window, parallel};
+use core::ops::Range;
 use halving::{all_finite, halve, halve_sums, lanes_later, spread};
 use rows::fold_row;
 
@@ -44,6 +46,44 @@ impl Axis {
         let end = (start + (self.kernel - 1) * self.dilation + 1).saturating_sub(self.before).min(self.input);
         (first..end.max(first)).step_by(self.dilation)
     }
+
+    /// The windows of `count` that reach from before the end of `of` to its start, or beyond.
+    fn covering(self, of: &Range<usize>, count: usize) -> Range<usize> {
+        let first = (of.start + self.before).saturating_sub(self.span() - 1).div_ceil(self.stride);
+        first.min(count)..(of.end + self.before).div_ceil(self.stride).min(count)
+    }
+
+    /// How many indices a window spans.
+    fn span(self) -> usize {
+        (self.kernel - 1) * self.dilation + 1
+    }
+}
+
+/// Shares out planes of `rows` x `columns` results, each of which is found from `reads` numbers, and calls
+/// `work(plane, rows, out)`: with whole planes from `plane` on, or with a band of one plane's rows where that is more than a task
+/// reads. A band has at least `least` rows, and starts at an even one.
+fn share_out<T: Float>(
+    out: &mut [T],
+    [rows, columns]: [usize; 2],
+    reads: usize,
+    least: usize,
+    work: impl Fn(usize, Range<usize>, &mut [T]) + parallel::Shared,
+) {
+    let len = rows * columns;
+    let high = rows.div_ceil(reads.div_ceil(TASK).max(1)).max(least).next_multiple_of(2);
+    if SMALL || high >= rows {
+        let planes = (TASK / reads.max(1)).max(1);
+        return parallel::for_each_piece(out, planes * len, |i, out| work(i * planes, 0..rows, out));
+    }
+    let (bands, planes) = (rows.div_ceil(high), out.len() / len);
+    let out = Disjoint::new(out);
+    parallel::for_each(planes * bands, |task| {
+        let (plane, band) = (task / bands, task % bands);
+        let rows = band * high..((band + 1) * high).min(rows);
+        // SAFETY: each task has a band of its own.
+        let out = unsafe { out.part(plane * len + rows.start * columns, rows.len() * columns) };
+        work(plane, rows, out);
+    });
 }
 
 /// Whether all windows are 2 x 2, two apart, and lie inside of the image.
@@ -81,15 +121,14 @@ pub(crate) fn max_pool_gather<T: Float>(
     output: [usize; 2],
     out: &mut [T],
 ) {
-    let (input, output_len) = (window.input[0] * window.input[1], output[0] * output[1]);
+    let input = window.input[0] * window.input[1];
     if out.is_empty() {
         return;
     }
-    let planes = (TASK / input.max(1)).max(1);
-    parallel::for_each_piece(out, planes * output_len, |i, out| {
-        let part = i * planes * input..i * planes * input + out.len() / output_len * input;
+    share_out(out, output, input, 1, |plane, rows, out| {
+        let part = plane * input..(plane + out.len() / (rows.len() * output[1])) * input;
         let (x, of) = (&x[part.clone()], &of[part]);
-        T::dispatch(Max { x, window, output, role: Role::Gather { of }, out });
+        T::dispatch(Max { x, window, output, role: Role::Gather { of }, rows, out });
     });
 }
 
@@ -110,11 +149,11 @@ pub(crate) fn max_pool_scatter<T: Float>(
         return;
     }
     assert!(out.len().is_multiple_of(x.len()), "the image is repeated as a whole");
-    let planes = (TASK / input).max(1);
-    parallel::for_each_piece(out, planes * input, |i, out| {
-        let count = out.len() / input;
-        let g = &g[i * planes * output_len..][..count * output_len];
-        T::dispatch(Max { x, window, output, role: Role::Scatter { g, first: i * planes }, out });
+    let least = Axis::of(window)[0].span();
+    share_out(out, window.input, input, least, |first, rows, out| {
+        let count = out.len() / (rows.len() * window.input[1]);
+        let g = &g[first * output_len..][..count * output_len];
+        T::dispatch(Max { x, window, output, role: Role::Scatter { g, first }, rows, out });
     });
 }
 
@@ -123,6 +162,8 @@ struct Max<'a, T> {
     window: &'a Window,
     output: [usize; 2],
     role: Role<'a, T>,
+    /// The rows of each plane that are in `out`.
+    rows: Range<usize>,
     out: &'a mut [T],
 }
 
@@ -131,29 +172,27 @@ impl<T: Float> Kernel<T> for Max<'_, T> {
 
     #[inline(always)]
     fn run<I: Lanes<T>>(self, isa: I) {
-        let Self { x, window, output: [rows, columns], role, out } = self;
+        let Self { x, window, output: [high, columns], role, rows, out } = self;
         let [height, width] = window.input;
-        let (input, output) = (height * width, rows * columns);
+        let (input, output) = (height * width, high * columns);
         if input == 0 || output == 0 {
             // Windows over padding alone have no element, and images without windows no cotangent.
             return out.fill(if input == 0 { T::NEG_INFINITY } else { T::ZERO });
         }
-        let halving = is_halving(window, [rows, columns]);
+        let halving = is_halving(window, [high, columns]);
         let [down, across] = Axis::of(window);
         match role {
             Role::Gather { of } => {
                 let same = core::ptr::eq(x, of);
-                let planes =
-                    x.chunks_exact(input).zip(of.chunks_exact(input)).zip(out.chunks_exact_mut(output));
-                for ((x, of), out) in planes {
-                    for (p, out) in out.chunks_exact_mut(columns).enumerate() {
+                let whole = if same { across.whole(columns) } else { 0..0 };
+                let planes = x.chunks_exact(input).zip(of.chunks_exact(input));
+                for ((x, of), out) in planes.zip(out.chunks_exact_mut(rows.len() * columns)) {
+                    for (p, out) in rows.clone().zip(out.chunks_exact_mut(columns)) {
                         if halving && same {
-                            let (top, bottom) =
-                                (&x[2 * p * width..][..width], &x[(2 * p + 1) * width..][..width]);
+                            let (top, bottom) = x[2 * p * width..][..2 * width].split_at(width);
                             halve(isa, top, bottom, out);
                             continue;
                         }
-                        let whole = if same { across.whole(columns) } else { 0..0 };
                         let (rows, start) = (down.taps(p), T::NEG_INFINITY);
                         fold_row(isa, x, rows, across, whole.clone(), out, start, lanes_later, |x| x);
                         for q in (0..whole.start).chain(whole.end..columns) {
@@ -164,14 +203,17 @@ impl<T: Float> Kernel<T> for Max<'_, T> {
                 }
             }
             Role::Scatter { g, first } => {
-                let planes = g.chunks_exact(output).zip(out.chunks_exact_mut(input)).enumerate();
+                let (before, len) = (rows.start * width, rows.len() * width);
+                let planes = g.chunks_exact(output).zip(out.chunks_exact_mut(len)).enumerate();
                 for (i, (g, out)) in planes {
                     let x = &x[(first + i) * input % x.len()..][..input];
                     if halving {
+                        let x = &x[before..][..len];
                         let finite = all_finite(isa, x);
-                        for (p, g) in g.chunks_exact(columns).enumerate() {
-                            let (top, bottom) =
-                                (&x[2 * p * width..][..width], &x[(2 * p + 1) * width..][..width]);
+                        let windows = down.covering(&rows, high);
+                        let g = g[windows.start * columns..windows.end * columns].chunks_exact(columns);
+                        for (p, g) in g.enumerate() {
+                            let (top, bottom) = x[2 * p * width..][..2 * width].split_at(width);
                             let (out_top, out_bottom) = out[2 * p * width..][..2 * width].split_at_mut(width);
                             if finite {
                                 spread::<T, I, true>(isa, top, bottom, g, out_top, out_bottom);
@@ -179,14 +221,16 @@ impl<T: Float> Kernel<T> for Max<'_, T> {
                                 spread::<T, I, false>(isa, top, bottom, g, out_top, out_bottom);
                             }
                         }
-                        out[2 * rows * width..].fill(T::ZERO);
+                        out[2 * windows.len() * width..].fill(T::ZERO);
                         continue;
                     }
                     out.fill(T::ZERO);
-                    for (p, g) in g.chunks_exact(columns).enumerate() {
-                        for (q, &g) in g.iter().enumerate() {
-                            if let Some(at) = first_largest(x, width, down, across, p, q) {
-                                out[at] = out[at] + g;
+                    for p in down.covering(&rows, high) {
+                        for (q, &g) in g[p * columns..][..columns].iter().enumerate() {
+                            let at = first_largest(x, width, down, across, p, q);
+                            // Those above the band come out huge, and so beyond it.
+                            if let Some(slot) = at.and_then(|at| out.get_mut(at.wrapping_sub(before))) {
+                                *slot = *slot + g;
                             }
                         }
                     }
@@ -220,14 +264,13 @@ fn first_largest<T: Float>(
 
 /// `out[plane, p, q]` = the mean of each window of `x`, padding counted as zeros.
 pub(crate) fn mean_pool<T: Float>(x: &[T], window: &Window, output: [usize; 2], out: &mut [T]) {
-    let (input, output_len) = (window.input[0] * window.input[1], output[0] * output[1]);
+    let input = window.input[0] * window.input[1];
     if out.is_empty() {
         return;
     }
-    let planes = (TASK / input.max(1)).max(1);
-    parallel::for_each_piece(out, planes * output_len, |i, out| {
-        let x = &x[i * planes * input..][..out.len() / output_len * input];
-        T::dispatch(Mean { from: x, window, output, transposed: false, out });
+    share_out(out, output, input, 1, |plane, rows, out| {
+        let x = &x[plane * input..][..out.len() / (rows.len() * output[1]) * input];
+        T::dispatch(Mean { from: x, window, output, transposed: false, rows, out });
     });
 }
 
@@ -238,10 +281,10 @@ pub(crate) fn mean_pool_transpose<T: Float>(g: &[T], window: &Window, output: [u
     if out.is_empty() {
         return;
     }
-    let planes = (TASK / input).max(1);
-    parallel::for_each_piece(out, planes * input, |i, out| {
-        let g = &g[i * planes * output_len..][..out.len() / input * output_len];
-        T::dispatch(Mean { from: g, window, output, transposed: true, out });
+    let least = Axis::of(window)[0].span();
+    share_out(out, window.input, input, least, |plane, rows, out| {
+        let g = &g[plane * output_len..][..out.len() / (rows.len() * window.input[1]) * output_len];
+        T::dispatch(Mean { from: g, window, output, transposed: true, rows, out });
     });
 }
 
@@ -250,6 +293,8 @@ struct Mean<'a, T> {
     window: &'a Window,
     output: [usize; 2],
     transposed: bool,
+    /// The rows of each plane that are in `out`.
+    rows: Range<usize>,
     out: &'a mut [T],
 }
 
@@ -258,26 +303,25 @@ impl<T: Float> Kernel<T> for Mean<'_, T> {
 
     #[inline(always)]
     fn run<I: Lanes<T>>(self, isa: I) {
-        let Self { from, window, output: [rows, columns], transposed, out } = self;
+        let Self { from, window, output: [high, columns], transposed, rows, out } = self;
         let [height, width] = window.input;
-        let (input, output) = (height * width, rows * columns);
+        let (input, output) = (height * width, high * columns);
         if input == 0 || output == 0 {
             return out.fill(T::ZERO);
         }
         let [down, across] = Axis::of(window);
-        let halving = is_halving(window, [rows, columns]);
+        let halving = is_halving(window, [high, columns]);
         let share = T::from_f64(1.0 / (window.kernel[0] * window.kernel[1]) as f64);
         if !transposed {
-            for (x, out) in from.chunks_exact(input).zip(out.chunks_exact_mut(output)) {
-                for (p, out) in out.chunks_exact_mut(columns).enumerate() {
+            let whole = across.whole(columns);
+            for (x, out) in from.chunks_exact(input).zip(out.chunks_exact_mut(rows.len() * columns)) {
+                for (p, out) in rows.clone().zip(out.chunks_exact_mut(columns)) {
                     if halving {
-                        let (top, bottom) =
-                            (&x[2 * p * width..][..width], &x[(2 * p + 1) * width..][..width]);
+                        let (top, bottom) = x[2 * p * width..][..2 * width].split_at(width);
                         halve_sums(top, bottom, share, out);
                         continue;
                     }
-                    let (rows, whole) = (down.taps(p), across.whole(columns));
-                    let scale = isa.splat(share);
+                    let (rows, scale) = (down.taps(p), isa.splat(share));
                     fold_row(isa, x, rows, across, whole.clone(), out, T::ZERO, |a, b| a + b, |x| x * scale);
                     for q in (0..whole.start).chain(whole.end..columns) {
                         let mut sum = T::ZERO;
@@ -292,11 +336,12 @@ impl<T: Float> Kernel<T> for Mean<'_, T> {
             }
             return;
         }
-        for (g, out) in from.chunks_exact(output).zip(out.chunks_exact_mut(input)) {
+        for (g, out) in from.chunks_exact(output).zip(out.chunks_exact_mut(rows.len() * width)) {
             out.fill(T::ZERO);
-            for (p, g) in g.chunks_exact(columns).enumerate() {
+            for p in down.covering(&rows, high) {
+                let g = &g[p * columns..][..columns];
                 if halving {
-                    let (top, bottom) = out[2 * p * width..][..2 * width].split_at_mut(width);
+                    let (top, bottom) = out[(2 * p - rows.start) * width..][..2 * width].split_at_mut(width);
                     for row in [top, bottom] {
                         for (pair, &g) in row.as_chunks_mut::<2>().0.iter_mut().zip(g) {
                             *pair = [g * share; 2];
@@ -306,10 +351,9 @@ impl<T: Float> Kernel<T> for Mean<'_, T> {
                 }
                 for (q, &g) in g.iter().enumerate() {
                     let part = g * share;
-                    for h in down.taps(p) {
-                        for w in across.taps(q) {
-                            out[h * width + w] = out[h * width + w] + part;
-                        }
+                    for h in down.taps(p).filter(|h| rows.contains(h)) {
+                        let row = &mut out[(h - rows.start) * width..][..width];
+                        across.taps(q).for_each(|w| row[w] = row[w] + part);
                     }
                 }
             }

@@ -164,8 +164,24 @@ impl<T: Float, A: Operand<T>, B: Operand<T>, C: Target<T>> Loops<'_, T, A, B, C>
     ///
     /// # Safety
     /// The rectangle lies in both operands and in C, and no other thread writes it; the operands have `depth` steps.
-    #[inline(never)]
+    #[inline(always)]
     pub(crate) unsafe fn run<I: Lanes<T>>(&self, isa: I, rows: Range<usize>, columns: Range<usize>) {
+        // SAFETY: as the caller promises.
+        unsafe { self.run_blocks(isa, rows, columns, 0..Depth::new::<T>(self.depth).count()) }
+    }
+
+    /// The same for some of the blocks of k alone.
+    ///
+    /// # Safety
+    /// As for [`run`](Loops::run).
+    #[inline(never)]
+    pub(crate) unsafe fn run_blocks<I: Lanes<T>>(
+        &self,
+        isa: I,
+        rows: Range<usize>,
+        columns: Range<usize>,
+        blocks: Range<usize>,
+    ) {
         if rows.is_empty() || columns.is_empty() {
             return;
         }
@@ -185,7 +201,7 @@ impl<T: Float, A: Operand<T>, B: Operand<T>, C: Target<T>> Loops<'_, T, A, B, C>
             && place.lane_stride != 1
         {
             // SAFETY: as the caller promises; it is one tile of rows.
-            return unsafe { self.run_lying(isa, rows, columns, &place) };
+            return unsafe { self.run_lying(isa, rows, columns, blocks, &place) };
         }
 
         let a = match &self.a {
@@ -245,12 +261,12 @@ impl<T: Float, A: Operand<T>, B: Operand<T>, C: Target<T>> Loops<'_, T, A, B, C>
         for j5 in columns.clone().step_by(at_once) {
             let j5 = j5..(j5 + at_once).min(columns.end);
             // LOOP 4: blocks of k. One after the other, because each adds to the same C.
-            for index in 0..depth.count() {
+            for index in blocks.clone() {
                 let block = depth.block(index);
                 if let (Access::Pack(operand), Some(room)) = (&b, &mut room_b) {
                     operand.pack_all(isa, j5.clone(), block.clone(), width, room.make_mut());
                 }
-                let (first, final_block) = (index == 0, index + 1 == depth.count());
+                let final_block = index + 1 == depth.count();
                 let steps = LINE / size_of::<T>();
                 let streamed = streamed.map(|place| {
                     (place, block.len().div_ceil(j5.len().div_ceil(width)).next_multiple_of(steps))
@@ -324,7 +340,7 @@ impl<T: Float, A: Operand<T>, B: Operand<T>, C: Target<T>> Loops<'_, T, A, B, C>
                             column: j,
                             rows: r,
                             columns: count,
-                            first,
+                            block: index,
                             last: final_block,
                         };
                         // SAFETY: the caller promises the rectangle; the pointers are those of a place, which an

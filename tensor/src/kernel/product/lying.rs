@@ -22,20 +22,21 @@ pub(super) const fn has_room<T: Float, I: Lanes<T>>() -> bool {
 
 const MOST_ROWS: usize = 12;
 impl<T: Float, A: Operand<T>, B: Operand<T>, C: Target<T>> Loops<'_, T, A, B, C> {
-    /// [`run`](Loops::run) for one tile of rows and a B that lies along k at `b`.
+    /// [`run_blocks`](Loops::run_blocks) for one tile of rows and a B that lies along k at `b`.
     ///
     /// # Safety
-    /// As for [`run`](Loops::run); the tile is no higher than that of the instruction set, which [`has_room`].
+    /// As for [`run_blocks`](Loops::run_blocks); the tile is no higher than that of the instruction set, which [`has_room`].
     pub(super) unsafe fn run_lying<I: Lanes<T>>(
         &self,
         isa: I,
         rows: Range<usize>,
         columns: Range<usize>,
+        blocks: Range<usize>,
         b: &Place<T>,
     ) {
         let (r, lanes, depth) = (rows.len(), I::V::LANES, Depth::new::<T>(self.depth));
         let mut room: Option<Buffer<T>> = None;
-        for index in 0..depth.count() {
+        for index in blocks {
             let block = depth.block(index);
             let (start, lying, a_step) = match &self.a {
                 Source::Packed(panels) => (panels.panel(rows.start, &block), Rows::Across, r as isize),
@@ -57,12 +58,17 @@ impl<T: Float, A: Operand<T>, B: Operand<T>, C: Target<T>> Loops<'_, T, A, B, C>
                 let step = if lying == Rows::Along { a_step } else { 1 };
                 start.wrapping_offset(3 * i as isize * step)
             });
-            let (micro, first, last_block) =
-                (micro::<T, I>(r, lying), index == 0, index + 1 == depth.count());
+            let (micro, last_block) = (micro::<T, I>(r, lying), index + 1 == depth.count());
             for j in columns.clone().step_by(lanes) {
                 let last = lanes.min(columns.end - j);
-                let spot =
-                    Spot { row: rows.start, column: j, rows: r, columns: last, first, last: last_block };
+                let spot = Spot {
+                    row: rows.start,
+                    column: j,
+                    rows: r,
+                    columns: last,
+                    block: index,
+                    last: last_block,
+                };
                 // SAFETY: the caller promises the rectangle; the pointers are those of places, which an `Operand` vouches
                 // for, or of a panel just packed for these rows and this k.
                 unsafe {

@@ -13,6 +13,7 @@
 //! and columns were computed with it: folding several products into the rows of one changes nothing.
 
 mod chain;
+mod deep;
 pub(crate) mod finish;
 pub(crate) mod loops;
 mod lying;

@@ -1,10 +1,9 @@
 //! Which way round a product is computed, and by how many threads.
 
-use super::Epilogue;
 use super::loops::{Depth, Loops, Panels, Source};
-use super::lying;
 use super::operand::{Matrix, Operand, Strided};
 use super::target::{ColumnMajor, Disjoint, RowMajor, Target};
+use super::{Epilogue, deep, lying};
 use crate::simd::{Kernel, Lanes, Vector};
 use crate::{Float, parallel};
 
@@ -168,12 +167,15 @@ impl<T: Float> One<'_, T> {
     #[inline(never)]
     fn oriented<I: Lanes<T>>(&self, isa: I) {
         let Self { a, b, c, row_stride, k, epilogue } = *self;
+        if k > Depth::most::<T>() && is_deep::<T, I>(isa, parallel::threads(), [a.rows(), k, b.cols()]) {
+            return deep::run(isa, self);
+        }
         if turned_is_cheaper::<T, I>(isa, a, b) {
             let epilogue = &epilogue.turned();
             let c = &ColumnMajor { c, column_stride: row_stride, epilogue };
             spread(isa, &b.by_columns(), &a.by_rows(), c, [b.cols(), k, a.rows()]);
         } else {
-            let c = &RowMajor { c, row_stride, epilogue };
+            let c = &RowMajor { c, row_stride, apart: 0, epilogue };
             spread(isa, &a.by_rows(), &b.by_columns(), c, [a.rows(), k, b.cols()]);
         }
     }
@@ -225,6 +227,18 @@ pub(super) fn grid<T: Float, I: Lanes<T>>(_: I, tasks: usize, [m, n]: [usize; 2]
         .unwrap_or((1, 1))
 }
 
+/// How many threads a product is worth.
+fn worth(threads: usize, [m, k, n]: [usize; 3]) -> usize {
+    threads.min(m.saturating_mul(n).saturating_mul(k) / WORTH_A_THREAD).max(1)
+}
+
+/// Whether the blocks of k are to be shared out: C has not enough tiles for the threads that the product is worth.
+pub(super) fn is_deep<T: Float, I: Lanes<T>>(isa: I, threads: usize, [m, k, n]: [usize; 3]) -> bool {
+    let tasks = worth(threads, [m, k, n]);
+    let (down, across) = if tasks > 1 { grid::<T, I>(isa, tasks, [m, n]) } else { (1, 1) };
+    down * across < tasks && Depth::new::<T>(k).count() >= 2 * tasks
+}
+
 /// Whether `count` products that each are worth all threads are to be computed one after the other: if each can be cut for as many
 /// threads as the whole batch can.
 pub(super) fn one_after_the_other<T: Float, I: Lanes<T>>(
@@ -234,7 +248,9 @@ pub(super) fn one_after_the_other<T: Float, I: Lanes<T>>(
     [m, k, n]: [usize; 3],
 ) -> bool {
     let (down, across) = grid::<T, I>(isa, threads, [m, n]);
-    m.saturating_mul(n).saturating_mul(k) / WORTH_A_THREAD > threads && down * across >= threads.min(count)
+    let enough =
+        down * across >= threads.min(count) || count < threads && is_deep::<T, I>(isa, threads, [m, k, n]);
+    m.saturating_mul(n).saturating_mul(k) / WORTH_A_THREAD > threads && enough
 }
 
 /// Cuts C into a grid of rectangles, one a task.
@@ -246,8 +262,9 @@ fn spread<T: Float, I: Lanes<T>, A: Operand<T>, B: Operand<T>, C: Target<T>>(
     [m, k, n]: [usize; 3],
 ) {
     let loops = Loops { a: Source::Fresh(a), b: Source::Fresh(b), c, depth: k };
-    let most = m.saturating_mul(n).saturating_mul(k) / WORTH_A_THREAD;
-    let tasks = if most > 1 { parallel::threads().min(most) } else { 1 };
+    // (What is worth one thread does not ask how many there are.)
+    let worth_more = m.saturating_mul(n).saturating_mul(k) / WORTH_A_THREAD > 1;
+    let tasks = if worth_more { worth(parallel::threads(), [m, k, n]) } else { 1 };
     if tasks == 1 {
         // SAFETY: the rectangle is all of C, whose sizes have been checked; nobody else has it.
         return unsafe { loops.run(isa, 0..m, 0..n) };
@@ -325,7 +342,7 @@ impl<T: Float> Many<'_, T> {
                         let c = &ColumnMajor { c: c_of(i), column_stride: row_stride, epilogue };
                         Loops { a, b, c, depth: k }.run(isa, 0..m, 0..n);
                     } else {
-                        let c = &RowMajor { c: c_of(i), row_stride, epilogue };
+                        let c = &RowMajor { c: c_of(i), row_stride, apart: 0, epilogue };
                         Loops { a, b, c, depth: k }.run(isa, 0..m, 0..n);
                     }
                 }

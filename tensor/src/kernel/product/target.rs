@@ -16,8 +16,8 @@ pub(crate) struct Spot {
     pub(crate) column: usize,
     pub(crate) rows: usize,
     pub(crate) columns: usize,
-    /// Whether this is the first block of k (C holds nothing yet), and the last (C gets its epilogue).
-    pub(crate) first: bool,
+    /// Which block of k: before the first, 0, C holds nothing. Whether it is the last: then C gets its epilogue.
+    pub(crate) block: usize,
     pub(crate) last: bool,
 }
 
@@ -61,6 +61,8 @@ unsafe impl<T: Send> Sync for Disjoint<T> {}
 pub(crate) struct RowMajor<'a, T> {
     pub(crate) c: Disjoint<T>,
     pub(crate) row_stride: usize,
+    /// How far on each further block of k has a C of its own, to be added up later; 0 where it is added to C at once.
+    pub(crate) apart: usize,
     pub(crate) epilogue: &'a Epilogue<'a, T>,
 }
 
@@ -68,9 +70,10 @@ impl<T: Float> Target<T> for RowMajor<'_, T> {
     #[inline(always)]
     unsafe fn take<I: Lanes<T>>(&self, isa: I, spot: Spot, compute: impl FnOnce(Ground<T>)) {
         let Epilogue { accumulate, scale, .. } = *self.epilogue;
-        let c = self.c.at(spot.row * self.row_stride + spot.column).0;
+        let c = self.c.at(spot.row * self.row_stride + spot.column + spot.block * self.apart).0;
         let row_stride = self.row_stride as isize;
-        compute(Ground { c, row_stride, scale, add: accumulate || !spot.first, near: false });
+        let add = accumulate || spot.block > 0 && self.apart == 0;
+        compute(Ground { c, row_stride, scale, add, near: false });
         if spot.last {
             let Spot { row, column, rows, columns, .. } = spot;
             // SAFETY: the tile lies inside C; `Epilogue::check` has seen that the bias is long enough.
@@ -102,7 +105,7 @@ impl<T: Float> Target<T> for ColumnMajor<'_, T> {
         // Column j of the tile lies side by side in C.
         let ours = self.c.at(column * self.column_stride + row).0;
         let (down, across) = (width as isize, self.column_stride as isize);
-        let add = accumulate || !spot.first;
+        let add = accumulate || spot.block > 0;
         if add {
             let (from, to) = (ours, c);
             let (from_stride, to_stride, fill) = (across, down, width);

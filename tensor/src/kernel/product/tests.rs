@@ -305,6 +305,48 @@ mod cases {
         }
     }
 
+    /// Blocks of k on several threads, for one tile of C or a few.
+    pub(super) fn blocks_of_k_change_no_bit<T: Float>() {
+        for [m, k, n] in [[10, 60_001, 10], [1, 400_000, 1], [3, 20_000, 90], [70, 9000, 2], [1, 70_000, 20]]
+        {
+            let (a, b) = (noise::<T>(m * k, 1), noise::<T>(k * n, 2));
+            let (old, column, row) = (noise::<T>(m * (n + 3), 3), noise::<T>(m, 4), noise::<T>(n, 5));
+            let scaled = Epilogue { scale: T::from_f64(-0.7), ..Epilogue::ADD };
+            let biased = Epilogue { bias: Bias::Column(&column), ..Epilogue::ADD };
+            let all = Epilogue { bias: Bias::Row(&row), activation: Some(Activation::Tanh), ..scaled };
+            let scaled = Epilogue { accumulate: false, ..scaled };
+            for (of_a, of_b) in [(How::Rows, How::Rows), (How::Columns, How::Rows), (How::Rows, How::Columns)]
+            {
+                for epilogue in [Epilogue::PLAIN, scaled, biased, all] {
+                    let with = |threads| {
+                        let mut c = old.clone();
+                        crate::parallel::with_threads(threads, || {
+                            product(lay(of_a, m, k, &a), lay(of_b, k, n, &b), &mut c, n + 3, &epilogue);
+                        });
+                        c
+                    };
+                    let one = with(1);
+                    for threads in [2, 3, 8] {
+                        assert!(with(threads) == one, "{threads} threads, {m} x {k} x {n}, {epilogue:?}");
+                    }
+                }
+            }
+        }
+        // Three products on eight threads, one after the other.
+        let (k, count) = (200_000, 3);
+        let (a, b) = (noise::<T>(count * k, 1), noise::<T>(count * k, 2));
+        let with = |threads| {
+            let mut c = vec![T::ZERO; count];
+            crate::parallel::with_threads(threads, || {
+                let a = Stack::new(Matrix::row_major(&a, 1, k), count, k as isize);
+                let b = Stack::new(Matrix::row_major(&b, k, 1), count, k as isize);
+                product_batched(a, b, &mut c, [1, 1], &Epilogue::PLAIN);
+            });
+            c
+        };
+        assert_eq!(with(1), with(8));
+    }
+
     /// Infinities and NaN go where the definition sends them, and nowhere else.
     pub(super) fn special_numbers_stay_in_their_row<T: Float>() {
         let (m, k, n) = (27, 20, 41);
@@ -338,6 +380,7 @@ at_each!(every_epilogue);
 at_each!(bits_do_not_depend_on_the_cut);
 at_each!(batches_equal_separate_products);
 at_each!(threads_change_no_bit);
+at_each!(blocks_of_k_change_no_bit);
 at_each!(special_numbers_stay_in_their_row);
 
 #[test]
@@ -369,6 +412,8 @@ fn a_batch_is_shared_out_where_one_product_cannot_be() {
     assert!(alone(2, 64, [500, 500, 500]) && alone(8, 3, [500, 500, 500]));
     assert!(!alone(2, 64, [4, 1 << 20, 4]), "one tile each: the threads would have one task");
     assert!(!alone(8, 64, [4, 1 << 20, 12]), "three tiles each");
+    assert!(alone(8, 3, [4, 1 << 20, 4]), "one tile each, but blocks of k");
+    assert!(!alone(8, 3, [4, 1 << 12, 4]), "not enough blocks of k");
     assert!(alone(8, 3, [4, 1 << 20, 12]) && alone(8, 1, [4, 1 << 20, 4]), "no worse than the batch");
     assert!(!alone(2, 64, [30, 30, 30]), "too small to be cut");
     for tasks in 1..9 {

@@ -18,6 +18,11 @@ fn windows() -> Vec<Window> {
     windows.push(Window::new([11, 40], [3, 3]).stride([2, 2]).pad([[1, 1], [1, 1]]));
     windows.push(Window::new([6, 50], [2, 3]).dilation([1, 2]));
     windows.push(Window::new([3, 3], [5, 5]).stride([2, 1]).pad([[3, 3], [4, 2]]));
+    // Planes of several tasks.
+    windows.push(Window::new([401, 257], [2, 2]).stride([2, 2]));
+    windows.push(Window::new([402, 255], [3, 3]).stride([2, 2]).pad([[1, 1], [1, 1]]));
+    windows.push(Window::new([400, 255], [3, 2]).dilation([5, 2]).pad([[4, 7], [0, 0]]));
+    windows.push(Window::new([400, 255], [2, 1]).stride([3, 4]));
     windows
 }
 
@@ -136,10 +141,18 @@ fn cotangents_of_one_image_find_its_maxima() {
 #[test]
 fn gathering_and_scattering_are_transposes() {
     // Rows and single numbers, and tasks that end within a block.
-    for (outer, len, inner, count) in [(3, 50, 21, 700), (3, 50, 1, 20_000), (2, 40_000, 1, 700)] {
+    for (outer, len, inner, count) in [
+        (3, 50, 21, 700),
+        (3, 50, 1, 20_000), // blocks
+        (2, 50, 13, 20_000),
+        (1, 400, 3, 9000),
+        (2, 40_000, 1, 700),
+    ] {
         let index: Vec<u32> = (0..count).map(|i| (i * i % 47) as u32).collect(); // 47..50 get nothing
         let x = numbers::<f32>(outer * len * inner, 18);
-        let g = numbers::<f32>(outer * index.len() * inner, 19);
+        // Whole numbers, whose sums have no order.
+        let g: Vec<f32> =
+            (0..outer * index.len() * inner).map(|i| ((i * 7919) % 1013) as f32 - 506.0).collect();
         let mut rows = Vec::new();
         let mut sums = [0.0f32].repeat(x.len());
         for o in 0..outer {

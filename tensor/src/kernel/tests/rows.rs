@@ -1,5 +1,6 @@
 //! Reductions and softmax against their definitions.
 
+use super::super::stretch::is_long;
 use super::super::*;
 use super::*;
 use crate::Axes;
@@ -128,12 +129,16 @@ fn reductions_do_not_see_threads_nor_a_stack_around_them() {
 fn softmax_is_its_definition() {
     fn check<T: Float>(tolerance: f64) {
         everywhere(|| {
-            for width in [1, 2, 3, 7, 8, 10, 16, 17, 31, 32, 33, 100, 1000] {
+            for width in [1, 2, 3, 7, 8, 10, 16, 17, 31, 32, 33, 100, 1000, 70_001] {
+                let tolerance = if is_long(width) { 20.0 * tolerance } else { tolerance };
                 let rows = 5;
                 let dense = Layout::contiguous(shape(&[rows, width]));
                 let turned = Layout::contiguous(shape(&[width, rows])).transpose(0, 1).unwrap();
                 let mut data = numbers::<T>(rows * width, width);
-                data[0] = T::from_f64(80.0); // exp of it is near the end of the range
+                if !is_long(width) {
+                    data[0] = T::from_f64(80.0); // exp of it is near the end of the range
+                }
+                data[5 * width - 1] = T::from_f64(4.0);
                 let g = numbers::<T>(rows * width, width + 1);
                 for layout in [dense, turned] {
                     let x = Case { name: "x", data: data.clone(), layout };
@@ -211,8 +216,9 @@ fn softmax_survives_large_numbers_and_reports_nan() {
 fn normalised_rows_are_their_definition() {
     fn check<T: Float>(tolerance: f64) {
         everywhere(|| {
-            for width in [1, 2, 3, 7, 8, 16, 17, 31, 33, 64, 65, 127, 1000] {
-                let rows = 1 + 70_000 / width; // more than one task, in the sums over rows too
+            for width in [1, 2, 3, 7, 8, 16, 17, 31, 33, 64, 65, 127, 1000, 90_001] {
+                let tolerance = if is_long(width) { 20.0 * tolerance } else { tolerance };
+                let rows = 1 + 70_000 / width.min(70_000); // more than one task, in the sums over rows too
                 let dense = Layout::contiguous(shape(&[rows, width]));
                 let turned = Layout::contiguous(shape(&[width, rows])).transpose(0, 1).unwrap();
                 let (data, g) = (numbers::<T>(rows * width, width), numbers::<T>(rows * width, width + 1));
@@ -303,8 +309,9 @@ fn rows_are_normalised_the_same_whatever_is_around_them() {
 fn cross_entropies_are_their_definition() {
     fn check<T: Float>(tolerance: f64) {
         everywhere(|| {
-            for width in [1, 2, 3, 10, 16, 17, 33, 100, 1000] {
-                let rows = 1 + 40_000 / width;
+            for width in [1, 2, 3, 10, 16, 17, 33, 100, 1000, 90_002] {
+                let tolerance = if is_long(width) { 20.0 * tolerance } else { tolerance };
+                let rows = 1 + 40_000 / width.min(40_000);
                 let dense = Layout::contiguous(shape(&[rows, width]));
                 let turned = Layout::contiguous(shape(&[width, rows])).transpose(0, 1).unwrap();
                 let labels: Vec<u32> = (0..rows).map(|row| (row * 7 % width) as u32).collect();
@@ -337,6 +344,36 @@ fn cross_entropies_are_their_definition() {
     }
     check::<f32>(3e-6);
     check::<f64>(1e-13);
+}
+
+/// What is not finite, in one stretch of a long row.
+#[test]
+fn long_rows_keep_what_is_not_finite() {
+    let (inf, width) = (f32::INFINITY, 70_000);
+    assert!(is_long(width));
+    let layout = Layout::contiguous(shape(&[5, width]));
+    let mut x = [0.5f32].repeat(5 * width);
+    x[..width].fill(-inf);
+    x[width..2 * width - 1].fill(-inf); // and 0.5 at last
+    x[3 * width - 4000] = f32::NAN;
+    x[4 * width - 4000] = inf;
+    let all = |row: &[f32], of: fn(f32) -> bool| row.iter().all(|&x| of(x));
+    everywhere(|| {
+        let mut out = unwritten::<f32>(5 * width);
+        softmax::normalise(softmax::Normal::Softmax, View::new(&x, &layout), width, &mut out);
+        assert!(all(&out[width..2 * width - 1], |x| x == 0.0) && out[2 * width - 1] == 1.0);
+        assert!(all(&out[2 * width..4 * width], f32::is_nan));
+        close(&out[4 * width..], &[1.0 / 70_000.0].repeat(width), 1e-9, "equal parts");
+        softmax::normalise(softmax::Normal::LogSoftmax, View::new(&x, &layout), width, &mut out);
+        assert!(all(&out[width..2 * width - 1], |x| x == f32::NEG_INFINITY) && out[2 * width - 1] == 0.0);
+        assert!(all(&out[2 * width..3 * width], f32::is_nan));
+        let mut sums = unwritten::<f32>(5);
+        softmax::log_sum_exp(View::new(&x, &layout), None, width, &mut sums);
+        assert!(sums[0] == -inf && sums[1] == 0.5 && sums[2].is_nan() && sums[3] == inf, "{sums:?}");
+        softmax::log_sum_exp_grad(View::new(&x, &layout), None, &[2.0; 5], width, &mut out);
+        assert!(all(&out[..2 * width - 1], |x| x == 0.0) && out[2 * width - 1] == 2.0);
+        assert!(all(&out[2 * width..3 * width], f32::is_nan));
+    });
 }
 
 #[test]

@@ -20,7 +20,7 @@ fn unseen<T: Float>(len: usize, what: &str, work: impl Fn(&mut [T]) + Sync) {
 }
 
 fn rows<T: Float>() {
-    for [count, width] in [[1, 40_001], [700, 77], [20_003, 3]] {
+    for [count, width] in [[1, 140_001], [3, 70_001], [700, 77], [20_003, 3]] {
         let len = count * width;
         let layout = Layout::contiguous(shape(&[count, width]));
         let turned = Layout::contiguous(shape(&[width, count])).transpose(0, 1).unwrap();
@@ -61,6 +61,7 @@ fn windows<T: Float>() {
         (Window::new([251, 259], [3, 3]).stride([2, 2]).pad(pad), 1),
         (Window::new([40, 41], [3, 2]), 90),
         (Window::new([20, 20], [2, 2]).stride([3, 3]), 300),
+        (Window::new([700, 90], [5, 2]).stride([1, 3]).dilation([3, 1]), 1),
     ] {
         let output = window.output("pool").unwrap();
         let (len, count) = (planes * window.input[0] * window.input[1], planes * output[0] * output[1]);
@@ -79,6 +80,12 @@ fn places<T: Float>() {
     let index: Vec<u32> = (0..picked).map(|k| (k * 31 % len) as u32).collect();
     let g = numbers::<T>(picked * inner, 1);
     unseen(len * inner, "scatter_add", |out| index::scatter_add(&g, &index, len, inner, out));
+    // Few results of many rows, and one of single numbers.
+    for (len, picked, inner, outer) in [(2, 60_000, 5, 1), (1, 90_001, 1, 2), (300, 9000, 20, 3)] {
+        let index: Vec<u32> = (0..picked).map(|k| (k * k * 31 % len) as u32).collect();
+        let g = numbers::<T>(outer * picked * inner, 1);
+        unseen(outer * len * inner, "scatter_add", |out| index::scatter_add(&g, &index, len, inner, out));
+    }
     let x = numbers::<T>(90_000, 2);
     let layout = Layout::contiguous(shape(&[x.len()]));
     unseen(x.len(), "dropout", |out| dropout::dropout(View::new(&x, &layout), 0.3, 7, out));

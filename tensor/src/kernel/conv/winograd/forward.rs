@@ -157,7 +157,7 @@ impl<T: Float> Winograd<'_, T> {
                 let b = &Matrix::new(tiles, at, shape, [on.block as isize, 1]).by_columns();
                 let (a, b) = (Source::Packed::<T, Strided<'_, T>>(panels), Source::Fresh(b));
                 let c = Disjoint(sums.as_mut_ptr()).at(place * on.block);
-                let c = &RowMajor { c, row_stride: self.output(), epilogue: &Epilogue::PLAIN };
+                let c = &RowMajor { c, row_stride: self.output(), apart: 0, epilogue: &Epilogue::PLAIN };
                 // SAFETY: each output has its own room for the sums of a block of each place; nobody else has this room.
                 unsafe { Loops { a, b, c, depth: channels }.run(isa, 0..outputs, 0..block.len()) };
             }

@@ -118,7 +118,12 @@ impl<T: Float> WeightGrad<'_, T> {
                             let b = &across(place);
                             let b = packed[place].as_ref().map_or(Source::Fresh(b), Source::Packed);
                             let at = chunk * len + ((k * groups + g) * PLACES + place) * windows + own.start;
-                            let c = &RowMajor { c: to.at(at), row_stride: channels, epilogue: &epilogue };
+                            let c = &RowMajor {
+                                c: to.at(at),
+                                row_stride: channels,
+                                apart: 0,
+                                epilogue: &epilogue,
+                            };
                             // SAFETY: each task has its own sums of its chunk and group, K times a number for each place, output and
                             // channel of its own.
                             unsafe {

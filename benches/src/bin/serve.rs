@@ -1,20 +1,19 @@
 //! The benches as a program that a driver can interleave with other engines, one timed slice each in turn.
 //!
-//! `PEERS_WORKLOADS=workloads.json serve --threads 1 --serve` reads lines `run WORKLOAD_ID SECONDS` on standard input and
-//! answers each with one line of JSON, until `quit` or the end of input. Without `--serve` it runs all workloads (of the
+//! `PEERS_WORKLOADS=workloads.json serve --threads 1 --serve` reads lines `check WORKLOAD_ID` and `run WORKLOAD_ID SECONDS` on
+//! standard input and answers each with one line of JSON, sums of what the workload makes and how long it takes, until `quit`
+//! or the end of input. Without `--serve` it runs all workloads (of the
 //! group `--group`, whose id contains `--only`) by itself. A workload that is not implemented is answered with `skip`.
-
-mod definitions;
 
 use serde_json::{Value, json};
 use std::io::{BufRead, Write};
 use std::process::ExitCode;
 use tress::tensor::parallel;
 use tress_benches::timing;
-use tress_benches::work::Workload;
+use tress_benches::work::{Outcome, Workload};
 
-/// The answer to one request.
-fn answer(id: &str, all: &[Workload], options: &Options, seconds: f64) -> Value {
+/// The answer to one request: of `seconds` the time of a run, else what it makes.
+fn answer(id: &str, all: &[Workload], options: &Options, seconds: Option<f64>) -> Value {
     let mut line = json!({
         "workload": id, "peer": options.peer, "version": env!("CARGO_PKG_VERSION"), "threads": options.threads,
     });
@@ -23,9 +22,10 @@ fn answer(id: &str, all: &[Workload], options: &Options, seconds: f64) -> Value 
         return line;
     };
     line["params"] = workload.settings.clone();
-    match workload.make() {
-        Ok(mut run) => {
-            let times = timing::measure(&mut *run, seconds);
+    match (workload.make(), seconds) {
+        (Ok(mut run), None) => line["outcome"] = Outcome::of(workload, &mut run).json(),
+        (Ok(mut run), Some(seconds)) => {
+            let times = timing::measure(&mut || run.once(), seconds);
             let median = times[times.len() / 2];
             line["median_s"] = json!(median);
             line["min_s"] = json!(times[0]);
@@ -39,7 +39,7 @@ fn answer(id: &str, all: &[Workload], options: &Options, seconds: f64) -> Value 
             rate("gbs", workload.bytes, 1e9);
             rate("samples_s", workload.samples, 1.0);
         }
-        Err(why) => line["skip"] = json!(why),
+        (Err(why), _) => line["skip"] = json!(why),
     }
     line
 }
@@ -83,7 +83,11 @@ impl Options {
 }
 
 fn serve(options: &Options) -> Result<(), String> {
-    let all = definitions::read()?;
+    let path =
+        std::env::var("PEERS_WORKLOADS").map_err(|_| "set PEERS_WORKLOADS to the file of workloads")?;
+    let text = std::fs::read_to_string(&path).map_err(|error| format!("{path}: {error}"))?;
+    let list: Value = serde_json::from_str(&text).map_err(|error| format!("{path}: {error}"))?;
+    let all = Workload::read(&list).map_err(|why| format!("{path}: {why}"))?;
     let print = |line: Value| {
         let mut out = std::io::stdout().lock();
         writeln!(out, "{line}").and_then(|()| out.flush()).map_err(|error| error.to_string())
@@ -93,20 +97,21 @@ fn serve(options: &Options) -> Result<(), String> {
         return all
             .iter()
             .filter(asked)
-            .try_for_each(|workload| print(answer(&workload.id, &all, options, options.seconds)));
+            .try_for_each(|workload| print(answer(&workload.id, &all, options, Some(options.seconds))));
     }
     for line in std::io::stdin().lock().lines() {
         let line = line.map_err(|error| error.to_string())?;
         let words: Vec<&str> = line.split_whitespace().collect();
         match words[..] {
-            ["run", id] => print(answer(id, &all, options, options.seconds))?,
+            ["check", id] => print(answer(id, &all, options, None))?,
+            ["run", id] => print(answer(id, &all, options, Some(options.seconds)))?,
             ["run", id, seconds] => {
                 let seconds = seconds.parse().map_err(|_| format!("{seconds}: seconds are wanted"))?;
-                print(answer(id, &all, options, seconds))?;
+                print(answer(id, &all, options, Some(seconds)))?;
             }
             ["quit"] => break,
             [] => {}
-            _ => return Err(format!("{line:?}: `run ID SECONDS` or `quit` is wanted")),
+            _ => return Err(format!("{line:?}: `check ID`, `run ID SECONDS` or `quit` is wanted")),
         }
     }
     Ok(())

@@ -1,14 +1,17 @@
 //! The command line: every choice a user has, its default, its range, and the settings that a run keeps.
 
+mod choices;
+
 use std::ffi::OsString;
 use std::path::PathBuf;
 use std::thread::available_parallelism;
 
-use clap::builder::PossibleValue;
 use clap::error::{ContextKind, ContextValue, ErrorKind};
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::{Args, Parser, Subcommand};
 use serde::Serialize;
-use tress::mtl::balance::{Method, Needs, Weighting as _};
+use tress::mtl::balance::{Needs, Weighting as _};
+
+pub use choices::{Balance, Pairs, Place};
 
 use crate::bench;
 use crate::compare::{CompareArgs, CompareSettings};
@@ -46,94 +49,6 @@ enum Command {
     Tune(TuneArgs),
     /// List the systems that `--system` of train and compare runs, or print what was found as one table
     Systems(SystemsArgs),
-}
-
-/// How the gradients of the tasks are put together: any of the library's methods.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[serde(into = "&'static str")]
-pub struct Balance(pub Method);
-
-impl Balance {
-    /// The plain sum of the losses.
-    pub const EQUAL: Balance = Balance(Method::Equal);
-
-    /// The name on the command line.
-    pub fn name(self) -> &'static str {
-        self.0.name()
-    }
-}
-
-impl From<Balance> for &'static str {
-    fn from(balance: Balance) -> Self {
-        balance.name()
-    }
-}
-
-impl ValueEnum for Balance {
-    fn value_variants<'a>() -> &'a [Self] {
-        static CHOICES: [Balance; Method::ALL.len()] = {
-            let mut choices = [Balance::EQUAL; Method::ALL.len()];
-            let mut i = 0;
-            while i < choices.len() {
-                choices[i] = Balance(Method::ALL[i]);
-                i += 1;
-            }
-            choices
-        };
-        &CHOICES
-    }
-
-    fn to_possible_value(&self) -> Option<PossibleValue> {
-        Some(PossibleValue::new(self.name()).help(self.0.about()))
-    }
-}
-
-/// Where the gradients of the tasks are compared, by methods that look at them.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum, Serialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Place {
-    /// Over all shared parameters
-    Parameters,
-    /// In each layer by itself
-    Layers,
-    /// At the features that the heads are given: an upper bound, for the price of a plain step
-    Features,
-}
-
-impl Place {
-    /// The name on the command line.
-    pub fn name(self) -> &'static str {
-        match self {
-            Place::Parameters => "parameters",
-            Place::Layers => "layers",
-            Place::Features => "features",
-        }
-    }
-
-    #[allow(clippy::trivially_copy_pass_by_ref)] // serde wants it so
-    fn is_usual(&self) -> bool {
-        *self == Place::Parameters
-    }
-}
-
-/// How left and right training pictures are paired.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum, Serialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Pairs {
-    /// The same pairs in every epoch
-    Fixed,
-    /// New pairs in every epoch, from the same pictures
-    Fresh,
-}
-
-impl Pairs {
-    /// The name on the command line.
-    pub fn name(self) -> &'static str {
-        match self {
-            Pairs::Fixed => "fixed",
-            Pairs::Fresh => "fresh",
-        }
-    }
 }
 
 #[derive(Debug, Args)]

@@ -1,0 +1,75 @@
+//! The document has the tables of the stored results, and the tables say what was measured.
+
+use std::path::Path;
+use tress_benches::report::Results;
+use tress_benches::work::Workload;
+
+fn read(path: &str) -> String {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("..").join(path);
+    std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
+}
+
+fn workloads() -> Vec<Workload> {
+    let list = serde_json::from_str(&read("benches/peers/workloads.json")).unwrap();
+    Workload::read(&list).unwrap()
+}
+
+fn stored() -> Results {
+    serde_json::from_str(&read("docs/studies/performance.json")).unwrap()
+}
+
+#[test]
+fn the_document_has_the_tables_of_the_stored_results() {
+    let document = read("docs/performance.md");
+    let filled = stored().fill(&document, &workloads()).unwrap();
+    for (here, there) in document.lines().zip(filled.lines()) {
+        assert_eq!(
+            here, there,
+            "`report --write docs/performance.md docs/studies/performance.json` fills the tables"
+        );
+    }
+    assert_eq!(document, filled);
+    assert!(document.contains("| tress |") && document.contains("| nn/1024x1024x1024 |"));
+}
+
+#[test]
+fn stored_results_are_read_as_they_are_written() {
+    let results = stored();
+    assert_eq!(results.json().unwrap(), read("docs/studies/performance.json"));
+    let all = workloads();
+    for id in results.figures.keys() {
+        assert!(all.iter().any(|work| work.id == *id), "{id} is a workload");
+    }
+}
+
+#[test]
+fn a_cell_is_the_shortest_run_and_refused_figures_are_none() {
+    let line = |peer: &str, threads: usize, seconds: f64| {
+        format!(
+            r#"{{"workload":"gemm/nn/32x32x32","peer":"{peer}","version":"1","threads":{threads},"min_s":{seconds:e}}}"#
+        )
+    };
+    let refused = r#"{"workload":"gemm/nn/32x32x32","peer":"gemm","threads":1,"refused":"makes nothing"}"#;
+    let lines = [line("tress", 1, 4e-7), line("tress", 1, 3.2768e-7), line("torch", 1, 1e-4), refused.into()];
+    let mut results = Results { peak: 4e11, ..Results::default() };
+    results.take(&lines.join("\n")).unwrap();
+    let text = results.all(&workloads());
+    assert!(text.contains("| workload | tress | of the peak | torch |\n"), "{text}");
+    assert!(text.contains("| nn/32x32x32 | 200 | 50 % | 0.7 |\n"), "{text}");
+    // A later run takes the place of an earlier one, whether it is shorter or not.
+    results.take(&line("tress", 1, 6.5536e-7)).unwrap();
+    assert!(results.all(&workloads()).contains("| nn/32x32x32 | 100 | 25 % | 0.7 |\n"));
+    for (wrong, part) in [
+        ("{", "line 1"),
+        (r#"{"peer":"a"}"#, "no workload"),
+        (&line("tress", 3, 1.0), "3 threads"),
+        (&line("tress", 1, -1.0), "no min_s"),
+    ] {
+        let said = results.take(wrong).unwrap_err();
+        assert!(said.contains(part), "{said}");
+    }
+    let said = results.fill("<!-- figures: produce -->\n<!-- end -->\n", &workloads()).unwrap_err();
+    assert!(said.contains("produce"), "{said}");
+    let said = results.fill("no table", &workloads()).unwrap_err();
+    assert!(said.contains("<!-- figures: products -->"), "{said}");
+}
