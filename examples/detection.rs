@@ -42,7 +42,7 @@ pub const SYSTEM: System = System {
         percent("validation: main"),
         percent("validation: mAP@0.5"),
         number("parameters", 0),
-        number("ms a step", 0),
+        number("time of a step", 2),
     ],
     floor: "untrained",
     linear: "",
@@ -57,7 +57,7 @@ fn run(run: &Run<'_>) -> Outcome<Rows> {
     let test = Scenes::draw(&Library::BuiltIn, Split::Test, tests, 2)?;
     let grid = Grid::new([8, 8], 8.0, CLASSES)?;
     let main: Vec<u32> = scenes.objects.iter().map(|objects| objects[0].class).collect();
-    // A network for some of the tasks, trained on the first of the scenes; the milliseconds of each step go to `times`.
+    // A network for some of the tasks, trained on the first of the scenes; the time of each step goes to `times`.
     let learn = |(tasks, name): Variant, count: usize, epochs: u64, times: &mut Vec<f64>| -> Outcome<_> {
         let losses = usize::from(tasks[0]) + 3 * usize::from(tasks[1]);
         let mut method: Box<dyn Weighting> = match name {
@@ -69,7 +69,7 @@ fn run(run: &Run<'_>) -> Outcome<Rows> {
         let network = Network::new(&mut params, &grid, tasks)?;
         descend(&mut params, (count, epochs, 0.003, run.seed), |params, tape, step, batch| {
             let before = std::mem::replace(&mut last, Instant::now());
-            times.extend((step > 0).then(|| 1e3 * before.elapsed().as_secs_f64()));
+            times.extend((step > 0).then(|| before.elapsed().as_secs_f64()));
             let bound = params.on(tape).training(step);
             let features = network.trunk.apply(&bound, &tape.var(scenes.images(batch)?));
             let [of_main, of_boxes] = network.outputs(&bound, &features);

@@ -88,8 +88,8 @@ pub fn size(params: &Params, tasks: [bool; 2]) -> Outcome<f64> {
     Ok(size as f64)
 }
 
-/// The milliseconds of a step of each row's networks, of which `few` takes some: four rounds, in which the networks take turns, so
-/// that what else the machine does meets all of them; the lower quartile. Of two networks the sum.
+/// The time of a step of each row's networks, in times of the first row, of which `few` takes some: four rounds, in which the networks
+/// take turns, so that what else the machine does meets all of them; the lower quartile. Of two networks the sum.
 pub fn paces<V: Copy + PartialEq>(
     rows: &[(&str, [V; 2])],
     few: impl Fn(V, &mut Vec<f64>) -> Outcome<()>,
@@ -107,5 +107,6 @@ pub fn paces<V: Copy + PartialEq>(
         times.sort_by(f64::total_cmp);
         times.get(times.len() / 4).copied().unwrap_or(0.0)
     };
-    Ok(times.iter_mut().map(|both| both.iter_mut().map(quartile).sum()).collect())
+    let times: Vec<f64> = times.iter_mut().map(|both| both.iter_mut().map(quartile).sum()).collect();
+    Ok(times.iter().map(|time| time / times[0]).collect())
 }
