@@ -67,7 +67,8 @@ pub(super) unsafe fn chain<const W: usize>(
     total
 }
 
-#[inline(always)]
+/// Once for each function, however many layers apply it.
+#[inline(never)]
 pub(super) fn finish(y: &mut [f32], bias: &[f32], f: &impl Fn(f32) -> f32) {
     if bias.is_empty() {
         y.iter_mut().for_each(|y| *y = f(*y));
@@ -92,10 +93,16 @@ pub fn conv2d(
 ) {
     convolve(x, window, groups, w, column, y);
     let Ok([high, wide]) = window.output("planned") else { return };
-    if bias.is_empty() {
-        finish(y, bias, &f);
+    match bias.is_empty() {
+        true => finish(y, bias, &f),
+        false => finish_planes(y, high * wide, bias, &f),
     }
-    for (plane, &bias) in y.chunks_exact_mut((high * wide).max(1)).zip(bias) {
+}
+
+/// As [`finish`], with one bias for each plane of pixels.
+#[inline(never)]
+fn finish_planes(y: &mut [f32], pixels: usize, bias: &[f32], f: &impl Fn(f32) -> f32) {
+    for (plane, &bias) in y.chunks_exact_mut(pixels.max(1)).zip(bias) {
         plane.iter_mut().for_each(|y| *y = f(*y + bias));
     }
 }
@@ -177,13 +184,13 @@ fn in_turns(x: &[f32], around: bool, f: impl Fn(f32) -> f32) -> f32 {
 }
 
 /// `f(x)`, one by one.
-#[inline(always)]
+#[inline(never)]
 pub fn map(x: &[f32], y: &mut [f32], f: impl Fn(f32) -> f32) {
     y.iter_mut().zip(x).for_each(|(y, &x)| *y = f(x));
 }
 
 /// `f(x)`, one by one, where it lies.
-#[inline(always)]
+#[inline(never)]
 pub fn map_in_place(x: &mut [f32], f: impl Fn(f32) -> f32) {
     x.iter_mut().for_each(|x| *x = f(*x));
 }
