@@ -15,7 +15,7 @@ pub fn dense(x: &[f32], w: &[f32], bias: &[f32], n: usize, y: &mut [f32], f: imp
     let k = w.len() / n;
     for (x, y) in x.chunks_exact(k.max(1)).zip(y.chunks_exact_mut(n)) {
         row(x, w, n, y);
-        finish(y, bias, &f);
+        finish_row(y, bias, &f);
     }
 }
 
@@ -67,8 +67,13 @@ pub(super) unsafe fn chain<const W: usize>(
     total
 }
 
-/// Once for each function, however many layers apply it.
+/// As [`finish`]: there once for each function, however many layers apply it.
 #[inline(never)]
+fn finish_row(y: &mut [f32], bias: &[f32], f: &impl Fn(f32) -> f32) {
+    finish(y, bias, f);
+}
+
+#[inline(always)]
 pub(super) fn finish(y: &mut [f32], bias: &[f32], f: &impl Fn(f32) -> f32) {
     if bias.is_empty() {
         y.iter_mut().for_each(|y| *y = f(*y));
@@ -94,7 +99,7 @@ pub fn conv2d(
     convolve(x, window, groups, w, column, y);
     let Ok([high, wide]) = window.output("planned") else { return };
     match bias.is_empty() {
-        true => finish(y, bias, &f),
+        true => finish_row(y, bias, &f),
         false => finish_planes(y, high * wide, bias, &f),
     }
 }
@@ -184,13 +189,13 @@ fn in_turns(x: &[f32], around: bool, f: impl Fn(f32) -> f32) -> f32 {
 }
 
 /// `f(x)`, one by one.
-#[inline(never)]
+#[inline(always)]
 pub fn map(x: &[f32], y: &mut [f32], f: impl Fn(f32) -> f32) {
     y.iter_mut().zip(x).for_each(|(y, &x)| *y = f(x));
 }
 
 /// `f(x)`, one by one, where it lies.
-#[inline(never)]
+#[inline(always)]
 pub fn map_in_place(x: &mut [f32], f: impl Fn(f32) -> f32) {
     x.iter_mut().for_each(|x| *x = f(*x));
 }

@@ -55,7 +55,7 @@ fn strided(a: &[f32], b: &[f32], [m, k, n]: [usize; 3], [ta, tb]: [bool; 2], y: 
 }
 
 /// `g df(kept)`, one by one.
-#[inline(never)]
+#[inline(always)]
 pub fn map_grad(kept: &[f32], g: &[f32], y: &mut [f32], df: impl Fn(f32) -> f32) {
     y.iter_mut().zip(kept).zip(g).for_each(|((y, &kept), &g)| *y = g * df(kept));
 }

@@ -130,60 +130,12 @@ pub fn conv2d(
             return;
         };
         let first = group * outputs;
-        // One channel to one channel: nothing is shared between outputs, so nothing is gathered.
-        if outputs == 1 && k == window.kernel[0] * window.kernel[1] {
-            if let Some(y) = y.get_mut(first * pixels..(first + 1) * pixels) {
-                depthwise(x, window, zero as i8, w, |sum| finish.byte(first, sum), y);
-            }
-            continue;
-        }
         each_window(window, pixels, |pixel, _, lying| {
             gather(x, zero as i8, lying, column);
             if let Some(y) = y.get_mut(first * pixels + pixel..) {
                 rows(w, column, finish, first, y, pixels);
             }
         });
-    }
-}
-
-/// One plane to one plane: `x [H, W]`, `w [kh, kw]`, to `y [h, w]`, whose numbers `byte` makes of sums.
-#[inline(never)]
-fn depthwise(x: &[i8], window: &Window, zero: i8, w: &[i8], byte: impl Fn(i32) -> i8, y: &mut [i8]) {
-    let Window { input: [_, width], kernel: [kh, kw], stride, dilation: [down, right], .. } = *window;
-    let Ok([_, wide]) = window.output("planned") else { return };
-    let whole: i32 = w.iter().map(|&w| i32::from(w)).sum();
-    for (i, y) in y.chunks_exact_mut(wide.max(1)).enumerate() {
-        let mut corner = [i * stride[0], 0];
-        let (from, to, top) = Lying { window, corner }.inside(0);
-        for y in y {
-            let (left_from, left_to, left) = Lying { window, corner }.inside(1);
-            let (mut sum, mut place) = (0, top * width + left);
-            for r in from..to {
-                let (Some(w), Some(x)) = (w.get(r * kw + left_from..r * kw + left_to), x.get(place..)) else {
-                    return;
-                };
-                sum += match (w, x) {
-                    (&[a, b, c], &[p, q, r, ..]) if right == 1 => {
-                        i32::from(a) * i32::from(p)
-                            + i32::from(b) * i32::from(q)
-                            + i32::from(c) * i32::from(r)
-                    }
-                    _ => {
-                        let pairs = w.iter().zip(x.iter().step_by(right.max(1)));
-                        pairs.map(|(&w, &x)| i32::from(w) * i32::from(x)).sum()
-                    }
-                };
-                place += down * width;
-            }
-            if (to - from, left_to - left_from) != (kh, kw) {
-                // What lies on padding meets the byte that stands for 0 there.
-                let rows = (from..to).filter_map(|r| w.get(r * kw + left_from..r * kw + left_to));
-                let inside: i32 = rows.flatten().map(|&w| i32::from(w)).sum();
-                sum += i32::from(zero) * (whole - inside);
-            }
-            *y = byte(sum);
-            corner[1] += stride[1];
-        }
     }
 }
 
