@@ -30,7 +30,15 @@ exports_make() {
   "$tress" export conv:1x49x40,8x10x8/2:word=4 --rust "$EXPORTS/speech-i8" $library --int8 --samples 20 >/dev/null
   "$tress" export "$EXPORTS/lenet" --rust "$EXPORTS/lenet-f32" $library >/dev/null
   "$tress" export "$EXPORTS/lenet" --rust "$EXPORTS/lenet-i8" $library --int8 >"$EXPORTS/accuracy"
+  # A deep one, for what each call of a kernel takes, and one that convolves each channel for itself.
+  local deep
+  deep="dense:4,$(printf '4/tanh,%.0s' {1..39})4/tanh:y=1"
+  "$tress" export "$deep" --rust "$EXPORTS/deep" $library >/dev/null
+  "$tress" export conv:16x12x12,dw3x3:y=1 --rust "$EXPORTS/depthwise-i8" $library --int8 --samples 20 >/dev/null
   for board in m0 m3 m4 m7 m33 m55; do
+    exports_fit $board deep "$deep"
+    exports_fit $board depthwise conv:16x12x12,dw3x3:y=1
+    exports_fit $board two dense:2,16:sum=1,product=1
     exports_fit $board sine "$EXPORTS/sine.safetensors"
     exports_fit $board lenet "$EXPORTS/lenet"
     exports_fit $board one-head dense:16,64,64:a=1
@@ -46,6 +54,8 @@ exports_make() {
   exports_program one-head x a
   exports_program two-heads x a b
   exports_program speech-i8 x word
+  exports_program deep x y
+  exports_program depthwise-i8 x y
   exports_program lenet-f32 input left right
   exports_program lenet-i8 input left right
 }
@@ -257,14 +267,17 @@ RUST
 # Which networks a board runs: all that its memory takes.
 exports_run() {
   local name=$1 machine=$2 target=$3 rom=$4 ram=$5 factor=$6 heap=$7 net file out status
-  local nets=(sine-lean sine-f32 sine-i8 sine-learn sine-head two-learn one-head two-heads speech-i8 lenet-f32 lenet-i8)
-  [ "$name" != m0 ] || nets=(sine-lean sine-f32 sine-i8 sine-learn sine-head two-learn one-head two-heads speech-i8)
+  local nets=(sine-lean sine-f32 sine-i8 sine-learn sine-head two-learn one-head two-heads speech-i8 deep depthwise-i8 lenet-f32 lenet-i8)
+  # As floats the network of `tress train` has too large an arena for the M0.
+  [ "$name" != m0 ] || nets=("${nets[@]/lenet-f32/}")
+  # What these programs ask of the heap is their arena.
+  [ "$heap" -ge 8192 ] || heap=8192
   bare_ready "$target" || { skip "$name" "no Rust"; return; }
   exports_make
   local scripts
   scripts="$(board_script "$rom" "$ram")"
   for net in "${nets[@]}"; do
-    only $net || continue
+    [ -n "$net" ] && only $net || continue
     (cd "$EXPORTS/run-$net" && TRESS_HEAP=$heap bare_cargo "$target" rustc --quiet --release -- \
       "-Clink-arg=-T$root/embedded/cortex-m.ld" "-Clink-arg=-L$scripts")
     file="$(product_of "$target" release "run-$net")"
@@ -288,7 +301,9 @@ exports_run() {
           { echo "$name $net: an allocator is linked" >&2; return 1; }
         ;;
       sine-learn | sine-head | two-learn)
-        note "$name" "$net-fit" - "$factor" < <(
+        # `tress fit` says what learning all weights takes of flash; with one head less is linked.
+        said="$(awk '$1 == "learning" { print $4 }' "$EXPORTS/fit-${net%-*}-$name")"
+        note "$name" "$net-fit" "$said" "$factor" < <(
           awk -F'[ ,]+' '/^learning:/ { print "fit arena", $3 + $8 }' "$EXPORTS/said-$net")
         ;;
       *)

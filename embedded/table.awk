@@ -1,7 +1,13 @@
 # The table of embedded/run, and its verdict: lines of `machine program flash factor name key value ..` come in. `limits` names a
 # file of `machine program flash heap stack instructions`, none of which may be exceeded; `-` is no limit. `page` is a document
 # whose rows `| machine | program | flash | heap | stack | instructions | .. |` may not be further than 3 % from what was found;
-# such rows are left in `to`/rows. `wanted` may have --limits.
+# such rows are left in `to`/rows. `wanted` may have --limits. Every line of `limits` must have been measured, of each machine that
+# ran at all: on boards, whose names and flash `boards` has, of the programs in `only`, if it has any.
+
+# Not so NaN, which no comparison holds against anything.
+function is_number(text) { return text ~ /^-?[0-9]+[.][0-9]+$/ }
+
+function beside(a, b) { return a > b ? a - b : b - a }
 
 function relative(a, b) { return a > b ? (a - b) / a : (b - a) / b }
 
@@ -31,6 +37,9 @@ function spaced(n, out) {
   return n out
 }
 
+# As much more, but no more than the flash of a board: a limit beyond what there is would never be reached.
+function within_board(board, n) { return (board in rom) && n > rom[board] ? rom[board] : n }
+
 function more(n, percent) { return n == "-" || n == "" ? "-" : int(n * (1 + percent / 100) + 0.999) }
 
 # Whether a figure of the document is no longer true.
@@ -42,17 +51,24 @@ function stale(what, found, said) {
 }
 
 BEGIN {
+  count = split(boards, word, " ")
+  for (i = 1; i < count; i += 2) rom[word[i]] = word[i + 1]
+  count = split(only, word, " ")
+  for (i = 1; i <= count; i++) chosen[word[i]] = 1
   while ((getline line < limits) > 0) {
     split(line, word, " ")
     if (line !~ /^#/ && line != "") {
       limit[word[1] " " word[2]] = word[3] " " word[4] " " word[5] " " word[6]
       limited[word[1]] = 1
+      if ((word[1] in rom) && word[3] > rom[word[1]])
+        wrong(word[1] " " word[2] ": the limit of " word[3] " bytes of flash is more than the board has (embedded/limits)")
     }
   }
 }
 
 {
   machine = $1; program = $2; flash = $3; factor = $4
+  ran[machine] = 1
   set = program == "train" ? $5 : "-"
   split("", found)
   for (i = 5; i < NF; i++) found[$i] = $(i + 1)
@@ -91,6 +107,7 @@ $5 == "fit" {
   }
   if ($5 == "learned") {
     arena[machine " " program] = found["heap"]
+    taken[machine " " program] = flash
     if (!(program in learned)) learned[program] = first " " second
     else if (learned[program] != first " " second)
       wrong(machine " " program ": learns " first " " second ", not " learned[program])
@@ -117,11 +134,15 @@ $5 == "fit" {
     if (first == "") { wrong(machine " " set ": " $0); next }
     exact = first " " second " " found["weights"] " " answers
     if (set == "scalar") {
-      if (reference == "") { reference = exact; from = machine; a = first; b = second }
+      if (reference == "") { reference = exact; from = machine; a = first; b = second; split(answers, told, " ") }
       else if (exact != reference) wrong(machine ": the scalar path differs from that of " from ": " exact)
-    } else if (reference != "" && (relative(first, a) > bound || relative(second, b) > bound)) {
-      wrong(machine " " set ": losses " first " " second " are further than " bound " from " a " " b)
-    }
+    } else if (reference != "") {
+      if (!is_number(first) || !is_number(second) || !(relative(first, a) <= bound && relative(second, b) <= bound))
+        wrong(machine " " set ": losses " first " " second " are further than " bound " from " a " " b)
+      split(answers, answered, " ")
+      if (!is_number(answered[1]) || !is_number(answered[2]) || !(beside(answered[1], told[1]) <= bound && beside(answered[2], told[2]) <= bound))
+        wrong(machine " " set ": answers " answers " are further than " bound " from " told[1] " " told[2])
+    } else unheld[++waiting] = machine " " set
   }
   # Bits of a float, in hexadecimal: the same on all boards, and within some units of the last place on machines with vectors.
   if (program ~ /^infer/ && factor > 0) {
@@ -139,6 +160,12 @@ $5 == "fit" {
 }
 
 END {
+  for (i = 1; i <= waiting; i++) wrong(unheld[i] ": nothing from a scalar path came before, to hold it against")
+  for (key in limit) {
+    split(key, name, " ")
+    if (!(name[1] in ran) || key in figures || (name[1] in rom) && only != "" && !(name[2] in chosen)) continue
+    wrong(key ": has a line in embedded/limits, and was not measured: it did not run, or does not fit")
+  }
   for (key in calls) if (sub(/ two-heads$/, "", key)) {
     one = calls[key " one-head"]; two = calls[key " two-heads"]
     # Two heads of 64 multiply-adds each on a trunk of 5 120.
@@ -164,7 +191,7 @@ END {
     key = measured[i]
     split(key, name, " "); split(figures[key], figure, " ")
     if (name[2] ~ /^(peer|cost)-/) continue
-    printf "%s %s %s %s %s %s\n", name[1], name[2], more(figure[1], 4), more(figure[2], 3), more(figure[3], 15), more(figure[4], 4)
+    printf "%s %s %s %s %s %s\n", name[1], name[2], within_board(name[1], more(figure[1], 4)), more(figure[2], 3), more(figure[3], 15), more(figure[4], 4)
   }
   printf "%-13s %-9s %-8s %8s %7s %7s %14s  %s\n", "machine", "program", "set", "flash", "heap", "stack", "per step/call", "losses, sum, or outputs"
   for (i = 1; i <= rows; i++) print row[i]

@@ -72,12 +72,30 @@ pub fn plain(source: &io::Error) -> String {
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Error::Usage(text) | Error::Training(text) | Error::Device(text) => f.write_str(text),
-            Error::Data { file, trouble } => write!(f, "{file}: {trouble}"),
-            Error::Write { place, trouble } => write!(f, "{place}: {trouble}"),
-            Error::Interrupted { during } => write!(f, "interrupted {during}"),
+            Error::Usage(text) | Error::Training(text) | Error::Device(text) => f.write_str(&shown(text)),
+            Error::Data { file, trouble } => write!(f, "{}: {}", shown(file), shown(trouble)),
+            Error::Write { place, trouble } => write!(f, "{}: {}", shown(place), shown(trouble)),
+            Error::Interrupted { during } => write!(f, "interrupted {}", shown(during)),
         }
     }
+}
+
+/// Text that may hold names from a file, in one line and as it is: what a terminal would obey (control characters), or what would
+/// show it in another order, is escaped.
+pub fn shown(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for c in text.chars() {
+        match c {
+            '\u{61C}'
+            | '\u{200B}'..='\u{200F}'
+            | '\u{2028}'..='\u{202E}'
+            | '\u{2060}'..='\u{206F}'
+            | '\u{FEFF}' => out.extend(c.escape_unicode()),
+            c if c.is_control() => out.extend(c.escape_default()),
+            c => out.push(c),
+        }
+    }
+    out
 }
 
 impl std::error::Error for Error {}
@@ -85,5 +103,17 @@ impl std::error::Error for Error {}
 impl From<tress_readers::Error> for Error {
     fn from(error: tress_readers::Error) -> Error {
         Error::data(error.file(), error.trouble())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Error, shown};
+
+    #[test]
+    fn what_a_terminal_would_obey_is_escaped() {
+        assert_eq!(shown("größe \"a\" \\ b"), "größe \"a\" \\ b");
+        assert_eq!(shown("a\n\r\u{1b}[2J\u{202E}\u{9b}"), "a\\n\\r\\u{1b}[2J\\u{202e}\\u{9b}");
+        assert_eq!(Error::data("a\nb", "c\td").to_string(), "a\\nb: c\\td");
     }
 }

@@ -1,3 +1,11 @@
+/* The byte nearest to a number, for the SCALE and the ZERO of an input. */
+static inline int8_t @_byte(float x, float scale, int zero)
+{
+    float q = x / scale + (float)zero;
+    q += q < 0.0f ? -0.5f : 0.5f;
+    return (int8_t)(q != q ? 0 : q <= -128.0f ? -128 : q >= 127.0f ? 127 : (int)q);
+}
+
 /* A factor between two scales: multiplier / 2^shift. The shift of a negative number is an arithmetic one, as every compiler
    for the devices in question has it. */
 typedef struct {

@@ -7,7 +7,7 @@ use tress::tensor::Window;
 use tress::tensor::planned::{self, quantised::Scale};
 use tress::tensor::pointwise::{Map, Zip};
 
-use super::call::{Form, Names, byte_example, float_example, lines, texts};
+use super::call::{Form, Names, WRITTEN, byte_example, float_example, lines, texts};
 use crate::error::Error;
 
 /// The header; `name` is an identifier and goes in front of everything.
@@ -22,8 +22,11 @@ pub(super) fn header(title: &str, name: &str, form: Form<'_>) -> Result<String, 
         Form::Floats(program, plan) => {
             let numbers: Vec<f32> =
                 program.weights().iter().flat_map(|weight| weight.numbers.iter().copied()).collect();
-            let text = lines(&numbers, |&number| literal(number));
-            let _ = writeln!(writer.statics, "static const float {name}_weights[] = {{\n{text}\n}};\n");
+            // An array has at least one element in C, and pools and functions have no weights.
+            if !numbers.is_empty() {
+                let text = lines(&numbers, |&number| literal(number));
+                let _ = writeln!(writer.statics, "static const float {name}_weights[] = {{\n{text}\n}};\n");
+            }
             for placed in plan.calls() {
                 writer.float_call(placed)?;
             }
@@ -54,10 +57,7 @@ impl Writer<'_> {
             Form::Floats(..) => ("float", include_str!("floats.h")),
             Form::Bytes(_) => ("int8_t", include_str!("bytes.h")),
         };
-        let title = title.replace("*/", "* /");
-        let mut out = format!(
-            "/* {title}, written by `tress export`; to be written again, not to be changed. C99; include it once. */\n"
-        );
+        let mut out = format!("/* {title}, {WRITTEN}. C99; include it once. */\n");
         let _ = writeln!(
             out,
             "#ifndef {upper}_H\n#define {upper}_H\n\n#include <limits.h>\n#include <math.h>\n#include <stdint.h>\n\
@@ -108,17 +108,20 @@ impl Writer<'_> {
         out.push('\n');
         out.push_str(&statics);
         // An array has at least one element in C.
-        let _ = writeln!(out, "{upper}_PLACE static {number} {name}_values[{}];", plan.values().max(1));
-        let _ = writeln!(out, "{upper}_PLACE static {number} {name}_column[{}];\n", plan.column().max(1));
+        let arena =
+            [("values", plan.values()), ("column", plan.column())].map(|(part, len)| (part, len > 0, len));
+        for (part, _, len) in arena.iter().filter(|part| part.1) {
+            let _ = writeln!(out, "{upper}_PLACE static {number} {name}_{part}[{len}];");
+        }
+        out.push('\n');
         let inputs = inputs.map(|(text, _)| format!("const {number} *{text}"));
         let arguments: Vec<String> =
             inputs.chain(outputs.map(|(text, _)| format!("{number} *{text}"))).collect();
         let _ = writeln!(out, "/* Evaluates one sample; not to be called by two threads at a time. */");
         let _ = writeln!(out, "static inline void {name}_infer({})\n{{", arguments.join(", "));
-        let _ = writeln!(
-            out,
-            "    {number} *t_values = {name}_values, *t_column = {name}_column;\n    (void)t_values;\n    (void)t_column;"
-        );
+        for (part, ..) in arena.iter().filter(|part| part.1) {
+            let _ = writeln!(out, "    {number} *t_{part} = {name}_{part};");
+        }
         let _ = writeln!(out, "{body}}}\n");
         let [inputs, outputs] = match form {
             Form::Floats(program, plan) => {
@@ -184,7 +187,8 @@ impl Writer<'_> {
         let text = match &placed.call {
             Call::Dense { weight, bias: b, n, activation } => {
                 after = *activation;
-                let (m, k) = (y_len / n, x_len / (y_len / n).max(1));
+                let m = y_len / (*n).max(1);
+                let k = x_len / m.max(1);
                 format!("{name}_dense({x}, {m}, {k}, {}, {}, {n}, {y});", self.weight(*weight), bias(self, b))
             }
             Call::Conv { weight, bias: b, window, groups, activation, .. } => {
@@ -397,6 +401,10 @@ fn literal(number: f32) -> String {
     }
 }
 
+/// The functions of C that [`function`] and the kernels call: no argument may have such a name.
+pub(super) const CALLED: &str = " ceilf coshf cosf erff exp2f expf expm1f fabsf floorf log1pf logf memcpy powf rintf sinf sinhf \
+                                 sqrtf tanhf ";
+
 /// A function of `t_x` in C.
 fn function(map: Map) -> Result<String, Error> {
     let c = |c: f64| literal(c as f32);
@@ -441,4 +449,31 @@ fn function(map: Map) -> Result<String, Error> {
         }
     }
     .replace('X', "t_x"))
+}
+
+#[cfg(test)]
+mod tests {
+    use tress::tensor::pointwise::Map;
+
+    use super::{CALLED, function};
+
+    #[test]
+    fn no_argument_hides_a_function_that_is_called() {
+        let bodies = Map::ALL.iter().filter_map(|map| function(*map).ok());
+        let kernels = [include_str!("floats.h"), include_str!("bytes.h")].map(str::to_owned);
+        let mut found = 0;
+        for text in bodies.chain(kernels) {
+            let mut words = text.split(|c: char| !c.is_ascii_alphanumeric() && !"_(@".contains(c));
+            let calls = words.clone().filter_map(|word| word.split_once('('));
+            let _ = words.next();
+            for (name, _) in calls.filter(|(name, _)| name.ends_with('f') && !name.contains(['@', '_'])) {
+                if ["if", "sizeof"].contains(&name) {
+                    continue;
+                }
+                found += 1;
+                assert!(CALLED.contains(&format!(" {name} ")), "`{name}` is called, but not kept for C");
+            }
+        }
+        assert!(found > 20, "{found}");
+    }
 }

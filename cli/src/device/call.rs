@@ -2,6 +2,7 @@
 
 use tress::nn::device::{Place, Plan, Program, Quantised};
 
+use super::c;
 use super::fit::device;
 use crate::error::Error;
 
@@ -46,8 +47,8 @@ pub(super) struct Names {
     pub(super) truths: Vec<String>,
 }
 
-/// Words that Rust, C or C++ keep for themselves, functions that the written source calls, and what a function that learns has
-/// besides inputs and truths.
+/// Words that Rust, C or C++ keep for themselves, names that compilers of C define, and what a function that learns has besides
+/// inputs and truths.
 const TAKEN: &str = " as async await break const continue crate dyn else enum extern false fn for gen if impl in let loop match \
     mod move mut pub ref return self static struct super trait true try type unsafe use where while abstract become box do final \
     macro override priv typeof unsized virtual yield auto case char default double float goto inline int long register restrict \
@@ -56,13 +57,16 @@ const TAKEN: &str = " as async await break const continue crate dyn else enum ex
     consteval constinit decltype delete dynamic_cast explicit export friend mutable namespace new noexcept not not_eq operator or \
     or_eq private protected public reinterpret_cast requires static_cast template this throw typeid typename using wchar_t \
     char8_t char16_t char32_t xor xor_eq main i8 u8 i32 f32 usize parts arena weights updates rate losses \
-    acosf asinf atanf ceilf coshf cosf erff exp2f expf expm1f fabsf floorf log1pf logf memcpy powf sinf sinhf sqrtf tanf tanhf \
-    int8_t int32_t int64_t uint8_t ";
+    int8_t int32_t int64_t uint8_t linux unix i386 mips sparc sun ";
 
 /// Whether a name is one of those words.
 pub(super) fn is_word(name: &str) -> bool {
-    TAKEN.contains(&format!(" {name} "))
+    let word = format!(" {name} ");
+    TAKEN.contains(&word) || c::CALLED.contains(&word)
 }
+
+/// What files of this program say of themselves in their first line: only such files are replaced.
+pub(super) const WRITTEN: &str = "written by `tress export`; to be written again, not to be changed";
 
 /// What local names of the written source begin with: no argument does.
 pub(super) const LOCAL: &str = "t_";

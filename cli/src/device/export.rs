@@ -1,13 +1,14 @@
 //! `tress export`: a network as source, as floats or as bytes.
 
 use std::fs;
+use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
-use tress::nn::device::{Objective, Program, Quantised};
+use tress::nn::device::{Call, Objective, Placed, Plan, Program, Quantised};
 use tress::nn::file;
 
-use super::call::{Form, identifier, is_word};
+use super::call::{Form, WRITTEN, identifier, is_word};
 use super::fit::device;
 use super::learn::Learning;
 use super::model::Model;
@@ -21,13 +22,13 @@ use crate::train::Samples;
 #[derive(Debug, Clone, PartialEq, Args)]
 pub struct ExportArgs {
     /// The folder of a run, a safetensors file with a program in it, or a network without weights yet: lenet,
-    /// dense:INPUTS,WIDTH,..:NAME=OUTPUTS,.., or conv:CxHxW,OUTPUTSxHxW[/STEP],poolN,..:NAME=OUTPUTS,..
+    /// dense:INPUTS,WIDTH[/FUNCTION],..:NAME=OUTPUTS,.., or conv:CxHxW,OUTPUTSxHxW[/STEP],dwHxW[/STEP],poolN,..:NAME=OUTPUTS,..
     #[arg(value_name = "MODEL")]
     pub model: PathBuf,
     /// Write a crate of Rust without std into this folder
-    #[arg(long, value_name = "DIR", required_unless_present = "c", conflicts_with = "c")]
+    #[arg(long, value_name = "DIR", conflicts_with = "c")]
     pub rust: Option<PathBuf>,
-    /// Write a header of C99
+    /// Write a header of C99 (one of --rust and --c is needed)
     #[arg(long, value_name = "FILE")]
     pub c: Option<PathBuf>,
     /// In whole numbers of eight bits, calibrated on samples, in place of floats
@@ -50,7 +51,7 @@ pub struct ExportArgs {
     /// from, while it is there; then the version]
     #[arg(long, value_name = "DIR", conflicts_with = "c")]
     pub library: Option<PathBuf>,
-    /// Replace what is there
+    /// Replace what is there, if `tress export` wrote it
     #[arg(long)]
     pub overwrite: bool,
 }
@@ -93,7 +94,14 @@ fn kernels(asked: Option<&Path>) -> Result<Option<String>, Error> {
 /// The name of what is written, from that of its file or folder.
 fn name_of(target: &Path, is_rust: bool) -> Result<String, Error> {
     let name = if is_rust { target.file_name() } else { target.file_stem() };
-    let name = identifier(&name.unwrap_or_default().to_string_lossy());
+    let Some(name) = name else {
+        let what = if is_rust { "a folder" } else { "a file" };
+        return Err(Error::write(
+            target,
+            format!("does not end with the name of {what}, which the source is to have"),
+        ));
+    };
+    let name = identifier(&name.to_string_lossy());
     // Crates that every crate has, those that an exported one needs, and words of the language, which Cargo refuses.
     let taken = ["core", "alloc", "std", "test", "proc_macro", "tress", "tress_tensor", "libm"];
     if is_rust && (taken.contains(&name.as_str()) || is_word(&name)) {
@@ -117,16 +125,24 @@ pub fn export(args: &ExportArgs) -> Result<(), Error> {
     let (target, is_rust) = match (&args.rust, &args.c) {
         (Some(folder), _) => (folder, true),
         (None, Some(file)) => (file, false),
-        (None, None) => return Err(Error::Usage("give --rust DIR or --c FILE".to_owned())),
+        (None, None) => {
+            return Err(Error::Usage(
+                "give --rust DIR or --c FILE (`tress export --help` lists every choice)".to_owned(),
+            ));
+        }
     };
     let name = name_of(target, is_rust)?;
-    if !args.overwrite && target.exists() {
-        return Err(Error::write(
-            target,
-            "is there already; choose another place, or replace it with --overwrite",
-        ));
+    if target.exists() {
+        if !args.overwrite {
+            return Err(Error::write(
+                target,
+                "is there already; choose another place, or replace it with --overwrite",
+            ));
+        }
+        replaceable(target, is_rust)?;
     }
     let plan = program.plan().map_err(device)?;
+    writable(program, &plan)?;
     let quantised = if args.int8 {
         Some(calibrate::quantised(&model, args.calibrate.as_deref(), args.samples)?)
     } else {
@@ -137,8 +153,7 @@ pub fn export(args: &ExportArgs) -> Result<(), Error> {
         None => Form::Floats(program, &plan),
     };
     let kind = if args.int8 { "in whole numbers of eight bits" } else { "as floats" };
-    let outputs: Vec<&str> = program.outputs().iter().map(|(name, _)| name.as_str()).collect();
-    let title = format!("The network of {} {kind}, with outputs {}", name, outputs.join(", "));
+    let title = format!("The network of {name} {kind}");
     if is_rust {
         let library = kernels(args.library.as_deref())?;
         let learning = match args.learn {
@@ -170,6 +185,60 @@ pub fn export(args: &ExportArgs) -> Result<(), Error> {
     ));
     if let Some(quantised) = &quantised {
         compare(&model, quantised)?;
+    }
+    Ok(())
+}
+
+/// What is replaced was written by this program: `--overwrite` names it, and a slip of the hand must not lose a crate.
+fn replaceable(target: &Path, is_rust: bool) -> Result<(), Error> {
+    let candidates = match is_rust {
+        true => vec![target.join("src/lib.rs"), target.join("Cargo.toml")],
+        false => vec![target.to_owned()],
+    };
+    let Some(file) = candidates.iter().find(|file| file.exists()) else { return Ok(()) };
+    let mut start = Vec::new();
+    let read = match file.is_file() {
+        true => fs::File::open(file).and_then(|open| open.take(1024).read_to_end(&mut start)),
+        false => Ok(0),
+    };
+    let ours = String::from_utf8_lossy(&start).lines().next().is_some_and(|line| line.contains(WRITTEN));
+    match read.is_ok() && ours {
+        true => Ok(()),
+        false => {
+            let trouble = "was not written by `tress export`, so it is not replaced; choose another place";
+            Err(Error::write(file, trouble))
+        }
+    }
+}
+
+/// More numbers than the source of a network can mean: 64 MB of floats.
+const MOST_NUMBERS: usize = 1 << 24;
+
+/// More arithmetic than an example is worth: some minutes of it.
+const MOST_WORK: usize = 1 << 36;
+
+/// Whether source can be written of a network, and its example computed, in a time and a size that somebody can want.
+fn writable(program: &Program, plan: &Plan) -> Result<(), Error> {
+    let len = |value: usize| program.shape(value).map_or(0, |shape| shape.len());
+    let ports = (0..program.inputs().len()).chain(program.outputs().iter().map(|(_, value)| *value)).map(len);
+    let weights = program.weights().iter().map(|weight| weight.numbers.len());
+    let numbers = ports.chain(weights).chain([plan.values(), plan.column()]).fold(0, usize::saturating_add);
+    let pooled = |placed: &Placed| match &placed.call {
+        Call::MaxPool(window) | Call::MeanPool(window) => {
+            len(placed.to.0).saturating_mul(window.kernel[0].saturating_mul(window.kernel[1]))
+        }
+        _ => 0,
+    };
+    let work = plan.calls().iter().map(pooled).fold(plan.multiply_adds(), usize::saturating_add);
+    if numbers > MOST_NUMBERS {
+        return Err(Error::Device(format!(
+            "its inputs, outputs, weights and arena are {numbers} numbers; source is written of {MOST_NUMBERS} at most"
+        )));
+    }
+    if work > MOST_WORK {
+        return Err(Error::Device(format!(
+            "an evaluation takes {work} multiplications or comparisons; source is written where its example takes {MOST_WORK} at most"
+        )));
     }
     Ok(())
 }

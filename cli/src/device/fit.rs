@@ -7,17 +7,18 @@ use clap::Args;
 use tress::nn::device::{Call, Objective, Plan, Program};
 use tress::tensor::pointwise::Zip;
 
+use super::code::Code;
 use super::learn::Learning;
 use super::model::Model;
-use super::target::{Kind, Target};
-use crate::error::Error;
+use super::target::Target;
+use crate::error::{Error, shown};
 use crate::progress::say;
 
 /// What `tress fit` is asked.
 #[derive(Debug, Clone, PartialEq, Args)]
 pub struct FitArgs {
     /// The folder of a run, a safetensors file with a program in it, or a network without weights yet: lenet,
-    /// dense:INPUTS,WIDTH,..:NAME=OUTPUTS,.., or conv:CxHxW,OUTPUTSxHxW[/STEP],poolN,..:NAME=OUTPUTS,..
+    /// dense:INPUTS,WIDTH[/FUNCTION],..:NAME=OUTPUTS,.., or conv:CxHxW,OUTPUTSxHxW[/STEP],dwHxW[/STEP],poolN,..:NAME=OUTPUTS,..
     #[arg(value_name = "MODEL")]
     pub model: PathBuf,
     /// The kind of device
@@ -29,6 +30,9 @@ pub struct FitArgs {
     /// RAM of the device
     #[arg(long, value_name = "SIZE", value_parser = size)]
     pub ram: Option<usize>,
+    /// The network is to learn on the device: that must fit
+    #[arg(long)]
+    pub learn: bool,
 }
 
 /// A number of bytes, with K or M for 1024 of them or 1024 of those.
@@ -60,19 +64,11 @@ pub(super) struct Needs {
 /// The needs as floats.
 pub(super) fn as_floats(program: &Program, plan: &Plan, target: Target) -> Needs {
     let numbers: usize = program.weights().iter().map(|weight| weight.numbers.len()).sum();
-    let functions = plan.calls().iter().filter_map(|placed| match &placed.call {
-        Call::Dense { activation, .. } | Call::Conv { activation, .. } => *activation,
-        Call::Map(map, _) => Some(*map),
-        _ => None,
-    });
-    let mut functions: Vec<&str> = functions.map(|map| map.name()).collect();
-    functions.sort_unstable();
-    functions.dedup();
     Needs {
         weights: 4 * numbers,
         arena: plan.arena::<f32>(),
         ports: 4 * ports(program),
-        code: target.code(plan.calls().len(), Kind::Floats { functions: functions.len() }),
+        code: Code::default().floats(plan).most(target),
     }
 }
 
@@ -91,8 +87,24 @@ pub(super) fn as_bytes(program: &Program, target: Target) -> Result<Needs, Error
         weights: weights.sum(),
         arena: plan.arena::<i8>(),
         ports: ports(program),
-        code: target.code(plan.calls().len(), Kind::Bytes),
+        code: Code::bytes(&plan).most(target),
     })
+}
+
+/// The needs of learning: what is evaluated and a step, in one program, with the weights as they are at first in flash, and in RAM
+/// those that learn, as many updates, inputs, truths and losses.
+pub(super) fn as_learning(program: &Program, plan: &Plan, learning: &Learning, target: Target) -> Needs {
+    let evaluated = as_floats(program, plan, target);
+    let truths: usize =
+        ports(program) - program.inputs().iter().map(|input| input.shape.len()).sum::<usize>();
+    let losses = program.outputs().len();
+    Needs {
+        // One program evaluates and learns, at different times.
+        arena: evaluated.arena + learning.plan.arena::<f32>(),
+        ports: evaluated.ports + 4 * (truths + losses) + learning.beside(program),
+        code: Code::default().floats(plan).floats(&learning.plan).most(target),
+        ..evaluated
+    }
 }
 
 /// Numbers of all inputs and outputs.
@@ -130,6 +142,9 @@ pub fn fit(args: &FitArgs) -> Result<(), Error> {
     say(text.trim_end());
     match fits {
         true => Ok(()),
+        false if args.learn => {
+            Err(Error::Device(format!("it does not fit {} where it is to learn", args.target.name())))
+        }
         false => Err(Error::Device(format!(
             "it does not fit {}, neither as floats nor as bytes",
             args.target.name()
@@ -146,32 +161,40 @@ pub(super) fn report(program: &Program, args: &FitArgs) -> Result<(String, bool)
     let target = args.target;
     let _ = writeln!(out, "{} ({}): {flash} bytes of flash, {ram} of RAM", target.name(), target.triple());
     for input in program.inputs() {
-        let _ = writeln!(out, "input {} {}", input.name, input.shape);
+        let _ = writeln!(out, "input {} {}", shown(&input.name), input.shape);
     }
     for (name, value) in program.outputs() {
         let shape = program.shape(*value).map_or(String::new(), |shape| shape.to_string());
-        let _ = writeln!(out, "output {name} {shape}");
+        let _ = writeln!(out, "output {} {shape}", shown(name));
     }
     let _ = writeln!(out, "{} multiply-adds\n", plan.multiply_adds());
     let row = ["", "weights", "code up to", "flash up to", "arena", "in, out", "RAM up to", ""];
     let mut line = |row: [String; 8]| {
         let [name, figures @ .., verdict] = row;
         let [a, b, c, d, e, f] = figures;
-        let _ = writeln!(out, "{name:<7}{a:>10}{b:>12}{c:>13}{d:>10}{e:>9}{f:>11}  {verdict}");
+        let _ = writeln!(out, "{name:<9}{a:>8}{b:>12}{c:>13}{d:>10}{e:>9}{f:>11}  {verdict}");
     };
     line(row.map(str::to_owned));
+    let learning = Learning::of(program, Objective::Squares, None);
+    let refused = without_bytes(&plan);
+    let mut rows = vec![
+        ("floats", as_floats(program, &plan, target), None),
+        ("bytes", as_bytes(program, target)?, refused.map(str::to_owned)),
+    ];
+    match &learning {
+        Ok(learning) => rows.push(("learning", as_learning(program, &plan, learning, target), None)),
+        Err(error) if args.learn => return Err(Error::Device(error.to_string())),
+        Err(_) => {}
+    }
     let mut any = false;
-    for (name, needs) in
-        [("floats", as_floats(program, &plan, target)), ("bytes", as_bytes(program, target)?)]
-    {
+    for (name, needs, refused) in rows {
         let in_flash = needs.weights.saturating_add(needs.code);
         let in_ram = needs.arena.saturating_add(needs.ports).saturating_add(Target::STACK);
         let lacks = [(in_flash > flash, "flash"), (in_ram > ram, "RAM")];
         let lacking: Vec<&str> = lacks.iter().filter(|lack| lack.0).map(|lack| lack.1).collect();
-        let refused = without_bytes(&plan).filter(|_| name == "bytes");
-        any |= lacking.is_empty() && refused.is_none();
+        any |= lacking.is_empty() && refused.is_none() && (name == "learning") == args.learn;
         let verdict = if let Some(why) = refused {
-            why.to_owned()
+            why
         } else if lacking.is_empty() {
             "fits".to_owned()
         } else {
@@ -181,19 +204,18 @@ pub(super) fn report(program: &Program, args: &FitArgs) -> Result<(String, bool)
         let [a, b, c, d, e, f] = figures.map(|figure| figure.to_string());
         line([name.to_owned(), a, b, c, d, e, f, verdict]);
     }
-    if let Ok(learning) = Learning::of(program, Objective::Squares, None) {
+    if let Ok(learning) = learning {
         let (arena, beside) = (learning.plan.arena::<f32>(), learning.beside(program));
-        let steps = learning.plan.multiply_adds();
         let _ = writeln!(
             out,
-            "\nlearning: arena {arena}, weights and updates {beside}, {} bytes of RAM in all; {steps} multiply-adds a step",
-            arena + beside
+            "\nA step of learning: arena {arena}, weights and updates {beside}, {} multiply-adds. The row has room to evaluate as well.",
+            learning.plan.multiply_adds()
         );
     }
     let _ = write!(
         out,
-        "\nThe arena is exact. Code is an estimate on the safe side, and {} bytes of RAM are for the stack; `embedded/run` \
-         holds both against the networks that it builds.",
+        "\nThe arena is exact. Code is the most that was seen of such kernels, functions and calls, and a margin; {} bytes of RAM are \
+         for the stack. `embedded/run` holds all three against the networks that it builds.",
         Target::STACK
     );
     Ok((out, any))

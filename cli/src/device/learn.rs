@@ -6,7 +6,7 @@ use tress::nn::device::{Objective, Plan, Program};
 
 use super::call::{Form, Names};
 use super::fit::device;
-use super::rust::{Block, Writer};
+use super::rust::{Block, Functions, Writer};
 use crate::error::Error;
 
 /// A step of learning of a program, and which of the program's weights it changes.
@@ -42,7 +42,7 @@ impl Learning {
 }
 
 /// The arena and the function of one step.
-pub(super) fn source(names: &Names, block: Block, learning: &Learning) -> String {
+pub(super) fn source(names: &Names, block: Block, learning: &Learning, functions: &mut Functions) -> String {
     let Learning { program, plan, .. } = learning;
     let numbers = block.numbers[0];
     let updates = block.changing().map(|weight| {
@@ -54,7 +54,8 @@ pub(super) fn source(names: &Names, block: Block, learning: &Learning) -> String
     let inputs = [&names.inputs[..], truths, &["rate".to_owned()], &weights].concat();
     let losses = (0..truths.len()).map(|loss| format!("losses[{loss}..{}]", loss + 1));
     let outputs = losses.chain(updates).collect();
-    let body = Writer::new(Form::Floats(program, plan), inputs, outputs, block.clone()).float_calls();
+    let writer = Writer::new(Form::Floats(program, plan), inputs, outputs, block.clone(), functions);
+    let body = writer.float_calls();
 
     let (values, column) = (plan.values(), plan.column());
     let mut out = String::new();

@@ -3,6 +3,7 @@
 mod c;
 mod calibrate;
 mod call;
+mod code;
 mod export;
 mod fit;
 mod learn;

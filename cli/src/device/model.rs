@@ -1,6 +1,7 @@
 //! The network that a command is about: a safetensors file that has a program in it, or the folder of a run.
 
 use std::fs;
+use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use clap::ValueEnum;
@@ -73,14 +74,17 @@ impl Model {
 pub(super) fn bytes(file: &Path) -> Result<Vec<u8>, Error> {
     let failed =
         |e: std::io::Error| Error::data(file.display().to_string(), format!("cannot be read: {}", plain(&e)));
-    let size = fs::metadata(file).map_err(failed)?.len();
-    if size > LARGEST {
-        return Err(Error::data(
-            file.display().to_string(),
-            format!("has {size} bytes; no device takes so many"),
-        ));
+    let wrong = |trouble: String| Error::data(file.display().to_string(), trouble);
+    // A pipe or a device may have no end, and opening one may never return.
+    if !fs::metadata(file).map_err(failed)?.is_file() {
+        return Err(wrong("is not a file".to_owned()));
     }
-    fs::read(file).map_err(failed)
+    let mut bytes = Vec::new();
+    fs::File::open(file).and_then(|open| open.take(LARGEST + 1).read_to_end(&mut bytes)).map_err(failed)?;
+    if bytes.len() as u64 > LARGEST {
+        return Err(wrong(format!("has more than {LARGEST} bytes; no device takes so many")));
+    }
+    Ok(bytes)
 }
 
 fn json(file: &Path) -> Result<Value, Error> {

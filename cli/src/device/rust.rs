@@ -7,7 +7,7 @@ use tress::tensor::Window;
 use tress::tensor::planned::quantised::Scale;
 use tress::tensor::pointwise::Map;
 
-use super::call::{Form, LOCAL, Names, byte_example, float_example, in_arena, lines, texts};
+use super::call::{Form, LOCAL, Names, WRITTEN, byte_example, float_example, in_arena, lines, texts};
 use super::learn::{self, Learning};
 use crate::error::Error;
 
@@ -19,7 +19,7 @@ pub(super) fn manifest(name: &str, library: Option<&str>) -> String {
         None => format!("{{ version = \"{version}\", default-features = false }}"),
     };
     format!(
-        "[package]\nname = {name:?}\nversion = \"0.0.0\"\nedition = \"2024\"\npublish = false\n\n\
+        "# The crate {name}, {WRITTEN}.\n[package]\nname = {name:?}\nversion = \"0.0.0\"\nedition = \"2024\"\npublish = false\n\n\
          # The kernels; nothing else is needed, and no allocator.\n[dependencies]\ntress-tensor = {library}\n"
     )
 }
@@ -31,13 +31,40 @@ pub(super) fn manifest(name: &str, library: Option<&str>) -> String {
 pub(super) fn source(title: &str, form: Form<'_>, learning: Option<&Learning>) -> Result<String, Error> {
     let names = Names::of(form.program(), "");
     let block = Block::of(form.program(), learning.map(|learning| &learning.learns[..]));
-    let mut text = Writer::new(form, names.inputs.clone(), names.outputs.clone(), block.clone())
-        .crate_text(title, &names)?;
+    let mut functions = Functions::default();
+    let writer =
+        Writer::new(form, names.inputs.clone(), names.outputs.clone(), block.clone(), &mut functions);
+    let mut text = writer.crate_text(title, &names)?;
     if let Some(learning) = learning {
         text.push('\n');
-        text.push_str(&learn::source(&names, block, learning));
+        text.push_str(&learn::source(&names, block, learning, &mut functions));
     }
+    text.push_str(&functions.text());
     Ok(text)
+}
+
+/// The functions of one number that calls name, each written once: a kernel that applies one is then there once for it, and not
+/// once for each call, as it would be with a closure for each.
+#[derive(Default)]
+pub(super) struct Functions(Vec<String>);
+
+impl Functions {
+    /// The name of the function with this body.
+    fn named(&mut self, body: String) -> String {
+        let at = self.0.iter().position(|other| *other == body).unwrap_or_else(|| {
+            self.0.push(body);
+            self.0.len() - 1
+        });
+        format!("{LOCAL}f{at}")
+    }
+
+    fn text(&self) -> String {
+        let mut out = String::new();
+        for (at, body) in self.0.iter().enumerate() {
+            let _ = write!(out, "\n#[inline]\nfn {LOCAL}f{at}(x: f32) -> f32 {{\n    {body}\n}}\n");
+        }
+        out
+    }
 }
 
 /// Where the weights of a program of floats lie: in the block that is an argument because it changes, or in a static one.
@@ -90,13 +117,20 @@ pub(super) struct Writer<'a> {
     inputs: Vec<String>,
     outputs: Vec<String>,
     block: Block,
+    functions: &'a mut Functions,
     statics: String,
     body: String,
 }
 
 impl<'a> Writer<'a> {
-    pub(super) fn new(form: Form<'a>, inputs: Vec<String>, outputs: Vec<String>, block: Block) -> Self {
-        Self { form, inputs, outputs, block, statics: String::new(), body: String::new() }
+    pub(super) fn new(
+        form: Form<'a>,
+        inputs: Vec<String>,
+        outputs: Vec<String>,
+        block: Block,
+        functions: &'a mut Functions,
+    ) -> Self {
+        Self { form, inputs, outputs, block, functions, statics: String::new(), body: String::new() }
     }
 
     /// The calls of a program of floats, one block each.
@@ -125,8 +159,7 @@ impl<'a> Writer<'a> {
             }
         }
         let mut out = format!(
-            "//! {title}, written by `tress export`; to be written again, not to be changed.\n#![no_std]\n#![forbid(unsafe_code)]\n\
-             #![allow(clippy::all)]\n\n"
+            "//! {title}, {WRITTEN}.\n#![no_std]\n#![forbid(unsafe_code)]\n#![allow(clippy::all)]\n\n"
         );
         let floats = matches!(self.form, Form::Floats(..));
         out.push_str(if floats {
@@ -264,6 +297,14 @@ impl<'a> Writer<'a> {
         }
     }
 
+    fn function(&mut self, map: Option<Map>) -> String {
+        self.functions.named(body(map))
+    }
+
+    fn slope(&mut self, map: Map) -> String {
+        self.functions.named(body(Some(map)).replace(".f(", ".df("))
+    }
+
     fn weight(&self, weight: usize) -> String {
         format!("&{}", self.block.text(weight))
     }
@@ -316,11 +357,11 @@ impl<'a> Writer<'a> {
         let x = from.first().cloned().unwrap_or_default();
         let text = match &placed.call {
             Call::Dense { weight, bias, n, activation } => {
-                let (w, b, f) = (self.weight(*weight), self.bias(*bias), function(*activation));
+                let (w, b, f) = (self.weight(*weight), self.bias(*bias), self.function(*activation));
                 format!("planned::dense({x}, {w}, {b}, {n}, {y}, {f});")
             }
             Call::Conv { weight, bias, window, groups, column, activation } => {
-                let (w, b, f) = (self.weight(*weight), self.bias(*bias), function(*activation));
+                let (w, b, f) = (self.weight(*weight), self.bias(*bias), self.function(*activation));
                 let window = spelt(window);
                 format!(
                     "planned::conv2d({x}, &{window}, {groups}, {w}, {b}, &mut t_column[..{column}], {y}, {f});"
@@ -328,18 +369,18 @@ impl<'a> Writer<'a> {
             }
             Call::Product { transposed, lengths, bias, activation } => {
                 let bias = if *bias { from[2].as_str() } else { "&[]" };
-                let (w, f) = (&from[1], function(*activation));
+                let (w, f) = (&from[1], self.function(*activation));
                 format!("planned::product({x}, {w}, {lengths:?}, {transposed:?}, {bias}, {y}, {f});")
             }
-            Call::MapGrad(map) => format!("planned::map_grad({x}, {}, {y}, {});", from[1], slope(*map)),
+            Call::MapGrad(map) => format!("planned::map_grad({x}, {}, {y}, {});", from[1], self.slope(*map)),
             Call::Expand => format!("planned::expand({x}, {y});"),
             Call::LogSumExp(n) => format!("planned::log_sum_exp({x}, {n}, {y});"),
             Call::LogSumExpGrad(n) => format!("planned::log_sum_exp_grad({x}, {}, {n}, {y});", from[1]),
             Call::MaxPool(window) => format!("planned::max_pool({x}, &{}, {y});", spelt(window)),
             Call::MeanPool(window) => format!("planned::mean_pool({x}, &{}, {y});", spelt(window)),
             Call::Sums => format!("planned::sums({x}, {y});"),
-            Call::Map(map, true) => format!("planned::map_in_place({y}, {});", function(Some(*map))),
-            Call::Map(map, false) => format!("planned::map({x}, {y}, {});", function(Some(*map))),
+            Call::Map(map, true) => format!("planned::map_in_place({y}, {});", self.function(Some(*map))),
+            Call::Map(map, false) => format!("planned::map({x}, {y}, {});", self.function(Some(*map))),
             Call::Zip(zip) => format!("planned::zip(Zip::{zip:?}, {x}, {}, {y});", from[from.len() - 1]),
             Call::Softmax(n) => format!("planned::softmax({x}, {n}, {y});"),
             Call::LogSoftmax(n) => format!("planned::log_softmax({x}, {n}, {y});"),
@@ -443,14 +484,10 @@ impl<'a> Writer<'a> {
     }
 }
 
-fn slope(map: Map) -> String {
-    function(Some(map)).replace(".f(", ".df(")
-}
-
-fn function(map: Option<Map>) -> String {
-    // As a type, so that no other function is linked.
+/// The body of a function of `x`: as a type, so that no other function is linked.
+fn body(map: Option<Map>) -> String {
     let settings = match map {
-        None => return "|x| x".to_owned(),
+        None => return "x".to_owned(),
         Some(Map::Scale(c) | Map::Offset(c) | Map::Elu(c)) => format!(" c: {} ", wide(c)),
         Some(Map::Power(p)) => format!(" p: {} ", wide(p)),
         Some(Map::LeakyRelu(slope)) => format!(" slope: {} ", wide(slope)),
@@ -458,7 +495,7 @@ fn function(map: Option<Map>) -> String {
         Some(_) => String::new(),
     };
     let text = map.map_or(String::new(), |map| format!("{map:?}"));
-    format!("|x| map::{} {{{settings}}}.f(x)", text.split('(').next().unwrap_or_default())
+    format!("map::{} {{{settings}}}.f(x)", text.split('(').next().unwrap_or_default())
 }
 
 fn spelt(window: &Window) -> String {

@@ -55,31 +55,11 @@ impl Target {
         [flash * 1024, ram * 1024]
     }
 
-    /// Bytes that code may take with the program's start: kernels, each once, what calls them, and functions.
-    pub fn code(self, calls: usize, kind: Kind) -> usize {
-        let soft = matches!(self, Target::M0 | Target::M3);
-        let (kernels, functions) = match kind {
-            Kind::Floats { functions } => (if soft { 13 } else { 9 }, functions),
-            Kind::Bytes => (if soft { 10 } else { 8 }, 0),
-        };
-        1024 * (kernels + functions) + CALL * calls
+    /// Whether floats are computed by software.
+    pub fn is_soft(self) -> bool {
+        matches!(self, Target::M0 | Target::M3)
     }
 
     /// Bytes of stack to leave room for: more than an exported program was seen to take (`embedded/run`).
     pub const STACK: usize = 1024;
 }
-
-/// In what form a network is written.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Kind {
-    /// As floats, with so many different functions of one number.
-    Floats {
-        /// How many.
-        functions: usize,
-    },
-    /// As bytes, where functions are tables.
-    Bytes,
-}
-
-/// Bytes that a call of a kernel may take.
-const CALL: usize = 128;

@@ -12,8 +12,10 @@ use crate::error::Error;
 const LARGEST: usize = 1 << 26;
 
 /// The network of a name, with weights as they are drawn for seed 1; `None` if the text is no such name. There are `lenet`,
-/// `dense:INPUTS,WIDTH,..:NAME=OUTPUTS,..`, and `conv:CxHxW,LAYER,..:NAME=OUTPUTS,..`, where a layer is `OxKHxKW`, a convolution
-/// with as many zeros around as keep the size, `OxKHxKW/S` with steps of S, or `poolN`, the largest of N x N.
+/// `dense:INPUTS,WIDTH,..:NAME=OUTPUTS,..`, where `WIDTH/FUNCTION` has another function than `relu`, and
+/// `conv:CxHxW,LAYER,..:NAME=OUTPUTS,..`, where a layer is `OxKHxKW`, a convolution with as many zeros around as keep the size,
+/// `OxKHxKW/S` with steps of S, `dwKHxKW` or `dwKHxKW/S`, which convolves each channel for itself, or `poolN`, the largest of
+/// N x N.
 pub(super) fn named(text: &str) -> Option<Result<Program, Error>> {
     if text == "lenet" {
         return Some(lenet_program());
@@ -48,8 +50,8 @@ fn lengths<const N: usize>(text: &str) -> Option<[usize; N]> {
 }
 
 fn convolutions(layers: &str, heads: &str) -> Result<Program, Error> {
-    const FORM: &str = "conv:CxHxW,LAYER,..:NAME=OUTPUTS,.. is the form, where a layer is OUTPUTSxHxW, OUTPUTSxHxW/STEP or poolN, \
-                        such as conv:1x28x28,8x5x5,pool2:digit=10";
+    const FORM: &str = "conv:CxHxW,LAYER,..:NAME=OUTPUTS,.. is the form, where a layer is OUTPUTSxHxW, OUTPUTSxHxW/STEP, dwHxW, \
+                        dwHxW/STEP or poolN, such as conv:1x28x28,8x5x5,pool2:digit=10";
     let mut layers = layers.split(',');
     let image = layers.next().and_then(lengths::<3>).ok_or_else(|| wrong(FORM))?;
     let heads = heads_of(heads, FORM)?;
@@ -62,10 +64,17 @@ fn convolutions(layers: &str, heads: &str) -> Result<Program, Error> {
             (Window::new(size, [side; 2]).stride([side; 2]), channels)
         } else {
             let (kernel, step) = text.split_once('/').unwrap_or((text, "1"));
-            let [outputs, kernel @ ..] = lengths::<3>(kernel).ok_or_else(|| wrong(FORM))?;
+            let own = kernel.strip_prefix("dw").map(|kernel| {
+                let [high, wide] = lengths::<2>(kernel)?;
+                Some([channels, high, wide])
+            });
+            let groups = if own.is_some() { channels } else { 1 };
+            let lengths = own.unwrap_or_else(|| lengths::<3>(kernel));
+            let [outputs, kernel @ ..] = lengths.ok_or_else(|| wrong(FORM))?;
             let step = number(step).ok_or_else(|| wrong(FORM))?;
-            let weights =
-                kernel.iter().fold(outputs.saturating_mul(channels), |n, &taps| n.saturating_mul(taps));
+            let weights = kernel
+                .iter()
+                .fold(outputs.saturating_mul(channels / groups), |n, &taps| n.saturating_mul(taps));
             if weights > LARGEST {
                 return Err(Error::Device("so many weights fit no device".to_owned()));
             }
@@ -73,6 +82,7 @@ fn convolutions(layers: &str, heads: &str) -> Result<Program, Error> {
             let layer = Conv2d::builder(channels, outputs, kernel)
                 .padding(pad)
                 .stride([step; 2])
+                .groups(groups)
                 .activation(Map::Relu);
             trunk = trunk.then(layer.build(&mut params.scope(&format!("trunk{i}"))).map_err(device)?);
             (Window::new(size, kernel).stride([step; 2]).pad(pad), outputs)
@@ -121,10 +131,21 @@ fn lenet_program() -> Result<Program, Error> {
     program.map_err(device)
 }
 
-/// Dense layers with `relu` that all heads share, and a dense head for each name.
+/// Dense layers with `relu` or another function that all heads share, and a dense head for each name.
 fn dense(widths: &str, heads: &str) -> Result<Program, Error> {
-    const FORM: &str = "dense:INPUTS,WIDTH,..:NAME=OUTPUTS,.. is the form, such as dense:1,16,16:y=1";
-    let widths = widths.split(',').map(number).collect::<Option<Vec<usize>>>().ok_or_else(|| wrong(FORM))?;
+    const FORM: &str = "dense:INPUTS,WIDTH,..:NAME=OUTPUTS,.. is the form, where WIDTH/FUNCTION has another function than relu, such as \
+                        dense:1,16,16/tanh:y=1";
+    let layer = |text: &str| {
+        let (width, function) = text.split_once('/').unwrap_or((text, "relu"));
+        let has_numbers = |map: &Map| {
+            use Map::{Clamp, Elu, LeakyRelu, Offset, Power, Scale};
+            matches!(map, Scale(_) | Offset(_) | Power(_) | LeakyRelu(_) | Elu(_) | Clamp(..))
+        };
+        let function = Map::ALL.iter().find(|map| map.name() == function && !has_numbers(map))?;
+        Some((number(width)?, *function))
+    };
+    let layers = widths.split(',').map(layer).collect::<Option<Vec<_>>>().ok_or_else(|| wrong(FORM))?;
+    let widths: Vec<usize> = layers.iter().map(|layer| layer.0).collect();
     let heads = heads_of(heads, FORM)?;
     let (Some(&inputs), Some(&last)) = (widths.first(), widths.last()) else { return Err(wrong(FORM)) };
     let all = widths.windows(2).map(|pair| pair[0].saturating_mul(pair[1]));
@@ -135,7 +156,7 @@ fn dense(widths: &str, heads: &str) -> Result<Program, Error> {
     let mut trunk = Sequential::new();
     for (i, pair) in widths.windows(2).enumerate() {
         let layer = Dense::new(&mut params.scope(&format!("trunk{i}")), pair[0], pair[1]).map_err(device)?;
-        trunk = trunk.then(layer.activation(Map::Relu));
+        trunk = trunk.then(layer.activation(layers[i + 1].1));
     }
     record(params, &[1, inputs], trunk, last, &heads)
 }
@@ -149,6 +170,8 @@ mod tests {
         let macs = |name: &str| named(name).unwrap().unwrap().plan().unwrap().multiply_adds();
         assert_eq!(macs("dense:1,16,16:y=1"), 16 + 256 + 16);
         assert_eq!(macs("dense:3:a=2,b=4"), 18);
+        assert_eq!(macs("dense:3,2/tanh,2/softplus:a=2"), 14);
+        assert_eq!(macs("conv:4x6x6,dw3x3,4x1x1:a=1"), 36 * (4 * 9 + 16) + 36 * 4);
         assert_eq!(macs("lenet"), 486_000);
         assert_eq!(macs("conv:1x49x40,8x10x8/2:word=4"), 25 * 20 * 8 * 80 + 4000 * 4);
         assert_eq!(macs("conv:2x8x6,pool2,3x1x1:a=2,b=1"), 4 * 3 * 3 * 2 + 36 * 3);
@@ -159,6 +182,9 @@ mod tests {
             "dense:1:y",
             "dense:1:y=x",
             "dense:1:=1",
+            "dense:1,2/tan:y=1",
+            "dense:1,2/elu:y=1",
+            "conv:1x8x8,dw3:y=1",
             "dense:1:a=1,a=1",
             "dense:60000000,60000000:y=1",
             "conv:1x28:y=1",

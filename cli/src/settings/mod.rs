@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use std::thread::available_parallelism;
 
 use clap::error::{ContextKind, ContextValue, ErrorKind};
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, CommandFactory, Parser, Subcommand};
 use serde::Serialize;
 use tress::mtl::balance::{Needs, Weighting as _};
 
@@ -258,7 +258,8 @@ pub enum Request {
 pub fn parse(arguments: impl IntoIterator<Item = impl Into<OsString> + Clone>) -> Result<Request, Error> {
     let arguments: Vec<OsString> = arguments.into_iter().map(Into::into).collect();
     let command = arguments.get(1).and_then(|word| word.to_str()).unwrap_or_default();
-    let command = ["compare", "tune"].into_iter().find(|known| *known == command).unwrap_or("train");
+    let known = CommandLine::command().get_subcommands().any(|known| known.get_name() == command);
+    let command = if known { command.to_owned() } else { "train".to_owned() };
     match CommandLine::try_parse_from(arguments) {
         Ok(CommandLine { command: Some(Command::Train(args)), .. })
         | Ok(CommandLine { command: None, train: args }) => match args.system {
@@ -286,7 +287,7 @@ pub fn parse(arguments: impl IntoIterator<Item = impl Into<OsString> + Clone>) -
         Err(e) if matches!(e.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion) => {
             Ok(Request::Print(e.render().to_string()))
         }
-        Err(e) => Err(Error::Usage(one_line(&e, command))),
+        Err(e) => Err(Error::Usage(one_line(&e, &command))),
     }
 }
 
@@ -398,6 +399,8 @@ mod tests {
             ("tress trian", "'trian'"),
             ("tress train extra", "'extra'"),
             ("tress --lr", "--lr"),
+            ("tress fit model --ram 0", "`tress fit --help`"),
+            ("tress export model --c a.h --rust a", "`tress export --help`"),
             ("tress --seed 1 --seed 2", "--seed"),
         ] {
             let text = parse(line.split(' ')).expect_err(line).to_string();

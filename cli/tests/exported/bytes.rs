@@ -1,4 +1,4 @@
-//! The network of bytes in whole numbers of eight bits, with outputs y, class, int, net_dense, written by `tress export`; to be written again, not to be changed.
+//! The network of bytes in whole numbers of eight bits, written by `tress export`; to be written again, not to be changed.
 #![no_std]
 #![forbid(unsafe_code)]
 #![allow(clippy::all)]

@@ -1,4 +1,4 @@
-//! The network of floats as floats, with outputs y, class, int, net_dense, written by `tress export`; to be written again, not to be changed.
+//! The network of floats as floats, written by `tress export`; to be written again, not to be changed.
 #![no_std]
 #![forbid(unsafe_code)]
 #![allow(clippy::all)]
@@ -189,7 +189,7 @@ pub fn infer(
     let Arena { values: t_values, column: t_column } = arena;
     {
         let [t_p0] = parts(t_values, [0..400]);
-        planned::conv2d(&window[..], &Window { input: [10, 10], kernel: [3, 3], stride: [1, 1], pad: [[1, 1], [1, 1]], dilation: [1, 1] }, 1, &WEIGHTS[0..72], &WEIGHTS[72..76], &mut t_column[..18], &mut *t_p0, |x| map::Relu {}.f(x));
+        planned::conv2d(&window[..], &Window { input: [10, 10], kernel: [3, 3], stride: [1, 1], pad: [[1, 1], [1, 1]], dilation: [1, 1] }, 1, &WEIGHTS[0..72], &WEIGHTS[72..76], &mut t_column[..18], &mut *t_p0, t_f0);
     }
     {
         let [t_p0, t_p1] = parts(t_values, [0..400, 400..500]);
@@ -201,7 +201,7 @@ pub fn infer(
     }
     {
         let [t_p0, t_p1] = parts(t_values, [0..144, 144..180]);
-        planned::conv2d(&*t_p0, &Window { input: [6, 6], kernel: [2, 2], stride: [2, 2], pad: [[0, 0], [0, 0]], dilation: [1, 1] }, 2, &WEIGHTS[76..108], &WEIGHTS[108..112], &mut t_column[..8], &mut *t_p1, |x| map::Relu {}.f(x));
+        planned::conv2d(&*t_p0, &Window { input: [6, 6], kernel: [2, 2], stride: [2, 2], pad: [[0, 0], [0, 0]], dilation: [1, 1] }, 2, &WEIGHTS[76..108], &WEIGHTS[108..112], &mut t_column[..8], &mut *t_p1, t_f0);
     }
     {
         let [t_p0, t_p1] = parts(t_values, [0..144, 180..216]);
@@ -213,7 +213,7 @@ pub fn infer(
     }
     {
         let [t_p0] = parts(t_values, [180..216]);
-        planned::map_in_place(&mut *t_p0, |x| map::LeakyRelu { slope: 0.25 }.f(x));
+        planned::map_in_place(&mut *t_p0, t_f1);
     }
     {
         let [t_p0, t_p1, t_p2] = parts(t_values, [144..180, 180..216, 252..288]);
@@ -233,7 +233,7 @@ pub fn infer(
     }
     {
         let [t_p0] = parts(t_values, [148..152]);
-        planned::map_in_place(&mut *t_p0, |x| map::Scale { c: 0.027777777777777776 }.f(x));
+        planned::map_in_place(&mut *t_p0, t_f2);
     }
     {
         let [t_p0, t_p1, t_p2] = parts(t_values, [144..148, 148..152, 0..8]);
@@ -243,11 +243,11 @@ pub fn infer(
     }
     {
         let [t_p0] = parts(t_values, [0..8]);
-        planned::dense(&*t_p0, &WEIGHTS[112..128], &WEIGHTS[128..130], 2, &mut class_[..], |x| map::Sigmoid {}.f(x));
+        planned::dense(&*t_p0, &WEIGHTS[112..128], &WEIGHTS[128..130], 2, &mut class_[..], t_f3);
     }
     {
         let [t_p0] = parts(t_values, [288..324]);
-        planned::dense(&*t_p0, &WEIGHTS[130..238], &WEIGHTS[238..241], 3, &mut y[..], |x| map::Tanh {}.f(x));
+        planned::dense(&*t_p0, &WEIGHTS[130..238], &WEIGHTS[238..241], 3, &mut y[..], t_f4);
     }
     {
         let [t_p0] = parts(t_values, [0..225]);
@@ -257,7 +257,7 @@ pub fn infer(
     }
     {
         let [t_p0] = parts(t_values, [0..225]);
-        planned::dense(&*t_p0, &WEIGHTS[241..691], &WEIGHTS[691..693], 2, &mut net_dense[..], |x| x);
+        planned::dense(&*t_p0, &WEIGHTS[241..691], &WEIGHTS[691..693], 2, &mut net_dense[..], t_f5);
     }
     {
         let [t_p0] = parts(t_values, [288..324]);
@@ -273,4 +273,34 @@ fn parts<const N: usize>(values: &mut [f32], ranges: [core::ops::Range<usize>; N
         Ok(parts) => parts,
         Err(_) => unreachable!(),
     }
+}
+
+#[inline]
+fn t_f0(x: f32) -> f32 {
+    map::Relu {}.f(x)
+}
+
+#[inline]
+fn t_f1(x: f32) -> f32 {
+    map::LeakyRelu { slope: 0.25 }.f(x)
+}
+
+#[inline]
+fn t_f2(x: f32) -> f32 {
+    map::Scale { c: 0.027777777777777776 }.f(x)
+}
+
+#[inline]
+fn t_f3(x: f32) -> f32 {
+    map::Sigmoid {}.f(x)
+}
+
+#[inline]
+fn t_f4(x: f32) -> f32 {
+    map::Tanh {}.f(x)
+}
+
+#[inline]
+fn t_f5(x: f32) -> f32 {
+    x
 }

@@ -1,4 +1,4 @@
-//! The network of learns as floats, with outputs weights, updates, written by `tress export`; to be written again, not to be changed.
+//! The network of learns as floats, written by `tress export`; to be written again, not to be changed.
 #![no_std]
 #![forbid(unsafe_code)]
 #![allow(clippy::all)]
@@ -69,15 +69,15 @@ pub fn infer(
     let Arena { values: t_values, column: t_column } = arena;
     {
         let [t_p0] = parts(t_values, [0..4]);
-        planned::dense(&rate_[..], &weights[0..12], &weights[12..16], 4, &mut *t_p0, |x| map::Tanh {}.f(x));
+        planned::dense(&rate_[..], &weights[0..12], &weights[12..16], 4, &mut *t_p0, t_f0);
     }
     {
         let [t_p0] = parts(t_values, [0..4]);
-        planned::dense(&*t_p0, &weights[16..24], &weights[24..26], 2, &mut weights_[..], |x| x);
+        planned::dense(&*t_p0, &weights[16..24], &weights[24..26], 2, &mut weights_[..], t_f1);
     }
     {
         let [t_p0] = parts(t_values, [0..4]);
-        planned::dense(&*t_p0, &weights[26..46], &weights[46..51], 5, &mut updates_[..], |x| x);
+        planned::dense(&*t_p0, &weights[26..46], &weights[46..51], 5, &mut updates_[..], t_f1);
     }
 }
 
@@ -126,15 +126,15 @@ pub fn learn(
     let (rate, mut losses) = ([rate], [0.0; 2]);
     {
         let [t_p0] = parts(t_values, [15..19]);
-        planned::product(&rate_[..], &weights[0..12][..], [1, 3, 4], [false, false], &weights[12..16][..], &mut *t_p0, |x| map::Tanh {}.f(x));
+        planned::product(&rate_[..], &weights[0..12][..], [1, 3, 4], [false, false], &weights[12..16][..], &mut *t_p0, t_f0);
     }
     {
         let [t_p0, t_p1] = parts(t_values, [15..19, 19..21]);
-        planned::product(&*t_p0, &weights[16..24][..], [1, 4, 2], [false, false], &weights[24..26][..], &mut *t_p1, |x| x);
+        planned::product(&*t_p0, &weights[16..24][..], [1, 4, 2], [false, false], &weights[24..26][..], &mut *t_p1, t_f1);
     }
     {
         let [t_p0, t_p1] = parts(t_values, [15..19, 0..5]);
-        planned::product(&*t_p0, &weights[26..46][..], [1, 4, 5], [false, false], &weights[46..51][..], &mut *t_p1, |x| x);
+        planned::product(&*t_p0, &weights[26..46][..], [1, 4, 5], [false, false], &weights[46..51][..], &mut *t_p1, t_f1);
     }
     {
         let [t_p0, t_p1] = parts(t_values, [19..21, 5..6]);
@@ -178,7 +178,7 @@ pub fn learn(
     }
     {
         let [t_p0] = parts(t_values, [5..6]);
-        planned::map(&rate[..], &mut *t_p0, |x| map::Scale { c: -1.0 }.f(x));
+        planned::map(&rate[..], &mut *t_p0, t_f2);
     }
     {
         let [t_p0, t_p1] = parts(t_values, [5..6, 21..22]);
@@ -186,7 +186,7 @@ pub fn learn(
     }
     {
         let [t_p0, t_p1] = parts(t_values, [21..22, 10..11]);
-        planned::map(&*t_p0, &mut *t_p1, |x| map::Neg {}.f(x));
+        planned::map(&*t_p0, &mut *t_p1, t_f3);
     }
     {
         let [t_p0, t_p1] = parts(t_values, [10..11, 5..10]);
@@ -210,7 +210,7 @@ pub fn learn(
     }
     {
         let [t_p0, t_p1] = parts(t_values, [21..22, 7..8]);
-        planned::map(&*t_p0, &mut *t_p1, |x| map::Neg {}.f(x));
+        planned::map(&*t_p0, &mut *t_p1, t_f3);
     }
     {
         let [t_p0, t_p1] = parts(t_values, [7..8, 5..7]);
@@ -234,11 +234,11 @@ pub fn learn(
     }
     {
         let [t_p0, t_p1] = parts(t_values, [0..5, 5..9]);
-        planned::product(&*t_p0, &weights[26..46][..], [1, 5, 4], [false, true], &[], &mut *t_p1, |x| x);
+        planned::product(&*t_p0, &weights[26..46][..], [1, 5, 4], [false, true], &[], &mut *t_p1, t_f1);
     }
     {
         let [t_p0, t_p1] = parts(t_values, [15..19, 0..5]);
-        planned::product(&*t_p0, &*t_p1, [4, 1, 5], [true, false], &[], &mut updates[26..46][..], |x| x);
+        planned::product(&*t_p0, &*t_p1, [4, 1, 5], [true, false], &[], &mut updates[26..46][..], t_f1);
     }
     {
         let [t_p0] = parts(t_values, [0..5]);
@@ -246,7 +246,7 @@ pub fn learn(
     }
     {
         let [t_p0, t_p1] = parts(t_values, [13..15, 0..4]);
-        planned::product(&*t_p0, &weights[16..24][..], [1, 2, 4], [false, true], &[], &mut *t_p1, |x| x);
+        planned::product(&*t_p0, &weights[16..24][..], [1, 2, 4], [false, true], &[], &mut *t_p1, t_f1);
     }
     {
         let [t_p0, t_p1, t_p2] = parts(t_values, [5..9, 0..4, 9..13]);
@@ -254,7 +254,7 @@ pub fn learn(
     }
     {
         let [t_p0, t_p1] = parts(t_values, [15..19, 13..15]);
-        planned::product(&*t_p0, &*t_p1, [4, 1, 2], [true, false], &[], &mut updates[16..24][..], |x| x);
+        planned::product(&*t_p0, &*t_p1, [4, 1, 2], [true, false], &[], &mut updates[16..24][..], t_f1);
     }
     {
         let [t_p0] = parts(t_values, [13..15]);
@@ -262,11 +262,11 @@ pub fn learn(
     }
     {
         let [t_p0, t_p1, t_p2] = parts(t_values, [15..19, 9..13, 0..4]);
-        planned::map_grad(&*t_p0, &*t_p1, &mut *t_p2, |x| map::Tanh {}.df(x));
+        planned::map_grad(&*t_p0, &*t_p1, &mut *t_p2, t_f4);
     }
     {
         let [t_p0] = parts(t_values, [0..4]);
-        planned::product(&rate_[..], &*t_p0, [3, 1, 4], [true, false], &[], &mut updates[0..12][..], |x| x);
+        planned::product(&rate_[..], &*t_p0, [3, 1, 4], [true, false], &[], &mut updates[0..12][..], t_f1);
     }
     {
         let [t_p0] = parts(t_values, [0..4]);
@@ -275,4 +275,29 @@ pub fn learn(
 
     weights.iter_mut().zip(&*updates).for_each(|(weight, update)| *weight += update);
     losses
+}
+
+#[inline]
+fn t_f0(x: f32) -> f32 {
+    map::Tanh {}.f(x)
+}
+
+#[inline]
+fn t_f1(x: f32) -> f32 {
+    x
+}
+
+#[inline]
+fn t_f2(x: f32) -> f32 {
+    map::Scale { c: -1.0 }.f(x)
+}
+
+#[inline]
+fn t_f3(x: f32) -> f32 {
+    map::Neg {}.f(x)
+}
+
+#[inline]
+fn t_f4(x: f32) -> f32 {
+    map::Tanh {}.df(x)
 }

@@ -83,7 +83,10 @@ impl Program {
             (0..self.weights.len()).filter(|&weight| learns(&self.weights[weight].name)).collect();
         if chosen.is_empty() {
             let names: Vec<&str> = self.weights.iter().map(|weight| weight.name.as_str()).collect();
-            let why = format!("no weight is to learn; there are {}", names.join(", "));
+            let why = match names.is_empty() {
+                true => "no weight is to learn; the program has none".into(),
+                false => format!("no weight is to learn; there are {}", names.join(", ")),
+            };
             return Err(Error::Device { why });
         }
         let learnt: Vec<_> = chosen.iter().map(|&weight| weights[weight]).collect();

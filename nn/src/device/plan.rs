@@ -162,6 +162,14 @@ impl Program {
     /// # Errors
     /// More numbers than a device of 32 bits could address.
     pub fn plan(&self) -> Result<Plan, Error> {
+        let inputs = self.inputs.iter().map(|input| (&input.name, input.shape.len()));
+        let outputs = self.outputs.iter().map(|(name, value)| (name, self.len_of(*value)));
+        for (name, len) in inputs.chain(outputs) {
+            if len > MOST {
+                let why = format!("`{name}` has {len} numbers; devices of 32 bits cannot address so much");
+                return Err(Error::Device { why });
+            }
+        }
         Planner::new(self).plan()
     }
 }

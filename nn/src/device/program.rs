@@ -7,7 +7,7 @@ use alloc::string::String;
 use alloc::vec::Vec;
 use tress_autograd::Op;
 use tress_autograd::op::{Conv, ConvRole, Epilogue, Pick, Product, Role};
-use tress_tensor::{Axes, Shape};
+use tress_tensor::{Axes, Shape, Window};
 
 /// What a network does to one sample: a list of operations, each on values before it and on weights.
 ///
@@ -80,17 +80,24 @@ impl Step {
     }
 }
 
+/// More steps than any network of a device has: laying values out takes the square of their number.
+const MOST_STEPS: usize = 1 << 14;
+
 impl Program {
     /// An empty program with these inputs.
     ///
     /// # Errors
-    /// A name that comes twice, or a shape whose first axis is not 1.
+    /// A name that comes twice, a shape whose first axis is not 1, or one without numbers.
     pub(super) fn new(inputs: Vec<Port>) -> Result<Self, Error> {
         for (i, input) in inputs.iter().enumerate() {
             if input.shape.first() != Some(&1) {
                 let why =
                     format!("input `{}` has shape {}: a device takes one sample", input.name, input.shape);
                 return Err(Error::Device { why: why + ", so the first axis must be 1" });
+            }
+            if input.shape.len() == 0 {
+                let why = format!("input `{}` has shape {}, which has no numbers", input.name, input.shape);
+                return Err(Error::Device { why });
             }
             if inputs[..i].iter().any(|other| other.name == input.name) {
                 return Err(Error::Device { why: format!("two inputs are called `{}`", input.name) });
@@ -102,7 +109,8 @@ impl Program {
     /// Appends an operation; gives the number of its value.
     ///
     /// # Errors
-    /// An operation that devices have no kernel for, operands that are not there, or shapes that do not fit.
+    /// An operation that devices have no kernel for, operands that are not there, shapes that do not fit or have no numbers, windows
+    /// beyond what 32 bits can say, or more steps than can be laid out.
     pub(super) fn push(&mut self, op: Op, operands: Vec<Operand>) -> Result<usize, Error> {
         let mut shapes = Vec::with_capacity(operands.len());
         for operand in &operands {
@@ -118,7 +126,18 @@ impl Program {
         let refuse = |why: &str| {
             Err(Error::Device { why: format!("step {} (`{}`): {why}", self.steps.len(), op.name()) })
         };
+        if self.steps.len() == MOST_STEPS {
+            return refuse(&format!("a program has {MOST_STEPS} steps at most"));
+        }
         let shape = op.infer(&shapes)?;
+        if shape.len() == 0 || shapes.iter().any(|shape| shape.len() == 0) {
+            return refuse("a value or a weight without numbers");
+        }
+        if let Op::Conv(Conv { window, .. }) | Op::MaxPool(window, _) | Op::MeanPool(window, _) = &op
+            && !addressable(window)
+        {
+            return refuse("the numbers of its window are too large for a device of 32 bits");
+        }
         let why = match self.learning {
             true => unlearnt(&op, &shapes),
             false => unsupported(&op, &operands, &shapes),
@@ -185,6 +204,16 @@ impl Program {
         self.outputs.iter().for_each(|&(_, value)| uses[value] += 1);
         uses
     }
+}
+
+/// Whether every place that a window meets, in the padded image, can be said in 32 bits.
+fn addressable(window: &Window) -> bool {
+    let Window { input, kernel, stride, pad, dilation } = window;
+    let fits = |n: usize| n <= i32::MAX as usize;
+    (0..2).all(|axis| {
+        let padded = pad[axis].iter().fold(input[axis], |sum, &pad| sum.saturating_add(pad));
+        fits(padded) && [kernel, stride, dilation].iter().all(|numbers| fits(numbers[axis]))
+    })
 }
 
 /// Why devices have no kernel for an operation whose shapes fit; `None` if they have one.

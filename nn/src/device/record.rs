@@ -74,6 +74,7 @@ impl Program {
                 entry.operands.iter().for_each(|&x| needed[x] = true);
             }
         }
+        let learning = self.learning;
         let mut found: Vec<Option<Found>> = alloc::vec![None; entries.len()];
         for entry in entries.iter().filter(|entry| needed[entry.index]) {
             let place = || format!("{}:{}", entry.place.file(), entry.place.line());
@@ -85,7 +86,9 @@ impl Program {
                             Error::Device { why } => why,
                             other => other.to_string(),
                         };
-                        Error::Device { why: format!("{why} (recorded at {})", place()) }
+                        // The lines of a step of learning are those of this library.
+                        let why = if learning { why } else { format!("{why} (recorded at {})", place()) };
+                        Error::Device { why }
                     };
                     Some(self.push_found(op, operands).map_err(placed)?)
                 }

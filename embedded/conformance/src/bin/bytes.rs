@@ -69,5 +69,6 @@ fn run() -> bool {
     print::entry("times", 1);
     machine::figures();
     machine::write(b"\n");
-    true
+    // Whole numbers have one answer, whatever adds them up.
+    all == 0x3440_DDF5_62B8_39DE
 }

@@ -59,5 +59,7 @@ fn run() -> bool {
     print::entry("ticks", ticks);
     machine::figures();
     machine::write(b"\n");
-    true
+    // The sum of a machine with vectors, and that of one without: they may differ in the last places, and boards have no vectors.
+    let apart = sum.to_bits().abs_diff(0x424D_2812);
+    apart <= if cfg!(target_arch = "arm") { 0 } else { 16 }
 }

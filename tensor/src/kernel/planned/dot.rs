@@ -45,7 +45,7 @@ mod here {
             // the instructions given by their codes (Armv7-M manual, A7.7: SXTB16 T1, SMLAD T1), because an assembler for
             // Armv8-M refuses them unless it is told which core it works for.
             // SAFETY: reads `whole` bytes of the three slices, which are as long as `x`; words may lie anywhere on these
-            // cores. The registers that change are named.
+            // cores, in normal memory and unless CCR.UNALIGN_TRP is set (docs/embedded.md). The registers that change are named.
             unsafe {
                 asm!(
                     "2:",

@@ -15,7 +15,7 @@ pub fn dense(x: &[f32], w: &[f32], bias: &[f32], n: usize, y: &mut [f32], f: imp
     let k = w.len() / n;
     for (x, y) in x.chunks_exact(k.max(1)).zip(y.chunks_exact_mut(n)) {
         row(x, w, n, y);
-        finish(y, bias, &f);
+        finish_row(y, bias, &f);
     }
 }
 
@@ -67,6 +67,12 @@ pub(super) unsafe fn chain<const W: usize>(
     total
 }
 
+/// As [`finish`]: there once for each function, however many layers apply it.
+#[inline(never)]
+fn finish_row(y: &mut [f32], bias: &[f32], f: &impl Fn(f32) -> f32) {
+    finish(y, bias, f);
+}
+
 #[inline(always)]
 pub(super) fn finish(y: &mut [f32], bias: &[f32], f: &impl Fn(f32) -> f32) {
     if bias.is_empty() {
@@ -92,10 +98,16 @@ pub fn conv2d(
 ) {
     convolve(x, window, groups, w, column, y);
     let Ok([high, wide]) = window.output("planned") else { return };
-    if bias.is_empty() {
-        finish(y, bias, &f);
+    match bias.is_empty() {
+        true => finish_row(y, bias, &f),
+        false => finish_planes(y, high * wide, bias, &f),
     }
-    for (plane, &bias) in y.chunks_exact_mut((high * wide).max(1)).zip(bias) {
+}
+
+/// As [`finish`], with one bias for each plane of pixels.
+#[inline(never)]
+fn finish_planes(y: &mut [f32], pixels: usize, bias: &[f32], f: &impl Fn(f32) -> f32) {
+    for (plane, &bias) in y.chunks_exact_mut(pixels.max(1)).zip(bias) {
         plane.iter_mut().for_each(|y| *y = f(*y + bias));
     }
 }

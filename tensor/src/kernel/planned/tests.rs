@@ -166,7 +166,7 @@ fn whole_number_layers_give_what_wide_integers_give() {
         }
     }
     for window in WINDOWS {
-        for (channels, outputs, groups) in [(1, 1, 1), (4, 6, 2), (3, 5, 1)] {
+        for (channels, outputs, groups) in [(1, 1, 1), (4, 6, 2), (3, 5, 1), (4, 4, 4)] {
             let conv = Conv::new(window, [1, channels, outputs], groups, "conv2d").unwrap();
             let [[kh, kw], [height, width]] = [window.kernel, window.input];
             let (x, w) = (bytes(conv.x_len(), 3), bytes(conv.w_len(), 4));
