@@ -1,7 +1,8 @@
 //! Pointwise functions, reductions, normalisation, pooling and passes over blocks, on one thread at each level: microseconds,
 //! and which part of them the machine needs at least to move what is read and written once.
 //!
-//! `cargo bench -p tress-benches --bench passes -- NAME ..` runs the lines whose name contains one of the words.
+//! `cargo bench -p tress-benches --bench passes -- NAME ..` runs the lines whose name contains one of the words; with `--threads=2`
+//! on two threads.
 //!
 //! A plain program: each figure is the fastest of many runs.
 
@@ -45,6 +46,8 @@ fn main() {
     let mask = mask.expand([32, 4, 64, 64]).expect("an axis of one is repeated");
     // `cargo bench` adds an argument of its own.
     let words: Vec<String> = std::env::args().skip(1).filter(|word| !word.starts_with("--")).collect();
+    let threads =
+        std::env::args().find_map(|word| word.strip_prefix("--threads=")?.parse().ok()).unwrap_or(1);
     let turned = square.transpose(0, 1).expect("two axes");
     let rows = logits.as_slice().expect("dense");
     let adam = Adam { rate: 1e-3, betas: [0.9, 0.999], epsilon: 1e-8, decay: 0.0, decoupled: true };
@@ -52,11 +55,28 @@ fn main() {
     let mut state = [rows[..500_000].to_vec(), vec![0.0; 500_000], vec![0.0; 500_000]];
     let mut far = [huge.to_vec(), vec![0.0; 10_000_000], vec![0.0; 10_000_000]];
 
-    parallel::with_threads(1, || {
+    let (plane, planes) = (tensor::<f32>(&[1, 1, 2048, 2048]), tensor::<f32>(&[1, 3, 1024, 1024]));
+    let [large_window, larger_window] =
+        [1024, 2048].map(|side| Window::new([side; 2], [2, 2]).stride([2, 2]));
+    let half = tensor::<f32>(&[1, 1, 1024, 1024]);
+    let row = large.reshape([1, 1_000_000]).expect("as many numbers");
+    let row_labels = places(1, 1_000_000);
+    let (tokens, two) = (tensor::<f32>(&[100_000, 64]), places(100_000, 2));
+    let deep = [tensor::<f32>(&[100_000, 10]), tensor::<f32>(&[100_000, 10])];
+    let deep_turned = deep[0].transpose(0, 1).expect("two axes");
+    let (line_of, column_of) = (tensor::<f32>(&[1, 10_000_000]), tensor::<f32>(&[10_000_000, 1]));
+    let (points, three) = (tensor::<f32>(&[65_536, 3]), tensor::<f32>(&[3]));
+    let (ten_bias, flipped) = (tensor::<f32>(&[10]), square.flip(1).expect("an axis"));
+    let second = tensor::<f32>(&[1000, 2000]).slice(1, 0, 2000, 2).expect("a slice");
+    let three = three.expand([65_536, 3]).expect("a row is repeated");
+    let ten_bias = ten_bias.expand([100_000, 10]).expect("a row is repeated");
+    let norm = RowNorm { centred: true, epsilon: 1e-5 };
+
+    parallel::with_threads(threads, || {
         at_each_level(|level| {
-            let limits = Limits::measure(1);
+            let limits = Limits::measure(threads);
             println!(
-                "{level}, microseconds on one thread, and the part of them that moving the numbers takes at least"
+                "{level}, microseconds on {threads} thread(s), and the part of them that moving the numbers takes at least"
             );
             // Numbers: all that are read and written, of four bytes; a double counts for two.
             let line = |what: &str, numbers: usize, work: &mut dyn FnMut()| {
@@ -149,6 +169,56 @@ fn main() {
             });
             line("cast u32 to f32 1e6", 2 * large.len(), &mut || _ = black_box(whole.cast::<f32>()));
             line("cast f32 to u32 1e6", 2 * large.len(), &mut || _ = black_box(large.cast::<u32>()));
+            line("cast f32 to u8 1e6", large.len() * 5 / 4, &mut || _ = black_box(large.cast::<u8>()));
+            line("cast f32 to i32 1e6", 2 * large.len(), &mut || _ = black_box(large.cast::<i32>()));
+            line("argmax of rows 4096 x 1024", logits.len(), &mut || _ = black_box(logits.argmax(1)));
+            line("argmax of columns 4096 x 1024", logits.len(), &mut || _ = black_box(logits.argmax(0)));
+            line("argmax of rows 4096 x 10", few.len(), &mut || _ = black_box(few.argmax(1)));
+            line("argmin of columns 100000 x 10", tall.len(), &mut || _ = black_box(tall.argmin(0)));
+            line("flip 1000 x 1000", 2 * square.len(), &mut || _ = black_box(flipped.contiguous()));
+            line("add of a flip 1000 x 1000", 3 * square.len(), &mut || {
+                _ = black_box(square.zip(Zip::Add, &flipped))
+            });
+            line("every second of 1000 x 2000", 2 * square.len(), &mut || _ = black_box(second.contiguous()));
+            line("tanh of every second of 1000 x 2000", 2 * square.len(), &mut || {
+                _ = black_box(second.map(Map::Tanh))
+            });
+            line("add of a row 65536 x 3", 2 * points.len(), &mut || {
+                _ = black_box(points.zip(Zip::Add, &three))
+            });
+            line("add of a row 100000 x 10", 2 * tall.len(), &mut || {
+                _ = black_box(tall.zip(Zip::Add, &ten_bias))
+            });
+            // Work that is one large piece, to be shared by threads.
+            line("large: max_pool 1 x 1 x 2048 x 2048", plane.len() * 5 / 4, &mut || {
+                _ = black_box(plane.max_pool(larger_window))
+            });
+            line("large: max_pool 1 x 3 x 1024 x 1024", planes.len() * 5 / 4, &mut || {
+                _ = black_box(planes.max_pool(large_window))
+            });
+            line("large: max_pool_scatter 1 x 1 x 2048 x 2048", plane.len() * 9 / 4, &mut || {
+                _ = black_box(plane.max_pool_scatter(&half, larger_window))
+            });
+            line("large: softmax 1 x 1e6", 2 * row.len(), &mut || _ = black_box(row.softmax()));
+            line("large: log_softmax 1 x 1e6", 2 * row.len(), &mut || _ = black_box(row.log_softmax()));
+            line("large: cross_entropy 1 x 1e6", row.len(), &mut || {
+                _ = black_box(row.log_sum_exp(Some(&row_labels)))
+            });
+            line("large: layer_norm 1 x 1e6", 2 * row.len(), &mut || {
+                _ = black_box(row.row_norm(norm, None, None))
+            });
+            line("large: cumsum of columns 4096 x 4096", 2 * matrix.len(), &mut || {
+                _ = black_box(matrix.running_sum(0, false))
+            });
+            line("large: scatter 100000 to 2 x 64", tokens.len(), &mut || {
+                _ = black_box(tokens.scatter(0, &two, 2))
+            });
+            line("large: product 10 x 1e5 x 10", 2 * deep[0].len(), &mut || {
+                _ = black_box(deep_turned.matmul(&deep[1]))
+            });
+            line("large: product 1 x 1e7 x 1", 2 * line_of.len(), &mut || {
+                _ = black_box(line_of.matmul(&column_of))
+            });
             line("sort 1e6", 2 * large.len(), &mut || {
                 _ = black_box(large.sort(Sort { descending: false, keep: large.len() }))
             });

@@ -1,6 +1,7 @@
 //! All tests of layers, losses, optimisers and files in one program: one is built and linked in a fraction of the time that many take.
 
 mod averaging;
+mod batch_norm;
 mod checkpoints;
 mod data;
 mod data_changes;

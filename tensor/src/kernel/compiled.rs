@@ -6,10 +6,12 @@
 use super::matrix::Solve;
 use super::reduce::Fold;
 use super::row_norm::RowNorm;
+use super::row_norm::channels::{self, Planes};
 use super::softmax::Normal;
 use super::sort::Sort;
 use super::{
-    cumulative, dropout, gram, map, matrix, optim, pool, reduce, row_norm, select, softmax, sort, zip,
+    cumulative, dropout, extreme, gram, map, matrix, optim, pool, reduce, row_norm, select, softmax, sort,
+    zip,
 };
 use crate::pointwise::{Map, Zip};
 use crate::view::View;
@@ -67,9 +69,27 @@ kernels! {
         out: &mut [Self]
     );
     row_norm::row_norm_weight(norm: RowNorm, x: View<'_, Self>, g: View<'_, Self>, width: usize, out: &mut [Self]);
+    channels::channel_norm(
+        epsilon: f64,
+        x: &[Self],
+        affine: [Option<&[Self]>; 2],
+        planes: Planes,
+        out: &mut [Self]
+    );
+    channels::channel_norm_grad(
+        epsilon: f64,
+        x: &[Self],
+        g: &[Self],
+        weight: Option<&[Self]>,
+        planes: Planes,
+        out: &mut [Self]
+    );
+    channels::channel_norm_sums(epsilon: f64, x: &[Self], g: &[Self], planes: Planes, out: &mut [Self]);
+    channels::channel_moments(x: &[Self], planes: Planes, out: &mut [Self]);
     cumulative::running_sum(x: View<'_, Self>, reversed: bool, len: usize, inner: usize, out: &mut [Self]);
     sort::sort_gather(order: Sort, x: &[Self], of: &[Self], width: usize, out: &mut [Self]);
     sort::sort_scatter(order: Sort, x: &[Self], g: &[Self], width: usize, out: &mut [Self]);
+    extreme::extreme(largest: bool, x: &[Self], len: usize, inner: usize, out: &mut [u32]);
     sort::sort_places(order: Sort, x: &[Self], width: usize, out: &mut [u32]);
     matrix::solve(system: Solve, a: &[Self], b: &[Self], n: usize, m: usize, out: &mut [Self]);
     matrix::cholesky(a: &[Self], n: usize, out: &mut [Self]);

@@ -31,6 +31,11 @@ pub(crate) fn copy<T: Element>(x: View<'_, T>, out: &mut [T]) {
             match stride {
                 1 => out.copy_from_slice(&x.data()[place..place + run.count]),
                 0 => out.fill(x.data()[place]),
+                -1 if !SMALL => line_from(x.data(), place as isize, -1, out),
+                2 if !SMALL => {
+                    let from = &x.data()[place..place + 2 * run.count - 1];
+                    out.iter_mut().enumerate().for_each(|(i, slot)| *slot = from[2 * i]);
+                }
                 _ => {
                     for (i, slot) in out.iter_mut().enumerate() {
                         *slot = x.data()[(place as isize + i as isize * stride) as usize];
@@ -115,7 +120,31 @@ impl<S: Element, D: Element> Kernel<f32> for Cast<'_, S, D> {
 
     #[inline(always)]
     fn run<I: Lanes<f32>>(self, _: I) {
-        self.out.iter_mut().zip(self.x).for_each(|(out, x)| *out = D::from_f64(x.to_f64()));
+        self.out.iter_mut().zip(self.x).for_each(|(out, x)| *out = nearest(x.to_f64()));
+    }
+}
+
+/// As [`Element::from_f64`]. Whole numbers are brought into range first: conversions that saturate are done one by one.
+#[inline(always)]
+fn nearest<D: Element>(x: f64) -> D {
+    macro_rules! whole {
+        ($t:ident by $wide:ident) => {{
+            // NaN becomes the lower bound here, which is 0 or is put right.
+            #[allow(clippy::manual_clamp)]
+            let within = x.max($t::MIN as f64).min($t::MAX as f64);
+            let within = if $t::MIN != 0 && x.is_nan() { 0.0 } else { within };
+            // SAFETY: a number within the range of the type.
+            let whole = unsafe { within.to_int_unchecked::<$wide>() } as $t;
+            // SAFETY: both are the same type, as its name says, which is one of six.
+            unsafe { core::mem::transmute_copy::<$t, D>(&whole) }
+        }};
+    }
+    match D::NAME {
+        _ if SMALL => D::from_f64(x),
+        "u8" => whole!(u8 by i32),
+        "i32" => whole!(i32 by i32),
+        "u32" => whole!(u32 by u32),
+        _ => D::from_f64(x),
     }
 }
 

@@ -10,6 +10,7 @@ pub(crate) mod copy;
 pub(crate) mod cumulative;
 mod disjoint;
 pub(crate) mod dropout;
+pub(crate) mod extreme;
 pub(crate) mod gram;
 pub(crate) mod index;
 pub(crate) mod map;
@@ -93,6 +94,15 @@ fn dense<'a, T: Copy>(
         0 => {
             let number = data[place];
             room.filled(count, |_| number)
+        }
+        // Backwards, and every second one: as slices, for which the compiler has vectors.
+        -1 if !crate::SMALL && count > 0 => {
+            let part = &data[place + 1 - count..=place];
+            room.filled(count, |i| part[count - 1 - i])
+        }
+        2 if !crate::SMALL && count > 0 => {
+            let part = &data[place..place + 2 * count - 1];
+            room.filled(count, |i| part[2 * i])
         }
         _ => room.filled(count, |i| data[(place as isize + i as isize * stride) as usize]),
     }

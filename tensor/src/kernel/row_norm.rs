@@ -172,6 +172,7 @@ macro_rules! each {
     }};
 }
 
+pub(crate) mod channels;
 mod long;
 
 /// The mean of a row (0 where it is not taken off), and one over the root of the mean square of the rest.

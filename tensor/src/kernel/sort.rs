@@ -3,6 +3,8 @@
 //! Numbers become whole numbers of the same order, with their place behind: no two are equal, so the order is the stable
 //! one whatever algorithm finds it. NaN is the largest of all, as for the maximum; 0 and -0 are equal.
 
+use super::extreme::extreme;
+use crate::storage::Buffer;
 use crate::{Float, SMALL, parallel};
 use alloc::vec::Vec;
 
@@ -182,6 +184,11 @@ pub(crate) fn sort_gather<T: Float>(sort: Sort, x: &[T], of: &[T], width: usize,
     if out.is_empty() {
         return;
     }
+    if keep == 1 && !SMALL {
+        let places = firsts(sort, x, width);
+        let places = places.as_slice().iter().enumerate();
+        return out.iter_mut().zip(places).for_each(|(out, (row, &at))| *out = of[row * width + at as usize]);
+    }
     let rows = (TASK / width).max(1);
     parallel::for_each_piece(out, rows * keep, |i, out| {
         let part = i * rows * width..(i * rows + out.len() / keep) * width;
@@ -195,6 +202,12 @@ pub(crate) fn sort_scatter<T: Float>(sort: Sort, x: &[T], g: &[T], width: usize,
     let keep = sort.keep;
     if out.is_empty() {
         return;
+    }
+    if keep == 1 && !SMALL {
+        out.fill(T::ZERO);
+        let places = firsts(sort, x, width);
+        let places = places.as_slice().iter().enumerate();
+        return places.zip(g).for_each(|((row, &at), &g)| out[row * width + at as usize] = g);
     }
     let rows = (TASK / width).max(1);
     parallel::for_each_piece(out, rows * width, |i, out| {
@@ -210,11 +223,21 @@ pub(crate) fn sort_places<T: Float>(sort: Sort, x: &[T], width: usize, out: &mut
     if out.is_empty() {
         return;
     }
+    if keep == 1 && !SMALL {
+        return extreme(sort.descending, x, width, 1, out);
+    }
     let rows = (TASK / width).max(1);
     parallel::for_each_piece(out, rows * keep, |i, out| {
         let x = &x[i * rows * width..(i * rows + out.len() / keep) * width];
         each_place(sort, x, width, |row, n, place| out[row * keep + n] = place as u32);
     });
+}
+
+/// The place of each row's first number, which takes no sorting.
+fn firsts<T: Float>(sort: Sort, x: &[T], width: usize) -> Buffer<u32> {
+    let mut places = Buffer::stale(x.len() / width);
+    extreme(sort.descending, x, width, 1, places.make_mut());
+    places
 }
 
 #[cfg(test)]

@@ -4,9 +4,11 @@ use super::copy::copy;
 use super::{BLOCK, FEW, PIECE, Room, STREAM, aligned, dense};
 use crate::pointwise::{Real, Zip};
 use crate::simd::{Kernel, Lanes, Vector};
+use crate::storage::Buffer;
 use crate::view::View;
 use crate::walk::Plan;
-use crate::{Float, SMALL, parallel};
+use crate::{Float, Layout, SMALL, Shape, parallel};
+use core::ops::Range;
 
 /// Runs `$work` with `$f` the type of the function `$zip`.
 macro_rules! known {
@@ -34,6 +36,20 @@ pub(crate) fn zip<T: Float>(zip: Zip, a: View<'_, T>, b: View<'_, T>, out: &mut 
         // Each function is one correctly rounded operation, so these are the bits of every instruction set.
         return known!(zip, f => out.iter_mut().zip(a).zip(b).for_each(|((out, a), b)| *out = f.f(*a, *b)));
     }
+    if let (Some(dense), Some(block)) = (a.as_slice(), periods(&b)) {
+        let block = block.as_slice();
+        return each_block(dense.len(), block.len(), |part, [rows, one]| {
+            let (a, b) = (View::new(&dense[part.clone()], rows), View::new(block, one));
+            self::zip(zip, a, b, &mut out[part]);
+        });
+    }
+    if let (Some(block), Some(dense)) = (periods(&a), b.as_slice()) {
+        let block = block.as_slice();
+        return each_block(dense.len(), block.len(), |part, [rows, one]| {
+            let (a, b) = (View::new(block, one), View::new(&dense[part.clone()], rows));
+            self::zip(zip, a, b, &mut out[part]);
+        });
+    }
     let plan = Plan::new([a.layout(), b.layout()]);
     let stream = size_of_val(out) >= STREAM;
     parallel::for_each_piece(out, PIECE, |i, out| {
@@ -51,11 +67,57 @@ pub(super) fn zip_of_copy<T: Float>(zip: Zip, a: View<'_, T>, b: View<'_, T>, ou
 /// `a = f(a, b)`, where the caller owns the only copy of `a`.
 pub(crate) fn zip_in_place<T: Float>(zip: Zip, a: &mut [T], b: View<'_, T>) {
     debug_assert_eq!(a.len(), b.layout().len());
+    if let Some(block) = periods(&b) {
+        let block = block.as_slice();
+        return each_block(a.len(), block.len(), |part, [_, one]| {
+            zip_in_place(zip, &mut a[part], View::new(block, one))
+        });
+    }
     let plan = Plan::new([b.layout()]);
     parallel::for_each_piece(a, PIECE, |i, a| {
         let onto = Onto { plan: &plan, b: b.data(), start: i * PIECE, a };
         known!(zip, f => T::dispatch(With(f, onto)))
     });
+}
+
+/// Numbers of a small operand that is repeated, and of the block that it is written to over and over.
+const SHORT: usize = 96;
+const PERIODS: usize = 1024;
+
+/// A block of whole periods of an operand that is a short row repeated: its runs would be as short, and end in part of a register.
+fn periods<T: Float>(x: &View<'_, T>) -> Option<Buffer<T>> {
+    let layout = x.layout();
+    if SMALL || layout.len() < 4 * PERIODS {
+        return None;
+    }
+    let (mut period, mut repeated) = (1, false);
+    let axes = layout.shape().iter().zip(layout.strides());
+    for (&len, &stride) in axes.rev().filter(|&(&len, _)| len > 1) {
+        match stride {
+            0 => repeated = true,
+            _ if stride == period as isize && !repeated => period *= len,
+            _ => return None,
+        }
+    }
+    if !repeated || !(2..=SHORT).contains(&period) {
+        return None;
+    }
+    let row = &x.data()[layout.offset()..][..period];
+    let mut block = Buffer::stale(PERIODS / period * period);
+    block.make_mut().chunks_exact_mut(period).for_each(|to| to.copy_from_slice(row));
+    Some(block)
+}
+
+/// Calls `work(part, [layout, layout of the block])` for the whole blocks in `len` numbers, and for what is left.
+fn each_block(len: usize, block: usize, mut work: impl FnMut(Range<usize>, [&Layout; 2])) {
+    let whole = len - len % block;
+    for (part, rows, width) in [(0..whole, whole / block, block), (whole..len, 1, len - whole)] {
+        let (Ok(all), Ok(one)) = (Shape::new(&[rows, width]), Shape::new(&[width])) else { return };
+        let one = Layout::contiguous(one);
+        if let (false, Ok(one)) = (part.is_empty(), one.expand(all)) {
+            work(part, [&Layout::contiguous(all), &one]);
+        }
+    }
 }
 
 /// A function of two numbers as a type: one `match` at the outside gives each a loop of its own.

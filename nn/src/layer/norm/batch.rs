@@ -1,6 +1,7 @@
 //! Batch normalisation, with running statistics.
 
 use super::Affine;
+use super::fused;
 use super::group::channels;
 use crate::layer::Layer;
 use crate::{Bound, Error, Handle, Init, Mode, Scope};
@@ -138,18 +139,46 @@ impl Layer for BatchNorm {
             let why = "in training, a channel needs at least two numbers: take a larger batch, or evaluate";
             return x.fail(Wrong::Unfit { op, shape, why });
         }
-        let axes: Vec<usize> = (0..shape.rank()).filter(|&axis| axis != 1).collect();
-        let mean = x.mean(&axes);
-        let centred = x.clone() - mean.reshape(column);
-        let variance = centred.square().mean(&axes);
+        let own = [weight.as_ref(), bias.as_ref()];
+        let (y, [mean, variance]) = if fused::is_worth_it(&shape) {
+            match fused::apply(x, own, self.epsilon) {
+                Ok(found) => found,
+                Err(mistake) => return x.wrong(mistake),
+            }
+        } else {
+            let (centred, found) = statistics(x);
+            (scaled(centred, &found[1], own, self.epsilon), found)
+        };
         self.renew(bound, &mean, &variance, count);
-        let scale = times(variance.offset(self.epsilon).rsqrt(), weight);
-        let y = centred * scale.reshape(column);
-        match bias {
-            Some(bias) => y + bias.reshape(column),
-            None => y,
-        }
+        y
     }
+}
+
+/// A batch less the mean of each channel, and the mean and the variance of each.
+#[track_caller]
+pub(super) fn statistics<V: Value>(x: &V) -> (V, [V; 2]) {
+    let shape = x.shape();
+    let mean = x.mean(&others(&shape));
+    let centred = x.clone() - mean.reshape(column(&shape));
+    let variance = centred.square().mean(&others(&shape));
+    (centred, [mean, variance])
+}
+
+/// What is made of a centred batch.
+#[track_caller]
+pub(super) fn scaled<V: Value>(centred: V, variance: &V, [weight, bias]: [Option<&V>; 2], epsilon: f64) -> V {
+    let column = column(&centred.shape());
+    let scale = times(variance.offset(epsilon).rsqrt(), weight.cloned());
+    let y = centred * scale.reshape(column);
+    match bias {
+        Some(bias) => y + bias.reshape(column),
+        None => y,
+    }
+}
+
+/// All axes but that of the channels.
+pub(super) fn others(shape: &Shape) -> Vec<usize> {
+    (0..shape.rank()).filter(|&axis| axis != 1).collect()
 }
 
 #[track_caller]
@@ -161,7 +190,7 @@ fn times<V: Value>(scale: V, weight: Option<V>) -> V {
 }
 
 /// `[C]` as it lies under `[N, C, ..]`: `[C, 1, ..]`.
-fn column(x: &Shape) -> Shape {
+pub(super) fn column(x: &Shape) -> Shape {
     let mut column = *x;
     for axis in (0..x.rank()).filter(|&axis| axis != 1) {
         column = column.with(axis, 1).unwrap_or(column);

@@ -1,6 +1,7 @@
 //! Normalisation: over the batch, over samples, over groups of channels.
 
 mod batch;
+mod fused;
 mod group;
 mod layer;
 

@@ -85,3 +85,48 @@ fn sorting_is_its_definition_and_stable() {
     check::<f32>();
     check::<f64>();
 }
+
+#[test]
+fn extremes_are_the_first_of_an_order() {
+    fn check<T: Float>() {
+        let special = [f64::NAN, f64::INFINITY, f64::NEG_INFINITY, 0.0, -0.0, 3.0, -3.0].map(T::from_f64);
+        for (outer, len, inner) in [
+            (1, 1, 1),
+            (40, 2, 1),
+            (3, 9, 1),
+            (700, 77, 1),
+            (2, 140_003, 1), // cut into chunks
+            (1, 5, 3),
+            (2, 30_001, 7),
+            (3, 40, 16),
+            (2, 700, 300),
+            (1, 3, 1000),
+        ] {
+            // Few different numbers, so that there are ties; and special ones in some rows.
+            let mut x: Vec<T> =
+                (0..outer * len * inner).map(|i| T::from_f64((i * 7919 % 1013 % 9) as f64)).collect();
+            let places = [0, 5, x.len() / 2, x.len() - 1];
+            for (n, &special) in special.iter().enumerate().rev() {
+                places.iter().for_each(|at| x[(at + n * 37) % (len * inner * outer)] = special);
+            }
+            for largest in [true, false] {
+                let mut expected = Vec::new();
+                for (o, i) in (0..outer).flat_map(|o| (0..inner).map(move |i| (o, i))) {
+                    let at = |l: usize| x[(o * len + l) * inner + i].to_f64();
+                    let rank = |l: usize| if at(l).is_nan() { f64::MAX * 2.0 } else { at(l) };
+                    let above =
+                        |l: usize, best: usize| rank(l) > rank(best) || at(l).is_nan() && !at(best).is_nan();
+                    let better = |l, best| if largest { above(l, best) } else { above(best, l) };
+                    expected.push((1..len).fold(0, |best, l| if better(l, best) { l } else { best }) as u32);
+                }
+                everywhere(|| {
+                    let mut found = [7u32].repeat(outer * inner);
+                    extreme::extreme(largest, &x, len, inner, &mut found);
+                    assert!(found == expected, "largest {largest} of {outer} x {len} x {inner}");
+                });
+            }
+        }
+    }
+    check::<f32>();
+    check::<f64>();
+}

@@ -259,3 +259,92 @@ fn placing_where_places_meet_is_refused() {
     let x = Layout::contiguous(shape(&[3, 3]));
     copy::place(View::new(&[1.0f32; 9], &x), &mut [0.0; 5], &to);
 }
+
+/// Short rows repeated, which become blocks, and rows backwards or of every second number, which become slices.
+#[test]
+fn rows_repeated_and_rows_in_steps_are_their_definition() {
+    let dense = |lengths: &[usize]| Layout::contiguous(shape(lengths));
+    let long = numbers::<f32>(80_000, 3);
+    let short = numbers::<f32>(200, 4);
+    let mut pairs = Vec::new();
+    for (rows, width) in [(5000, 3), (4001, 10), (700, 96), (700, 97), (70_001, 1), (2048, 2)] {
+        let row = dense(&[2, width]).slice(0, 1, 2, 1).unwrap().expand(shape(&[rows, width])).unwrap();
+        pairs.push((dense(&[rows, width]), row));
+    }
+    pairs.push((dense(&[50, 20, 2, 3]), dense(&[1, 1, 2, 3]).expand(shape(&[50, 20, 2, 3])).unwrap()));
+    pairs.push((dense(&[50, 20, 6]), dense(&[50, 1, 1]).expand(shape(&[50, 20, 6])).unwrap()));
+    pairs.push((
+        dense(&[30, 40, 6]),
+        dense(&[1, 6, 1]).expand(shape(&[30, 6, 40])).unwrap().transpose(1, 2).unwrap(),
+    ));
+    for step in [2, 3] {
+        for count in [1, 2, 15, 33, 700] {
+            let every = dense(&[9, step * count]).slice(1, 0, step * count, step).unwrap();
+            pairs.push((dense(&[9, count]), every));
+        }
+    }
+    pairs.push((dense(&[9, 700]), dense(&[9, 700]).flip(1).unwrap()));
+    pairs.push((
+        dense(&[9, 300]).flip(1).unwrap(),
+        dense(&[300]).flip(0).unwrap().expand(shape(&[9, 300])).unwrap(),
+    ));
+    for (a, b) in pairs {
+        let repeats = b.strides().contains(&0);
+        let a = Case { name: "a", data: long.clone(), layout: a };
+        let b = Case {
+            name: "b",
+            data: if repeats && b.span().1 <= 200 { short.clone() } else { long.clone() },
+            layout: b,
+        };
+        let (x, y) = (a.elements(), b.elements());
+        everywhere(|| {
+            for zip in [Zip::Sub, Zip::Div] {
+                let of =
+                    |x: &[f32], y: &[f32]| x.iter().zip(y).map(|(x, y)| zip.f(*x, *y)).collect::<Vec<f32>>();
+                let mut out = unwritten(x.len());
+                zip::zip(zip, a.view(), b.view(), &mut out);
+                assert_eq!(bits(&out), bits(&of(&x, &y)), "{:?}", b.layout);
+                zip::zip(zip, b.view(), a.view(), &mut out);
+                assert_eq!(bits(&out), bits(&of(&y, &x)), "{:?}", b.layout);
+                let mut out = x.clone();
+                zip::zip_in_place(zip, &mut out, b.view());
+                assert_eq!(bits(&out), bits(&of(&x, &y)), "{:?}", b.layout);
+            }
+            let mut out = unwritten(y.len());
+            copy::copy(b.view(), &mut out);
+            assert_eq!(out, y);
+        });
+    }
+}
+
+#[test]
+fn conversions_to_whole_numbers_saturate() {
+    let odd = [f64::NAN, f64::INFINITY, f64::NEG_INFINITY, -0.0, -0.7, 0.7, 254.999, 255.5, 256.0, -1.0];
+    let edges = [
+        2_147_483_647.0,
+        2_147_483_648.0,
+        -2_147_483_648.5,
+        -2_147_483_650.0,
+        4_294_967_295.5,
+        4_294_967_296.0,
+    ];
+    let x: Vec<f64> =
+        odd.into_iter().chain(edges).chain((0..300).map(|i| (i as f64 - 90.0) * 1.37e7)).collect();
+    let single: Vec<f32> = x.iter().map(|&x| x as f32).collect();
+    let layout = Layout::contiguous(shape(&[x.len()]));
+    fn check<S: Element, D: Element>(x: &[S], layout: &Layout) {
+        let mut out = [D::from_f64(1.0)].repeat(x.len());
+        copy::cast(View::new(x, layout), &mut out);
+        let expected: Vec<D> = x.iter().map(|x| D::from_f64(x.to_f64())).collect();
+        assert_eq!(out, expected);
+    }
+    everywhere(|| {
+        check::<f64, u8>(&x, &layout);
+        check::<f64, i32>(&x, &layout);
+        check::<f64, u32>(&x, &layout);
+        check::<f64, bool>(&x, &layout);
+        check::<f32, u8>(&single, &layout);
+        check::<f32, i32>(&single, &layout);
+        check::<f32, u32>(&single, &layout);
+    });
+}

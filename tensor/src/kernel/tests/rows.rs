@@ -393,3 +393,68 @@ fn rows_of_minus_infinity_move_nothing() {
         assert_eq!(losses[2..], [inf, 0.0]);
     });
 }
+
+#[test]
+fn channels_are_normalised_as_rows_are() {
+    fn check<T: Float>(tolerance: f64) {
+        for [samples, channels, inner] in
+            [[1, 1, 2], [3, 5, 1], [7, 3, 17], [4, 9, 64], [33, 2, 700], [2, 300, 90]]
+        {
+            let (len, count) = (samples * channels * inner, (samples * inner) as f64);
+            let planes = row_norm::channels::Planes { samples, channels, inner };
+            let (x, g) = (numbers::<T>(len, 1), numbers::<T>(len, 2));
+            let (w, b) = (numbers::<T>(channels, 3), numbers::<T>(channels, 4));
+            let mut expected = [(); 4].map(|()| [0.0].repeat(len));
+            let mut found = [(); 4].map(|()| [0.0].repeat(channels));
+            for c in 0..channels {
+                let all =
+                    || (0..samples).flat_map(|n| (0..inner).map(move |i| (n * channels + c) * inner + i));
+                let sum = |of: &dyn Fn(usize) -> f64| all().map(of).sum::<f64>();
+                let mean = sum(&|at| x[at].to_f64()) / count;
+                let variance = sum(&|at| (x[at].to_f64() - mean).powi(2)) / count;
+                let scale = 1.0 / (variance + 0.01).sqrt();
+                let y = |at: usize| (x[at].to_f64() - mean) * scale;
+                let (g_sum, along) = (sum(&|at| g[at].to_f64()), sum(&|at| g[at].to_f64() * y(at)));
+                for (slot, number) in found.iter_mut().zip([mean, variance, along, g_sum]) {
+                    slot[c] = number;
+                }
+                let (w, b) = (w[c].to_f64(), b[c].to_f64());
+                for at in all() {
+                    let back = (g[at].to_f64() - g_sum / count - y(at) * along / count) * scale;
+                    for (slot, number) in expected.iter_mut().zip([y(at), y(at) * w + b, back, back * w]) {
+                        slot[at] = number;
+                    }
+                }
+            }
+            let of = |all: &[f64]| all.iter().map(|&x| T::from_f64(x)).collect::<Vec<T>>();
+            let (expected, found) = (expected.map(|all| of(&all)), found.map(|all| of(&all)));
+            let what = alloc::format!("{samples} x {channels} x {inner}");
+            everywhere(|| {
+                let mut out = unwritten(len);
+                row_norm::channels::channel_norm(0.01, &x, [None; 2], planes, &mut out);
+                close(&out, &expected[0], tolerance, &what);
+                row_norm::channels::channel_norm(0.01, &x, [Some(&w), Some(&b)], planes, &mut out);
+                close(&out, &expected[1], tolerance, &what);
+                row_norm::channels::channel_norm_grad(0.01, &x, &g, None, planes, &mut out);
+                close(&out, &expected[2], 10.0 * tolerance, &what);
+                row_norm::channels::channel_norm_grad(0.01, &x, &g, Some(&w), planes, &mut out);
+                close(&out, &expected[3], 30.0 * tolerance, &what);
+                let mut out = unwritten(2 * channels);
+                row_norm::channels::channel_moments(&x, planes, &mut out);
+                close(&out, &[&found[0][..], &found[1]].concat(), tolerance, &what);
+                row_norm::channels::channel_norm_sums(0.01, &x, &g, planes, &mut out);
+                close(&out, &[&found[2][..], &found[3]].concat(), 100.0 * tolerance, &what);
+                let run = |threads| {
+                    let mut out = unwritten(len);
+                    parallel::with_threads(threads, || {
+                        row_norm::channels::channel_norm_grad(0.01, &x, &g, Some(&w), planes, &mut out)
+                    });
+                    bits(&out)
+                };
+                assert!(run(1) == run(3), "{what}");
+            });
+        }
+    }
+    check::<f32>(4e-6);
+    check::<f64>(1e-12);
+}

@@ -4,7 +4,7 @@ use super::exp::exp_in_range;
 use super::{SIGN, exp, polynomial};
 use crate::simd::single::Single;
 
-/// `erf(x)`; within 1.4 ULP.
+/// `erf(x)`; within 1.5 ULP.
 ///
 /// Up to 1 a polynomial in `x^2` times `x`; beyond, `1 - exp(p(x))` with `p` the logarithm of the complement.
 #[inline(always)]

@@ -48,7 +48,7 @@ pub(crate) fn exp2<V: Single>(x: V) -> V {
     near_zero((x - n) * x.c(core::f32::consts::LN_2)).scale(n)
 }
 
-/// `exp(x) - 1`; within 1.7 ULP.
+/// `exp(x) - 1`; within 1.8 ULP.
 #[inline(always)]
 pub(crate) fn exp_m1<V: Single>(x: V) -> V {
     // Below -18 the result rounds to -1.

@@ -17,7 +17,7 @@ pub(crate) fn sin<V: Single>(x: V) -> V {
     far_lanes(x, V::select(x.equal(&x.c(0.0)), x, y), sin_anywhere)
 }
 
-/// `cos(x)`; within 1.6 ULP, beyond 2^16 as [`sin`].
+/// `cos(x)`; within 1.9 ULP, beyond 2^16 as [`sin`].
 #[inline(always)]
 pub(crate) fn cos<V: Single>(x: V) -> V {
     far_lanes(x, turned(x, x.c(1.0)), cos_anywhere)

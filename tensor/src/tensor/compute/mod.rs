@@ -1,5 +1,6 @@
 //! The arithmetic of tensors: shapes are checked here, then a kernel does the work.
 
+mod channels;
 mod conv;
 mod index;
 mod matrix;

@@ -68,7 +68,7 @@ impl<T: Float> Tensor<T> {
     }
 
     fn extreme(&self, op: &'static str, axis: usize, descending: bool) -> Result<Tensor<u32>, Error> {
-        let (shape, rank) = (*self.shape(), self.rank());
+        let shape = *self.shape();
         match shape.get(axis) {
             None => return Err(Error::Axis { op, axis, shape }),
             Some(0) => {
@@ -76,8 +76,10 @@ impl<T: Float> Tensor<T> {
             }
             _ => {}
         }
-        let places = self.transpose(axis, rank - 1)?.argsort(Sort { descending, keep: 1 })?;
-        places.transpose(axis, rank - 1)?.squeeze(axis)
+        let (len, inner) = (shape[axis], shape[axis + 1..].iter().product());
+        let x = self.contiguous();
+        let (numbers, shape) = (x.as_slice().unwrap_or_default(), shape.remove(axis)?);
+        Ok(Tensor::written(shape, |out| T::extreme(descending, numbers, len, inner, out)))
     }
 
     /// The numbers, dense; the length of the last axis; the shape of a result of sorting.
