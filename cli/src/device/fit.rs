@@ -214,8 +214,8 @@ pub(super) fn report(program: &Program, args: &FitArgs) -> Result<(String, bool)
     }
     let _ = write!(
         out,
-        "\nThe arena is exact. Code is the most that was seen of such kernels, functions and calls, and a margin; {} bytes of RAM are \
-         for the stack. `embedded/run` holds all three against the networks that it builds.",
+        "\nThe arena is exact. Code is estimated from kernels, functions and calls, on the high side; {} bytes of RAM are for the \
+         stack. `embedded/run` holds all three against the networks that it builds.",
         Target::STACK
     );
     Ok((out, any))
