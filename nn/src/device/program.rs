@@ -95,7 +95,7 @@ impl Program {
                     format!("input `{}` has shape {}: a device takes one sample", input.name, input.shape);
                 return Err(Error::Device { why: why + ", so the first axis must be 1" });
             }
-            if input.shape.len() == 0 {
+            if input.shape.contains(&0) {
                 let why = format!("input `{}` has shape {}, which has no numbers", input.name, input.shape);
                 return Err(Error::Device { why });
             }
@@ -130,7 +130,7 @@ impl Program {
             return refuse(&format!("a program has {MOST_STEPS} steps at most"));
         }
         let shape = op.infer(&shapes)?;
-        if shape.len() == 0 || shapes.iter().any(|shape| shape.len() == 0) {
+        if shape.contains(&0) || shapes.iter().any(|shape| shape.contains(&0)) {
             return refuse("a value or a weight without numbers");
         }
         if let Op::Conv(Conv { window, .. }) | Op::MaxPool(window, _) | Op::MeanPool(window, _) = &op
