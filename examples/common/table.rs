@@ -190,13 +190,16 @@ fn lowest(losses: &[f64]) -> usize {
     (0..losses.len()).min_by(|&a, &b| losses[a].total_cmp(&losses[b])).unwrap_or(0)
 }
 
+/// A value in double precision on a tape.
+type Double<'t> = Var<'t, Eager<f64>>;
+
 /// What a linear model with so many outputs says of the second inputs, `[M, F]`, once it is fitted on the first, for each of some
 /// strengths of its ridge from strong to weak: each goes on where the one before it ended.
 fn fitted(
     inputs: [&Eager<f64>; 2],
     outputs: usize,
     strengths: &[f64],
-    loss: &dyn for<'t> Fn(&Var<'t, Eager<f64>>) -> Outcome<Var<'t, Eager<f64>>>,
+    loss: &dyn for<'t> Fn(&Double<'t>) -> Outcome<Double<'t>>,
 ) -> Outcome<Vec<Eager<f64>>> {
     let mut params = Params::<f64>::new(0);
     let weights = params.root().parameter("weights", [inputs[0].shape()[1], outputs], Init::Constant(0.0))?;
