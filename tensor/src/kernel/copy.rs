@@ -32,10 +32,6 @@ pub(crate) fn copy<T: Element>(x: View<'_, T>, out: &mut [T]) {
                 1 => out.copy_from_slice(&x.data()[place..place + run.count]),
                 0 => out.fill(x.data()[place]),
                 -1 if !SMALL => line_from(x.data(), place as isize, -1, out),
-                2 if !SMALL => {
-                    let from = &x.data()[place..place + 2 * run.count - 1];
-                    out.iter_mut().enumerate().for_each(|(i, slot)| *slot = from[2 * i]);
-                }
                 _ => {
                     for (i, slot) in out.iter_mut().enumerate() {
                         *slot = x.data()[(place as isize + i as isize * stride) as usize];

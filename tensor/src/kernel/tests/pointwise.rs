@@ -260,7 +260,7 @@ fn placing_where_places_meet_is_refused() {
     copy::place(View::new(&[1.0f32; 9], &x), &mut [0.0; 5], &to);
 }
 
-/// Short rows repeated, which become blocks, and rows backwards or of every second number, which become slices.
+/// Short rows repeated, which become blocks, rows backwards, which become slices, and rows of every second or third number.
 #[test]
 fn rows_repeated_and_rows_in_steps_are_their_definition() {
     let dense = |lengths: &[usize]| Layout::contiguous(shape(lengths));
