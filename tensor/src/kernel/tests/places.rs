@@ -146,6 +146,7 @@ fn gathering_and_scattering_are_transposes() {
         (3, 50, 1, 20_000), // blocks
         (2, 50, 13, 20_000),
         (1, 400, 3, 9000),
+        (1, 60, 700, 2500), // blocks whose sums are more than a task joins
         (2, 40_000, 1, 700),
     ] {
         let index: Vec<u32> = (0..count).map(|i| (i * i % 47) as u32).collect(); // 47..50 get nothing
