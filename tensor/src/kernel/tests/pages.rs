@@ -1,8 +1,12 @@
 //! No kernel reads or writes beyond its slices: operands end where a page begins that nobody may touch, or begin where
 //! such a page ends. A register too many would end the test by a segmentation fault.
 
+mod layouts;
+
 use super::super::conv::{Conv, conv_forward, conv_input_grad, conv_weight_grad};
 use super::super::product::{Epilogue, Matrix, product};
+use super::super::row_norm::channels;
+use super::super::stretch::STRETCH;
 use super::super::*;
 use super::*;
 use crate::pointwise::{Map, Zip};
@@ -100,8 +104,9 @@ fn large() {
 }
 
 fn rows<T: Float>() {
-    for width in LENGTHS.into_iter().chain([70_003]) {
-        let count = 6;
+    // The long ones are cut into stretches, whose last is long, short, or a single number.
+    let long = [STRETCH + 4467, STRETCH + 15, STRETCH + 1];
+    for (width, count) in LENGTHS.map(|width| (width, 6)).into_iter().chain(long.map(|width| (width, 2))) {
         let layout = &Layout::contiguous(shape(&[count, width]));
         let turned = &layout.transpose(0, 1).unwrap();
         let (x, g) = (numbers::<T>(count * width, 1), numbers::<T>(count * width, 2));
@@ -156,12 +161,67 @@ fn rows<T: Float>() {
             softmax::log_sum_exp(view(x[0], turned), None, count, &mut out[..width]);
         });
         fenced(&[&x], x.len(), "a copy", |x, out| copy::copy(view(x[0], turned), out));
+        // As many rows of as many numbers, each of which is gathered from all of the memory.
+        let apart = &Layout::contiguous(shape(&[width, count])).transpose(0, 1).unwrap();
+        fenced(&[&x, &g, &w], x.len(), "rows that lie apart", |x, out| {
+            let (y, g, w) = (view(x[0], apart), view(x[1], apart), Some(x[2]));
+            softmax::normalise(softmax::Normal::LogSoftmax, view(x[0], apart), width, out);
+            softmax::normalise_grad(softmax::Normal::Softmax, y, g, width, out);
+            softmax::log_sum_exp_grad(view(x[0], apart), None, &x[1][..count], width, out);
+            row_norm::row_norm(norm, view(x[0], apart), w, None, width, out);
+            row_norm::row_norm_grad(norm, view(x[0], apart), view(x[1], apart), w, width, out);
+            row_norm::row_norm_weight(norm, view(x[0], apart), view(x[1], apart), width, &mut out[..width]);
+        });
     }
     // Both axes long enough to be turned in registers.
     for [high, wide] in [[4, 5], [17, 33], [40, 16]] {
         let layout = &Layout::contiguous(shape(&[high, wide])).transpose(0, 1).unwrap();
         fenced(&[&numbers::<T>(high * wide, 1)], high * wide, "a transpose", |x, out| {
             copy::copy(view(x[0], layout), out);
+        });
+    }
+}
+
+/// Channels of batches, whose planes the registers of each level end in.
+fn channels<T: Float>() {
+    for inner in LENGTHS {
+        let planes = channels::Planes { samples: 3, channels: 2, inner };
+        let (x, g) = (numbers::<T>(6 * inner, 1), numbers::<T>(6 * inner, 2));
+        let w = numbers::<T>(2, 3);
+        fenced(&[&x, &w], x.len(), "channel_norm", |x, out| {
+            channels::channel_norm(1e-3, x[0], [Some(x[1]), Some(x[1])], planes, out);
+        });
+        fenced(&[&x, &g, &w], x.len(), "channel_norm_grad", |x, out| {
+            channels::channel_norm_grad(1e-3, x[0], x[1], Some(x[2]), planes, out);
+        });
+        fenced(&[&x, &g], 4, "channel_norm_sums", |x, out| {
+            channels::channel_norm_sums(1e-3, x[0], x[1], planes, out);
+        });
+        fenced(&[&x], 4, "channel_moments", |x, out| channels::channel_moments(x[0], planes, out));
+    }
+}
+
+/// Places of extremes: of rows, of columns, and of axes that are cut into chunks.
+fn extremes<T: Float>() {
+    for len in LENGTHS.into_iter().chain([4]) {
+        for (outer, inner) in [(1, 1), (2, 1), (37, 1), (2, 3), (3, 16), (2, 33), (1, 300)] {
+            extremes_of::<T>([outer, len, inner]);
+        }
+    }
+    for sizes in [[1, 70_001, 1], [2, 1400, 67], [1, 300, 259]] {
+        extremes_of::<T>(sizes);
+    }
+}
+
+fn extremes_of<T: Float>([outer, len, inner]: [usize; 3]) {
+    let x = numbers::<T>(outer * len * inner, 1);
+    for largest in [true, false] {
+        fenced(&[&x], outer * inner, "the place of an extreme", |x, out| {
+            for at_end in [true, false] {
+                let mut places = Fenced::new(&vec![0u32; out.len()], at_end);
+                extreme::extreme(largest, x[0], len, inner, places.all_mut());
+                out.iter_mut().zip(places.all()).for_each(|(out, &at)| *out = T::from_f64(f64::from(at)));
+            }
         });
     }
 }
@@ -218,6 +278,10 @@ fn windows<T: Float>() {
         Window::new([7, 37], [3, 3]).stride([2, 2]).pad(pad),
         Window::new([7, 9], [2, 3]),
         Window::new([7, 9], [2, 2]).stride([3, 3]),
+        // Planes that are cut into bands.
+        Window::new([132, 259], [2, 2]).stride([2, 2]),
+        Window::new([131, 262], [3, 3]).stride([2, 2]).pad(pad),
+        Window::new([130, 257], [3, 2]).dilation([5, 2]),
     ] {
         let output = window.output("pool").unwrap();
         let (input, count) = (2 * window.input[0] * window.input[1], 2 * output[0] * output[1]);
@@ -242,6 +306,12 @@ fn places<T: Float>() {
         let (x, g) = (numbers::<T>(2 * len * inner, 1), numbers::<T>(2 * index.len() * inner, 2));
         fenced(&[&x], g.len(), "gather", |x, out| index::gather(x[0], &index, len, inner, out));
         fenced(&[&g], x.len(), "scatter_add", |g, out| index::scatter_add(g[0], &index, len, inner, out));
+        // As many rows as a sum of blocks takes, the last of them short.
+        let many: Vec<u32> = (0..2100).map(|k| index[k % index.len()]).collect();
+        let g = numbers::<T>(2 * many.len() * inner, 3);
+        fenced(&[&g], x.len(), "scatter_add by blocks", |g, out| {
+            index::scatter_add(g[0], &many, len, inner, out);
+        });
         for reversed in [false, true] {
             fenced(&[&x], x.len(), "running_sum", |x, out| {
                 cumulative::running_sum(view(x[0], layout), reversed, len, inner, out);
@@ -310,6 +380,10 @@ fn nothing_beyond_the_slices_is_touched() {
     fn all<T: Float>() {
         pointwise::<T>();
         rows::<T>();
+        channels::<T>();
+        extremes::<T>();
+        layouts::lying::<T>();
+        layouts::repeated::<T>();
         products::<T>();
         windows::<T>();
         places::<T>();
@@ -321,6 +395,7 @@ fn nothing_beyond_the_slices_is_touched() {
             all::<f32>();
             all::<f64>();
             large();
+            layouts::conversions();
         });
     });
 }
