@@ -37,6 +37,7 @@ fn main() {
     let (stem, overlapping) = (tensor::<f32>(&[4, 64, 56, 56]), Window::new([56, 56], [3, 3]).stride([2, 2]));
     let (huge, matrix) = (tensor::<f32>(&[10_000_000]), tensor::<f32>(&[4096, 4096]));
     let (classes, few) = (places(4096, 1024), tensor::<f32>(&[4096, 10]));
+    let short = [3, 10, 33, 100, 300].map(|wide| (tensor::<f32>(&[4096, wide]), wide));
     let (ten, each) = (places(4096, 10), tensor::<f32>(&[4096]));
     let (table, words_at) = (tensor::<f32>(&[10_000, 64]), places(20_000, 10_000));
     let (embedded, scattered) = (tensor::<f32>(&[20_000, 64]), places(1_000_000, 1_000_000));
@@ -92,7 +93,8 @@ fn main() {
                 }
             };
             line("copy 1e6", 2_000_000, &mut || _ = black_box(large.to_vec()));
-            for map in [Map::Neg, Map::Exp, Map::Tanh, Map::Sigmoid, Map::Ln, Map::Erf, Map::Gelu, Map::Sin] {
+            let maps = [Map::Neg, Map::Exp, Map::Tanh, Map::Sigmoid, Map::Ln, Map::Erf, Map::Gelu, Map::Sin];
+            for map in maps.into_iter().chain([Map::Power(2.5)]) {
                 line(&format!("{} 1e5", map.name()), 200_000, &mut || _ = black_box(small.map(map)));
             }
             line("add 1e6", 3_000_000, &mut || _ = black_box(large.zip(Zip::Add, &other)));
@@ -173,7 +175,10 @@ fn main() {
             line("cast f32 to i32 1e6", 2 * large.len(), &mut || _ = black_box(large.cast::<i32>()));
             line("argmax of rows 4096 x 1024", logits.len(), &mut || _ = black_box(logits.argmax(1)));
             line("argmax of columns 4096 x 1024", logits.len(), &mut || _ = black_box(logits.argmax(0)));
-            line("argmax of rows 4096 x 10", few.len(), &mut || _ = black_box(few.argmax(1)));
+            for (rows, wide) in &short {
+                let what = format!("argmax of rows {} x {wide}", rows.len() / wide);
+                line(&what, rows.len(), &mut || _ = black_box(rows.argmax(1)));
+            }
             line("argmin of columns 100000 x 10", tall.len(), &mut || _ = black_box(tall.argmin(0)));
             line("flip 1000 x 1000", 2 * square.len(), &mut || _ = black_box(flipped.contiguous()));
             line("add of a flip 1000 x 1000", 3 * square.len(), &mut || {

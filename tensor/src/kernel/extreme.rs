@@ -12,6 +12,9 @@ use crate::{Float, parallel};
 const TASK: usize = 1 << 15;
 /// Columns that are gone down side by side.
 const STRIP: usize = 256;
+/// Rows up to this length are turned in registers, as many at a time as there are lanes: each is then one lane, while a longer
+/// one pays for bringing its lanes together.
+const SHORT: usize = 512;
 
 /// `out[o, i]` = the place of the first largest (or smallest) number of `x[o, .., i]`, for `x [outer, len, inner]`.
 ///
@@ -99,14 +102,25 @@ impl<T: Float, const LARGEST: bool> Kernel<T> for Part<'_, T, LARGEST> {
     #[inline(always)]
     fn run<I: Lanes<T>>(self, isa: I) {
         let Self { x, len, inner, first, values, places } = self;
+        let lanes = I::V::LANES;
         if inner == 1 {
-            for ((x, value), place) in x.chunks_exact(len).zip(values).zip(places) {
-                let at = along::<T, I, LARGEST>(isa, x);
-                (*value, *place) = (x[at], (first + at) as u32);
+            let (short, rows) = (lanes >= 4 && len <= SHORT, values.len());
+            let high = if short { lanes } else { rows };
+            let groups = x[..rows * len].chunks(high * len);
+            for ((x, values), places) in groups.zip(values.chunks_mut(high)).zip(places.chunks_mut(high)) {
+                // A few rows alone would be turned with as many copies of them.
+                if short && 4 * values.len() > lanes {
+                    side_by_side::<T, I, LARGEST>(isa, x, len, values, places);
+                    continue;
+                }
+                for ((x, value), place) in x.chunks_exact(len).zip(values).zip(places) {
+                    let at = along::<T, I, LARGEST>(isa, x);
+                    (*value, *place) = (x[at], (first + at) as u32);
+                }
             }
             return;
         }
-        let (count, lanes) = (values.len(), I::V::LANES);
+        let count = values.len();
         assert!(count <= STRIP && (len - 1) * inner + count <= x.len());
         let (mut best, mut places_of) = ([T::ZERO; STRIP], [T::ZERO; STRIP]);
         let zero = isa.splat(T::ZERO);
@@ -142,6 +156,51 @@ impl<T: Float, const LARGEST: bool> Kernel<T> for Part<'_, T, LARGEST> {
         for (j, (value, place)) in values.iter_mut().zip(places).enumerate() {
             (*value, *place) = (best[j], first as u32 + places_of[j].to_f64() as u32);
         }
+    }
+}
+
+/// The first largest or smallest number of each of some rows of `len`, at most as many as there are lanes, and its place.
+#[inline(always)]
+fn side_by_side<T: Float, I: Lanes<T>, const LARGEST: bool>(
+    isa: I,
+    x: &[T],
+    len: usize,
+    values: &mut [T],
+    places: &mut [u32],
+) {
+    let (lanes, rows) = (I::V::LANES, values.len());
+    assert!(rows > 0 && rows <= lanes && x.len() >= rows * len);
+    let (zero, one) = (isa.splat(T::ZERO), isa.splat(T::ONE));
+    let (mut found, mut at) = ((zero, zero), zero);
+    for j in (0..len).step_by(lanes) {
+        let wide = lanes.min(len - j);
+        let mut square = [zero; MOST_LANES];
+        for (k, part) in square[..lanes].iter_mut().enumerate() {
+            // Rows that do not exist repeat the last.
+            let row = k.min(rows - 1) * len + j;
+            // SAFETY: `wide` numbers of a row that exists, as was seen above.
+            *part = unsafe {
+                let from = x.as_ptr().add(row);
+                if wide == lanes { isa.load(from) } else { isa.load_first(wide, from) }
+            };
+        }
+        I::V::turn(&mut square[..lanes]);
+        if j == 0 {
+            found.0 = square[0];
+        }
+        for &column in &square[..wide] {
+            found = choose::<I::V, LARGEST>(found, (column, at));
+            at = at + one;
+        }
+    }
+    let (mut best, mut places_of) = ([T::ZERO; MOST_LANES], [T::ZERO; MOST_LANES]);
+    // SAFETY: room for a register.
+    unsafe {
+        found.0.store(best.as_mut_ptr());
+        found.1.store(places_of.as_mut_ptr());
+    }
+    for (i, (value, place)) in values.iter_mut().zip(places).enumerate() {
+        (*value, *place) = (best[i], places_of[i].to_f64() as u32);
     }
 }
 

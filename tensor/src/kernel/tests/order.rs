@@ -95,6 +95,13 @@ fn extremes_are_the_first_of_an_order() {
             (40, 2, 1),
             (3, 9, 1),
             (700, 77, 1),
+            // Short rows, of which groups are found side by side, and the last group may be a few rows.
+            (700, 1, 1),
+            (37, 10, 1),
+            (19, 16, 1),
+            (50, 33, 1),
+            (35, 512, 1),
+            (33, 513, 1),
             (2, 140_003, 1), // cut into chunks
             (1, 5, 3),
             (2, 30_001, 7),
