@@ -177,15 +177,101 @@ mod long;
 
 /// The mean of a row (0 where it is not taken off), and one over the root of the mean square of the rest.
 #[inline(always)]
-fn moments<T: Float, I: Lanes<T>>(isa: I, norm: RowNorm, x: *const T, width: usize) -> (T, T) {
+fn moments<T: Float, I: Lanes<T>>(isa: I, norm: RowNorm, x: *const T, width: usize) -> [T; 2] {
     let count = T::from_f64(width as f64);
-    let mean = if norm.centred { sum!(isa, width, |load| load(x)) / count } else { T::ZERO };
-    let shift = isa.splat(mean);
-    let squares = sum!(isa, width, |load| {
-        let centred = load(x) - shift;
+    let mean = if norm.centred { total(isa, x, width) / count } else { T::ZERO };
+    [mean, scale(norm, squares(isa, x, width, mean) / count)]
+}
+
+/// One over the root of a mean square.
+fn scale<T: Float>(norm: RowNorm, square: T) -> T {
+    T::ONE / (square + T::from_f64(norm.epsilon)).sqrt()
+}
+
+/// The sum of a row.
+#[inline(always)]
+fn total<T: Float, I: Lanes<T>>(isa: I, x: *const T, width: usize) -> T {
+    sum!(isa, width, |load| load(x))
+}
+
+/// The sum of squares of a row about its mean.
+#[inline(always)]
+fn squares<T: Float, I: Lanes<T>>(isa: I, x: *const T, width: usize, mean: T) -> T {
+    let mean = isa.splat(mean);
+    sum!(isa, width, |load| {
+        let centred = load(x) - mean;
         centred * centred
-    });
-    (mean, T::ONE / (squares / count + T::from_f64(norm.epsilon)).sqrt())
+    })
+}
+
+/// A row, or a part of one, whose moments are known.
+#[derive(Clone, Copy)]
+struct Known<T> {
+    x: *const T,
+    width: usize,
+    moments: [T; 2],
+}
+
+impl<T: Float> Known<T> {
+    /// The normalised numbers to `to`, times a weight, plus a bias.
+    #[inline(always)]
+    fn forward<I: Lanes<T>>(self, isa: I, weight: Option<*const T>, bias: Option<*const T>, to: *mut T) {
+        let Self { x, width, moments } = self;
+        let [mean, scale] = moments.map(|moment| isa.splat(moment));
+        match (weight, bias) {
+            (None, None) => each!(isa, width, to, |load| (load(x) - mean) * scale),
+            (Some(w), None) => each!(isa, width, to, |load| (load(x) - mean) * scale * load(w)),
+            (None, Some(b)) => each!(isa, width, to, |load| (load(x) - mean) * scale + load(b)),
+            (Some(w), Some(b)) => {
+                each!(isa, width, to, |load| ((load(x) - mean) * scale).mul_add(load(w), load(b)))
+            }
+        }
+    }
+
+    /// The sum of the cotangent, times a weight.
+    #[inline(always)]
+    fn cotangents<I: Lanes<T>>(self, isa: I, g: *const T, weight: Option<*const T>) -> T {
+        let width = self.width;
+        match weight {
+            None => total(isa, g, width),
+            Some(w) => sum!(isa, width, |load| load(g) * load(w)),
+        }
+    }
+
+    /// The sum of the cotangent's product, times a weight, with the normalised numbers.
+    #[inline(always)]
+    fn along<I: Lanes<T>>(self, isa: I, g: *const T, weight: Option<*const T>) -> T {
+        let Self { x, width, moments } = self;
+        let [mean, scale] = moments.map(|moment| isa.splat(moment));
+        match weight {
+            None => sum!(isa, width, |load| (load(x) - mean) * scale * load(g)),
+            Some(w) => sum!(isa, width, |load| (load(x) - mean) * scale * (load(g) * load(w))),
+        }
+    }
+
+    /// The gradient to `to`, given the means of the two sums above.
+    #[inline(always)]
+    fn back<I: Lanes<T>>(self, isa: I, g: *const T, weight: Option<*const T>, means: [T; 2], to: *mut T) {
+        let Self { x, width, moments } = self;
+        let [mean, scale] = moments.map(|moment| isa.splat(moment));
+        let [g_mean, along] = means.map(|mean| isa.splat(mean));
+        match weight {
+            None => each!(isa, width, to, |load| {
+                ((load(g) - g_mean) - (load(x) - mean) * scale * along) * scale
+            }),
+            Some(w) => each!(isa, width, to, |load| {
+                ((load(g) * load(w) - g_mean) - (load(x) - mean) * scale * along) * scale
+            }),
+        }
+    }
+
+    /// The product of the normalised numbers with the cotangent, added to `to`.
+    #[inline(always)]
+    fn weight<I: Lanes<T>>(self, isa: I, g: *const T, to: *mut T) {
+        let Self { x, width, moments } = self;
+        let [mean, scale] = moments.map(|moment| isa.splat(moment));
+        each!(isa, width, to, |load| { ((load(x) - mean) * scale).mul_add(load(g), load(to.cast_const())) });
+    }
 }
 
 struct Forward<'a, T> {
@@ -209,16 +295,8 @@ impl<T: Float> Kernel<T> for Forward<'_, T> {
         for (row, out) in out.chunks_exact_mut(width).enumerate() {
             let to = out.as_mut_ptr();
             let x = x.map_or(to.cast_const(), |x| x[row * width..][..width].as_ptr());
-            let (mean, scale) = moments(isa, norm, x, width);
-            let (mean, scale) = (isa.splat(mean), isa.splat(scale));
-            match (weight, bias) {
-                (None, None) => each!(isa, width, to, |load| (load(x) - mean) * scale),
-                (Some(w), None) => each!(isa, width, to, |load| (load(x) - mean) * scale * load(w)),
-                (None, Some(b)) => each!(isa, width, to, |load| (load(x) - mean) * scale + load(b)),
-                (Some(w), Some(b)) => {
-                    each!(isa, width, to, |load| ((load(x) - mean) * scale).mul_add(load(w), load(b)))
-                }
-            }
+            let moments = moments(isa, norm, x, width);
+            Known { x, width, moments }.forward(isa, weight, bias, to);
         }
     }
 }
@@ -245,24 +323,10 @@ impl<T: Float> Kernel<T> for Back<'_, T> {
             let to = out.as_mut_ptr();
             let x = x[row * width..][..width].as_ptr();
             let g = g.map_or(to.cast_const(), |g| g[row * width..][..width].as_ptr());
-            let (mean, scale) = moments(isa, norm, x, width);
-            let (mean, scale) = (isa.splat(mean), isa.splat(scale));
-            macro_rules! pull {
-                (|$load:ident| $g:expr) => {{
-                    let g_mean = if norm.centred { sum!(isa, width, |$load| $g) / count } else { T::ZERO };
-                    let g_mean = isa.splat(g_mean);
-                    let along = sum!(isa, width, |$load| ($load(x) - mean) * scale * $g) / count;
-                    let along = isa.splat(along);
-                    each!(isa, width, to, |$load| {
-                        let y = ($load(x) - mean) * scale;
-                        (($g - g_mean) - y * along) * scale
-                    });
-                }};
-            }
-            match weight {
-                None => pull!(|load| load(g)),
-                Some(weight) => pull!(|load| (load(g) * load(weight))),
-            }
+            let row = Known { x, width, moments: moments(isa, norm, x, width) };
+            let g_mean = if norm.centred { row.cotangents(isa, g, weight) / count } else { T::ZERO };
+            let along = row.along(isa, g, weight) / count;
+            row.back(isa, g, weight, [g_mean, along], to);
         }
     }
 }
@@ -285,11 +349,8 @@ impl<T: Float> Kernel<T> for Weight<'_, T> {
         let to = out.as_mut_ptr();
         for (x, g) in x.chunks_exact(width).zip(g.chunks_exact(width)) {
             let (x, g) = (x.as_ptr(), g.as_ptr());
-            let (mean, scale) = moments(isa, norm, x, width);
-            let (mean, scale) = (isa.splat(mean), isa.splat(scale));
-            each!(isa, width, to, |load| {
-                ((load(x) - mean) * scale).mul_add(load(g), load(to.cast_const()))
-            });
+            let moments = moments(isa, norm, x, width);
+            Known { x, width, moments }.weight(isa, g, to);
         }
     }
 }

@@ -203,26 +203,57 @@ fn ln<T: Float, I: Lanes<T>>(isa: I, x: T) -> T {
     out[0]
 }
 
-/// `to[i] = f(from[i])` over a row.
+/// `to[i]` = a value in what is loaded, over a row.
 macro_rules! each {
-    ($isa:ident, $width:ident, $to:expr, |$i:ident, $load:ident| $value:expr) => {{
+    ($isa:ident, $width:ident, $to:expr, |$load:ident| $value:expr) => {{
         let lanes = I::V::LANES;
-        let mut $i = 0;
-        while $i < $width {
-            let count = $width - $i;
-            // SAFETY: all rows have `width` numbers.
+        let mut i = 0;
+        while i < $width {
+            let count = $width - i;
+            // SAFETY: the callers pass rows of `width` numbers.
             unsafe {
                 if count >= lanes {
-                    let $load = |from: *const T| $isa.load(from.add($i));
-                    $value.store($to.add($i));
+                    let $load = |from: *const T| $isa.load(from.add(i));
+                    $value.store($to.add(i));
                 } else {
-                    let $load = |from: *const T| $isa.load_first(count, from.add($i));
-                    $value.store_first(count, $to.add($i));
+                    let $load = |from: *const T| $isa.load_first(count, from.add(i));
+                    $value.store_first(count, $to.add(i));
                 }
             }
-            $i += lanes;
+            i += lanes;
         }
     }};
+}
+
+/// A row times a number, in place.
+#[inline(always)]
+fn scale<T: Float, I: Lanes<T>>(isa: I, row: *mut T, width: usize, by: T) {
+    let by = isa.splat(by);
+    each!(isa, width, row, |load| load(row.cast_const()) * by);
+}
+
+/// `to = (x - shift) - ln sum` over a row: the sum of the two numbers would lose what the shift has saved.
+#[inline(always)]
+fn below<T: Float, I: Lanes<T>>(isa: I, x: *const T, to: *mut T, width: usize, [shift, sum]: [T; 2]) {
+    let (shift, ln_sum) = (isa.splat(shift), isa.splat(ln(isa, sum)));
+    each!(isa, width, to, |load| (load(x) - shift) - ln_sum);
+}
+
+/// The gradient of a row, by its result, its cotangent and what is [`pulled`].
+#[inline(always)]
+fn pull<T: Float, I: Lanes<T>>(
+    isa: I,
+    normal: Normal,
+    [y, g]: [*const T; 2],
+    to: *mut T,
+    width: usize,
+    sum: T,
+) {
+    let sum = isa.splat(sum);
+    match normal {
+        Normal::Softmax => each!(isa, width, to, |load| load(y) * (load(g) - sum)),
+        Normal::LogSoftmax => each!(isa, width, to, |load| load(g) - load(y).exp() * sum),
+    }
 }
 
 /// What the gradient takes off: the sum of `g y` over a row for the softmax, of `g` for its logarithm.
@@ -294,14 +325,11 @@ impl<T: Float> Kernel<T> for Rows<'_, T> {
             match normal {
                 Normal::Softmax => {
                     let sum = sum_exp(isa, x, width, shift, Some(to));
-                    let scale = isa.splat(T::ONE / sum);
-                    each!(isa, width, to, |i, load| load(to.cast_const()) * scale);
+                    scale(isa, to, width, T::ONE / sum);
                 }
                 Normal::LogSoftmax => {
                     let sum = sum_exp(isa, x, width, shift, None);
-                    let (shift, ln_sum) = (isa.splat(shift), isa.splat(ln(isa, sum)));
-                    // Two subtractions: the sum of the two numbers would lose what the shift has saved.
-                    each!(isa, width, to, |i, load| (load(x) - shift) - ln_sum);
+                    below(isa, x, to, width, [shift, sum]);
                 }
             }
         }
@@ -327,11 +355,8 @@ impl<T: Float> Kernel<T> for Back<'_, T> {
             let to = out.as_mut_ptr();
             let y = y[row * width..][..width].as_ptr();
             let g = g.map_or(to.cast_const(), |g| g[row * width..][..width].as_ptr());
-            let sum = isa.splat(pulled(isa, normal, y, g, width));
-            match normal {
-                Normal::Softmax => each!(isa, width, to, |i, load| load(y) * (load(g) - sum)),
-                Normal::LogSoftmax => each!(isa, width, to, |i, load| load(g) - load(y).exp() * sum),
-            }
+            let sum = pulled(isa, normal, y, g, width);
+            pull(isa, normal, [y, g], to, width, sum);
         }
     }
 }
@@ -386,8 +411,7 @@ impl<T: Float> Kernel<T> for LogSumsBack<'_, T> {
             let to = out.as_mut_ptr();
             let from = x.map_or(to.cast_const(), <[T]>::as_ptr);
             let sum = sum_exp(isa, from, width, shift, Some(to));
-            let scale = isa.splat(g / sum);
-            each!(isa, width, to, |i, load| load(to.cast_const()) * scale);
+            scale(isa, to, width, g / sum);
             if let Some(labels) = labels {
                 let slot = &mut out[labels[row] as usize];
                 *slot = *slot - g;

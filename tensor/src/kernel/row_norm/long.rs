@@ -1,9 +1,8 @@
 //! The same functions of rows that several threads share, stretch by stretch.
 
-use super::RowNorm;
+use super::{Known, RowNorm, scale, squares, total};
 use crate::kernel::stretch::{STRETCH, read, sum};
-use crate::pointwise::Real;
-use crate::simd::{Kernel, Lanes, Vector};
+use crate::simd::{Kernel, Lanes};
 use crate::{Float, parallel};
 
 /// [`row_norm`](super::row_norm) of rows in `x`, or in `out`.
@@ -17,11 +16,11 @@ pub(super) fn row_norm<T: Float>(
 ) {
     parallel::for_each_piece(out, width, |row, out| {
         let x = x.map(|x| &x[row * width..][..width]);
-        let [mean, scale] = moments(norm, x.unwrap_or(out));
+        let moments = moments(norm, x.unwrap_or(out));
         parallel::for_each_piece(out, STRETCH, |i, out| {
             let part = i * STRETCH..i * STRETCH + out.len();
             let [x, weight, bias] = [x, weight, bias].map(|all| all.map(|all| &all[part.clone()]));
-            T::dispatch(Stretch { step: Step::Forward { weight, bias }, x, mean, scale, out });
+            T::dispatch(Stretch { step: Step::Forward { weight, bias }, x, moments, out });
         });
     });
 }
@@ -38,22 +37,23 @@ pub(super) fn row_norm_grad<T: Float>(
     parallel::for_each_piece(out, width, |row, out| {
         let part = row * width..(row + 1) * width;
         let (x, g) = (&x[part.clone()], g.map(|g| &g[part]));
-        let [mean, scale] = moments(norm, x);
+        let moments = moments(norm, x);
         let count = T::from_f64(width as f64);
         let found = |out: &[T], along: bool| {
             read(width, sum, |part| {
                 let g = &g.unwrap_or(out)[part.clone()];
-                let step = Step::Along { g, weight: weight.map(|weight| &weight[part.clone()]), along };
-                T::dispatch(Stretch { step, x: Some(&x[part]), mean, scale, out: &mut [] })
+                let weight = weight.map(|weight| &weight[part.clone()]);
+                let step = if along { Step::Along { g, weight } } else { Step::Cotangents { g, weight } };
+                T::dispatch(Stretch { step, x: Some(&x[part]), moments, out: &mut [] })
             }) / count
         };
         let g_mean = if norm.centred { found(out, false) } else { T::ZERO };
-        let along = found(out, true);
+        let means = [g_mean, found(out, true)];
         parallel::for_each_piece(out, STRETCH, |i, out| {
             let part = i * STRETCH..i * STRETCH + out.len();
             let [g, weight] = [g, weight].map(|all| all.map(|all| &all[part.clone()]));
-            let step = Step::Back { g, weight, g_mean, along };
-            T::dispatch(Stretch { step, x: Some(&x[part]), mean, scale, out });
+            let step = Step::Back { g, weight, means };
+            T::dispatch(Stretch { step, x: Some(&x[part]), moments, out });
         });
     });
 }
@@ -62,11 +62,11 @@ pub(super) fn row_norm_grad<T: Float>(
 pub(super) fn row_norm_weight<T: Float>(norm: RowNorm, x: &[T], g: &[T], width: usize, out: &mut [T]) {
     out.fill(T::ZERO);
     for (x, g) in x.chunks_exact(width).zip(g.chunks_exact(width)) {
-        let [mean, scale] = moments(norm, x);
+        let moments = moments(norm, x);
         parallel::for_each_piece(out, STRETCH, |i, out| {
             let part = i * STRETCH..i * STRETCH + out.len();
             let (step, x) = (Step::Weight { g: &g[part.clone()] }, Some(&x[part]));
-            T::dispatch(Stretch { step, x, mean, scale, out });
+            T::dispatch(Stretch { step, x, moments, out });
         });
     }
 }
@@ -76,12 +76,12 @@ fn moments<T: Float>(norm: RowNorm, x: &[T]) -> [T; 2] {
     let count = T::from_f64(x.len() as f64);
     let sum = |step, mean| {
         read(x.len(), sum, |part| {
-            T::dispatch(Stretch { step, x: Some(&x[part]), mean, scale: T::ONE, out: &mut [] })
+            T::dispatch(Stretch { step, x: Some(&x[part]), moments: [mean, T::ONE], out: &mut [] })
         }) / count
     };
     let mean = if norm.centred { sum(Step::Sum, T::ZERO) } else { T::ZERO };
     let square = sum(Step::Squares, mean);
-    [mean, T::ONE / (square + T::from_f64(norm.epsilon)).sqrt()]
+    [mean, scale(norm, square)]
 }
 
 /// What is done to a stretch, or found of it.
@@ -93,10 +93,12 @@ enum Step<'a, T> {
     Squares,
     /// The normalised numbers, times a weight, plus a bias.
     Forward { weight: Option<&'a [T]>, bias: Option<&'a [T]> },
-    /// The sum of the cotangent, weighted, or of its product with the normalised numbers.
-    Along { g: &'a [T], weight: Option<&'a [T]>, along: bool },
-    /// The gradient, both means given.
-    Back { g: Option<&'a [T]>, weight: Option<&'a [T]>, g_mean: T, along: T },
+    /// The sum of the cotangent, times a weight.
+    Cotangents { g: &'a [T], weight: Option<&'a [T]> },
+    /// The sum of its product with the normalised numbers.
+    Along { g: &'a [T], weight: Option<&'a [T]> },
+    /// The gradient, the means of both sums given.
+    Back { g: Option<&'a [T]>, weight: Option<&'a [T]>, means: [T; 2] },
     /// The product of the normalised numbers with the cotangent, added to `out`.
     Weight { g: &'a [T] },
 }
@@ -105,8 +107,8 @@ struct Stretch<'a, T> {
     step: Step<'a, T>,
     /// What is read, if it is not in `out`.
     x: Option<&'a [T]>,
-    mean: T,
-    scale: T,
+    /// The mean, and one over the root of the mean square.
+    moments: [T; 2],
     out: &'a mut [T],
 }
 
@@ -115,59 +117,25 @@ impl<T: Float> Kernel<T> for Stretch<'_, T> {
 
     #[inline(always)]
     fn run<I: Lanes<T>>(self, isa: I) -> T {
-        let Self { step, x, mean, scale, out } = self;
+        let Self { step, x, moments, out } = self;
         let width = x.map_or(out.len(), <[T]>::len);
         // What only finds something is given no `out`.
-        assert!(out.len() == width || matches!(step, Step::Sum | Step::Squares | Step::Along { .. }));
+        let finds = matches!(step, Step::Sum | Step::Squares | Step::Cotangents { .. } | Step::Along { .. });
+        assert!(finds || out.len() == width);
         let to = out.as_mut_ptr();
         let x = x.map_or(to.cast_const(), <[T]>::as_ptr);
-        let (mean, scale) = (isa.splat(mean), isa.splat(scale));
+        let row = Known { x, width, moments };
         let beside = |all: &[T]| all[..width].as_ptr();
         match step {
-            Step::Sum => return sum!(isa, width, |load| load(x)),
-            Step::Squares => {
-                return sum!(isa, width, |load| {
-                    let centred = load(x) - mean;
-                    centred * centred
-                });
+            Step::Sum => return total(isa, x, width),
+            Step::Squares => return squares(isa, x, width, moments[0]),
+            Step::Cotangents { g, weight } => return row.cotangents(isa, beside(g), weight.map(beside)),
+            Step::Along { g, weight } => return row.along(isa, beside(g), weight.map(beside)),
+            Step::Forward { weight, bias } => row.forward(isa, weight.map(beside), bias.map(beside), to),
+            Step::Back { g, weight, means } => {
+                row.back(isa, g.map_or(to.cast_const(), beside), weight.map(beside), means, to);
             }
-            Step::Forward { weight, bias } => match (weight.map(beside), bias.map(beside)) {
-                (None, None) => each!(isa, width, to, |load| (load(x) - mean) * scale),
-                (Some(w), None) => each!(isa, width, to, |load| (load(x) - mean) * scale * load(w)),
-                (None, Some(b)) => each!(isa, width, to, |load| (load(x) - mean) * scale + load(b)),
-                (Some(w), Some(b)) => {
-                    each!(isa, width, to, |load| ((load(x) - mean) * scale).mul_add(load(w), load(b)))
-                }
-            },
-            Step::Along { g, weight, along } => {
-                let g = beside(g);
-                return match (weight.map(beside), along) {
-                    (None, false) => sum!(isa, width, |load| load(g)),
-                    (None, true) => sum!(isa, width, |load| (load(x) - mean) * scale * load(g)),
-                    (Some(w), false) => sum!(isa, width, |load| load(g) * load(w)),
-                    (Some(w), true) => {
-                        sum!(isa, width, |load| (load(x) - mean) * scale * (load(g) * load(w)))
-                    }
-                };
-            }
-            Step::Back { g, weight, g_mean, along } => {
-                let g = g.map_or(to.cast_const(), beside);
-                let (g_mean, along) = (isa.splat(g_mean), isa.splat(along));
-                match weight.map(beside) {
-                    None => each!(isa, width, to, |load| {
-                        ((load(g) - g_mean) - (load(x) - mean) * scale * along) * scale
-                    }),
-                    Some(w) => each!(isa, width, to, |load| {
-                        ((load(g) * load(w) - g_mean) - (load(x) - mean) * scale * along) * scale
-                    }),
-                }
-            }
-            Step::Weight { g } => {
-                let g = beside(g);
-                each!(isa, width, to, |load| {
-                    ((load(x) - mean) * scale).mul_add(load(g), load(to.cast_const()))
-                });
-            }
+            Step::Weight { g } => row.weight(isa, beside(g), to),
         }
         T::ZERO
     }

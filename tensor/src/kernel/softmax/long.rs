@@ -1,9 +1,8 @@
 //! The same functions of rows that several threads share, stretch by stretch.
 
-use super::{Normal, largest, ln, sum_exp};
+use super::{Normal, below, largest, ln, pull, pulled, scale, sum_exp};
 use crate::kernel::stretch::{read, sum, written};
-use crate::pointwise::Real;
-use crate::simd::{Kernel, Lanes, Vector};
+use crate::simd::{Kernel, Lanes};
 use crate::{Float, parallel};
 
 /// [`normalise`](super::normalise) of rows in `x`, or in `out`.
@@ -143,22 +142,10 @@ impl<T: Float> Kernel<T> for Stretch<'_, T> {
             Step::Largest => return largest(isa, x, width),
             Step::Exp { shift, keep } => return sum_exp(isa, x, width, shift, keep.then_some(to)),
             Step::Ln(number) => return ln(isa, number),
-            Step::Pulled(normal) => return super::pulled(isa, normal, x, g, width),
-            Step::Scale(scale) => {
-                let scale = isa.splat(scale);
-                each!(isa, width, to, |i, load| load(to.cast_const()) * scale);
-            }
-            Step::Below { shift, sum } => {
-                let (shift, ln_sum) = (isa.splat(shift), isa.splat(ln(isa, sum)));
-                each!(isa, width, to, |i, load| (load(x) - shift) - ln_sum);
-            }
-            Step::Pull { normal, sum } => {
-                let sum = isa.splat(sum);
-                match normal {
-                    Normal::Softmax => each!(isa, width, to, |i, load| load(x) * (load(g) - sum)),
-                    Normal::LogSoftmax => each!(isa, width, to, |i, load| load(g) - load(x).exp() * sum),
-                }
-            }
+            Step::Pulled(normal) => return pulled(isa, normal, x, g, width),
+            Step::Scale(by) => scale(isa, to, width, by),
+            Step::Below { shift, sum } => below(isa, x, to, width, [shift, sum]),
+            Step::Pull { normal, sum } => pull(isa, normal, [x, g], to, width, sum),
         }
         T::ZERO
     }
