@@ -3,6 +3,7 @@
 use super::Conv;
 use super::direct::{Direct, Strips};
 use super::gather::{Gather, Runs};
+use super::pointwise::Pointwise;
 use super::stage::Stage;
 use super::winograd::Tame;
 use crate::kernel::product::finish::Finish;
@@ -37,6 +38,10 @@ impl<T: Float> Forward<'_, T> {
     pub(super) fn all<I: Lanes<T>>(self, isa: I) {
         if self.conv.is_depthwise() {
             return super::depthwise::forward(isa, self);
+        }
+        if self.conv.is_pointwise() {
+            let Self { conv, x, w, y, bias, activation } = self;
+            return Pointwise { conv, x, w, transposed: false, y, bias, activation }.run(isa);
         }
         if self.conv.is_for_winograd::<T, I>() {
             return self.by_tiles(isa);
@@ -73,7 +78,7 @@ impl<T: Float> Forward<'_, T> {
             let bias = bias.map_or(Bias::None, |bias| Bias::Column(&bias[g * outputs..][..outputs]));
             let epilogue = &Epilogue { bias, activation, ..Epilogue::PLAIN };
             parallel::for_each(tasks, |task| {
-                let mut room = (!conv.is_pointwise()).then(|| stage.build::<T>());
+                let mut room = stage.build::<T>();
                 let (begin, end) = (pieces * task / tasks, pieces * (task + 1) / tasks);
                 for sample in begin / parts..end.div_ceil(parts) {
                     let cut = |part: usize| (pixels.div_ceil(width) * part / parts * width).min(pixels);
@@ -91,13 +96,9 @@ impl<T: Float> Forward<'_, T> {
                     // SAFETY: the rectangles of different tasks do not overlap; each lies in its sample of y, whose
                     // length was checked, and operands and bias have the sizes that they were made with.
                     unsafe {
-                        match (&mut room, &strips) {
-                            (None, _) => {
-                                let b = &Matrix::row_major(&x[image], channels, pixels).by_columns();
-                                Loops { a, b: Source::Fresh(b), c, depth }.run(isa, 0..outputs, columns);
-                            }
-                            (Some(room), Some(strips)) => {
-                                let there = stage.set(isa, x, image, room);
+                        match &strips {
+                            Some(strips) => {
+                                let there = stage.set(isa, x, image, &mut room);
                                 // In pairs, whatever the number of parts.
                                 let part = |part: usize| {
                                     (strips.len().div_ceil(2) * part / parts * 2).min(strips.len())
@@ -112,8 +113,9 @@ impl<T: Float> Forward<'_, T> {
                                     (c.at(columns.start).0, columns.start, columns.len());
                                 Finish { c, row_stride, row: 0, column, rows, columns, epilogue }.apply(isa);
                             }
-                            (Some(room), None) => {
-                                let b = &Gather::new(stage.set(isa, x, image, room), &corners, &taps, &runs);
+                            None => {
+                                let there = stage.set(isa, x, image, &mut room);
+                                let b = &Gather::new(there, &corners, &taps, &runs);
                                 Loops { a, b: Source::Fresh(b), c, depth }.run(isa, 0..outputs, columns);
                             }
                         }

@@ -4,12 +4,12 @@ use super::Conv;
 use super::direct::Strips;
 use super::forward::Forward;
 use super::gather::{Fold, Runs};
+use super::pointwise::Pointwise;
 use super::stage::{SLACK, Stage, taps_before_channels};
 use super::winograd::Tame;
-use crate::kernel::product::Epilogue;
 use crate::kernel::product::loops::{Loops, Panels, Source, cut};
 use crate::kernel::product::operand::{Matrix, Strided};
-use crate::kernel::product::target::{Disjoint, RowMajor};
+use crate::kernel::product::target::Disjoint;
 use crate::simd::{Kernel, Lanes, Vector};
 use crate::storage::Buffer;
 use crate::{Float, Window, parallel};
@@ -55,6 +55,10 @@ impl<T: Float> InputGrad<'_, T> {
             }
         }
         let Self { conv, w, dy, dx } = self;
+        if conv.is_pointwise() {
+            let (bias, activation) = (None, None);
+            return Pointwise { conv, x: dy, w, transposed: true, y: dx, bias, activation }.run(isa);
+        }
         let (channels, outputs, groups) = (conv.channels_each(), conv.outputs_each(), conv.groups);
         let (depth, pixels, taps) = (conv.depth(), conv.pixels(), conv.taps());
         let stage = Stage::by_pixels(conv);
@@ -81,7 +85,7 @@ impl<T: Float> InputGrad<'_, T> {
         let pieces = conv.samples * parts.len();
         let tasks = super::tasks(conv).min(pieces);
         parallel::for_each(tasks, |task| {
-            let mut room = (!conv.is_pointwise()).then(|| stage.of_channels(channels.min(most)).build::<T>());
+            let mut room = stage.of_channels(channels.min(most)).build::<T>();
             for piece in pieces * task / tasks..pieces * (task + 1) / tasks {
                 let (sample, (g, of, packed)) = (piece / parts.len(), &parts[piece % parts.len()]);
                 let Some((panels, rows)) = packed else { unreachable!("all parts were packed above") };
@@ -93,21 +97,12 @@ impl<T: Float> InputGrad<'_, T> {
                 // SAFETY: each piece has its own part of dx, whose length was checked, and a stage of its own; the
                 // operands have the sizes that they were made with.
                 unsafe {
-                    match &mut room {
-                        None => {
-                            let epilogue = &Epilogue::PLAIN;
-                            let c = &RowMajor { c: to, row_stride: pixels, apart: 0, epilogue };
-                            Loops { a, b, c, depth: outputs }.run(isa, 0..depth, 0..pixels);
-                        }
-                        Some(room) => {
-                            let room = &mut room.make_mut()[..stage.len() + SLACK];
-                            room.fill(T::ZERO);
-                            let c = &Fold::new(room, rows, &corners, &runs);
-                            Loops { a, b, c, depth: outputs }.run(isa, 0..depth, 0..pixels);
-                            let image = of.len() * conv.image();
-                            stage.take(isa, room, core::slice::from_raw_parts_mut(to.0, image));
-                        }
-                    }
+                    let room = &mut room.make_mut()[..stage.len() + SLACK];
+                    room.fill(T::ZERO);
+                    let c = &Fold::new(room, rows, &corners, &runs);
+                    Loops { a, b, c, depth: outputs }.run(isa, 0..depth, 0..pixels);
+                    let image = of.len() * conv.image();
+                    stage.take(isa, room, core::slice::from_raw_parts_mut(to.0, image));
                 }
             }
         });

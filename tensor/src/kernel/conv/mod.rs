@@ -32,6 +32,7 @@ mod direct;
 mod forward;
 mod gather;
 mod input_grad;
+mod pointwise;
 mod roles;
 mod stage;
 mod three;

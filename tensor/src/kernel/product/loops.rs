@@ -233,11 +233,7 @@ impl<T: Float, A: Operand<T>, B: Operand<T>, C: Target<T>> Loops<'_, T, A, B, C>
             bytes(longest * rows.len()) <= LEVEL_1 / 2 && matches!(a, Access::There(_) | Access::Packed(_));
         // An A that stays near need not be asked for: that took a twentieth of a product of 64.
         let streamed = match &a {
-            Access::Copy(place) | Access::There(place)
-                if place.step_stride == 1 && bytes(longest * rows.len()) > LEVEL_1 =>
-            {
-                Some(place)
-            }
+            Access::Copy(place) | Access::There(place) if bytes(longest * rows.len()) > LEVEL_1 => Some(place),
             _ => None,
         };
         let at_once = if resident && bytes(longest * columns.len()) > LEVEL_1 {
@@ -267,9 +263,10 @@ impl<T: Float, A: Operand<T>, B: Operand<T>, C: Target<T>> Loops<'_, T, A, B, C>
                     operand.pack_all(isa, j5.clone(), block.clone(), width, room.make_mut());
                 }
                 let final_block = index + 1 == depth.count();
-                let steps = LINE / size_of::<T>();
                 let streamed = streamed.map(|place| {
-                    (place, block.len().div_ceil(j5.len().div_ceil(width)).next_multiple_of(steps))
+                    let steps = if place.step_stride == 1 { LINE / size_of::<T>() } else { 1 };
+                    let part = block.len().div_ceil(j5.len().div_ceil(width)).next_multiple_of(steps);
+                    (place, steps, part)
                 });
                 // LOOPS 3 and 2: rows of C, a tile at a time. (Each panel of A is packed just when it is needed, so
                 // that there is no block of them to keep in a cache and loop 3 has nothing left to do.)
@@ -307,12 +304,16 @@ impl<T: Float, A: Operand<T>, B: Operand<T>, C: Target<T>> Loops<'_, T, A, B, C>
                     for (panel, j) in j5.clone().step_by(width).enumerate() {
                         let count = width.min(j5.end - j);
                         let vectors = count.div_ceil(lanes);
-                        if let Some((place, part)) = streamed {
+                        if let Some((place, steps, part)) = streamed {
                             // The next tile's rows are on their way while this one is computed.
                             let from = block.start + panel * part;
+                            let next = tile_rows.end..(tile_rows.end + I::TILE.0).min(rows.end);
                             for step in (from..(from + part).min(block.end)).step_by(steps) {
-                                for row in tile_rows.end..(tile_rows.end + I::TILE.0).min(rows.end) {
-                                    isa.prefetch(place.at(row, step));
+                                if steps > 1 {
+                                    next.clone().for_each(|row| isa.prefetch(place.at(row, step)));
+                                } else if let Some(last) = next.clone().last() {
+                                    // Side by side: what they share a line with is there already.
+                                    isa.prefetch(place.at(last, step));
                                 }
                             }
                         }

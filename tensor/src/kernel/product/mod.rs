@@ -18,7 +18,7 @@ pub(crate) mod finish;
 pub(crate) mod loops;
 mod lying;
 pub(crate) mod operand;
-mod plan;
+pub(crate) mod plan;
 #[cfg(any(test, all(not(feature = "std"), target_os = "none", target_pointer_width = "32")))]
 mod small;
 pub(crate) mod target;

@@ -183,7 +183,7 @@ impl<T: Float> One<'_, T> {
 
 /// Whether `C^T = B^T A^T` takes less time than `C = A B`, by counting what both would do, in units of one register's
 /// multiply-add.
-pub(super) fn turned_is_cheaper<T: Float, I: Lanes<T>>(isa: I, a: &Matrix<'_, T>, b: &Matrix<'_, T>) -> bool {
+pub(crate) fn turned_is_cheaper<T: Float, I: Lanes<T>>(isa: I, a: &Matrix<'_, T>, b: &Matrix<'_, T>) -> bool {
     // Full registers, read as they lie: nothing is cheaper, and the products for which counting matters are such.
     if I::V::LANES > 1 && b.strides()[1] == 1 && b.cols().is_multiple_of(I::V::LANES) {
         return false;
