@@ -4,6 +4,7 @@
 //! mean is taken off before squaring: the other way, by the mean of squares, cancels. Long rows are shared by threads (`long`),
 //! and summed stretch by stretch.
 
+use super::STREAM;
 use super::copy::copy;
 use super::stretch::is_long;
 use crate::pointwise::Real;
@@ -46,9 +47,10 @@ pub(crate) fn row_norm<T: Float>(
         return long::row_norm(norm, dense, weight, bias, width, out);
     }
     let rows = (TASK / width).max(1) * width;
+    let stream = dense.is_some() && size_of_val(out) >= STREAM;
     parallel::for_each_piece(out, rows, |i, out| {
         let x = dense.map(|x| &x[i * rows..][..out.len()]);
-        T::dispatch(Forward { norm, x, weight, bias, width, out });
+        T::dispatch(Forward { norm, x, weight, bias, width, out, stream });
     });
 }
 
@@ -76,10 +78,11 @@ pub(crate) fn row_norm_grad<T: Float>(
         return long::row_norm_grad(norm, x, dense, weight, width, out);
     }
     let rows = (TASK / width).max(1) * width;
+    let stream = dense.is_some() && size_of_val(out) >= STREAM;
     parallel::for_each_piece(out, rows, |i, out| {
         let part = i * rows..i * rows + out.len();
         let g = dense.map(|g| &g[part.clone()]);
-        T::dispatch(Back { norm, x: &x[part], g, weight, width, out });
+        T::dispatch(Back { norm, x: &x[part], g, weight, width, out, stream });
     });
 }
 
@@ -150,18 +153,22 @@ macro_rules! sum {
     }};
 }
 
-/// `to[i]` = a value in what is loaded, over a row.
+/// `to[i]` = a value in what is loaded, over a row; past the caches if it is to `stream`.
 macro_rules! each {
-    ($isa:ident, $width:ident, $to:ident, |$load:ident| $value:expr) => {{
+    ($isa:ident, $width:ident, $to:ident, |$load:ident| $value:expr) => {
+        each!($isa, $width, $to, false, |$load| $value)
+    };
+    ($isa:ident, $width:ident, $to:ident, $stream:expr, |$load:ident| $value:expr) => {{
         let lanes = I::V::LANES;
+        let stream = $stream && crate::kernel::aligned::<I::V>($to);
         let mut i = 0;
         while i < $width {
             let count = ($width - i).min(lanes);
-            // SAFETY: all rows have `width` numbers.
+            // SAFETY: all rows have `width` numbers; what is streamed begins where a register may.
             unsafe {
                 if count == lanes {
                     let $load = |from: *const T| $isa.load(from.add(i));
-                    $value.store($to.add(i));
+                    if stream { $value.stream($to.add(i)) } else { $value.store($to.add(i)) }
                 } else {
                     let $load = |from: *const T| $isa.load_first(count, from.add(i));
                     $value.store_first(count, $to.add(i));
@@ -210,20 +217,22 @@ struct Known<T> {
     x: *const T,
     width: usize,
     moments: [T; 2],
+    /// Whether results are written past the caches; the caller fences.
+    stream: bool,
 }
 
 impl<T: Float> Known<T> {
     /// The normalised numbers to `to`, times a weight, plus a bias.
     #[inline(always)]
     fn forward<I: Lanes<T>>(self, isa: I, weight: Option<*const T>, bias: Option<*const T>, to: *mut T) {
-        let Self { x, width, moments } = self;
+        let Self { x, width, moments, stream } = self;
         let [mean, scale] = moments.map(|moment| isa.splat(moment));
         match (weight, bias) {
-            (None, None) => each!(isa, width, to, |load| (load(x) - mean) * scale),
-            (Some(w), None) => each!(isa, width, to, |load| (load(x) - mean) * scale * load(w)),
-            (None, Some(b)) => each!(isa, width, to, |load| (load(x) - mean) * scale + load(b)),
+            (None, None) => each!(isa, width, to, stream, |load| (load(x) - mean) * scale),
+            (Some(w), None) => each!(isa, width, to, stream, |load| (load(x) - mean) * scale * load(w)),
+            (None, Some(b)) => each!(isa, width, to, stream, |load| (load(x) - mean) * scale + load(b)),
             (Some(w), Some(b)) => {
-                each!(isa, width, to, |load| ((load(x) - mean) * scale).mul_add(load(w), load(b)))
+                each!(isa, width, to, stream, |load| ((load(x) - mean) * scale).mul_add(load(w), load(b)))
             }
         }
     }
@@ -241,7 +250,7 @@ impl<T: Float> Known<T> {
     /// The sum of the cotangent's product, times a weight, with the normalised numbers.
     #[inline(always)]
     fn along<I: Lanes<T>>(self, isa: I, g: *const T, weight: Option<*const T>) -> T {
-        let Self { x, width, moments } = self;
+        let Self { x, width, moments, .. } = self;
         let [mean, scale] = moments.map(|moment| isa.splat(moment));
         match weight {
             None => sum!(isa, width, |load| (load(x) - mean) * scale * load(g)),
@@ -252,14 +261,14 @@ impl<T: Float> Known<T> {
     /// The gradient to `to`, given the means of the two sums above.
     #[inline(always)]
     fn back<I: Lanes<T>>(self, isa: I, g: *const T, weight: Option<*const T>, means: [T; 2], to: *mut T) {
-        let Self { x, width, moments } = self;
+        let Self { x, width, moments, stream } = self;
         let [mean, scale] = moments.map(|moment| isa.splat(moment));
         let [g_mean, along] = means.map(|mean| isa.splat(mean));
         match weight {
-            None => each!(isa, width, to, |load| {
+            None => each!(isa, width, to, stream, |load| {
                 ((load(g) - g_mean) - (load(x) - mean) * scale * along) * scale
             }),
-            Some(w) => each!(isa, width, to, |load| {
+            Some(w) => each!(isa, width, to, stream, |load| {
                 ((load(g) * load(w) - g_mean) - (load(x) - mean) * scale * along) * scale
             }),
         }
@@ -268,7 +277,7 @@ impl<T: Float> Known<T> {
     /// The product of the normalised numbers with the cotangent, added to `to`.
     #[inline(always)]
     fn weight<I: Lanes<T>>(self, isa: I, g: *const T, to: *mut T) {
-        let Self { x, width, moments } = self;
+        let Self { x, width, moments, .. } = self;
         let [mean, scale] = moments.map(|moment| isa.splat(moment));
         each!(isa, width, to, |load| { ((load(x) - mean) * scale).mul_add(load(g), load(to.cast_const())) });
     }
@@ -282,6 +291,8 @@ struct Forward<'a, T> {
     bias: Option<&'a [T]>,
     width: usize,
     out: &'a mut [T],
+    /// Whether `out` is written past the caches.
+    stream: bool,
 }
 
 impl<T: Float> Kernel<T> for Forward<'_, T> {
@@ -289,14 +300,17 @@ impl<T: Float> Kernel<T> for Forward<'_, T> {
 
     #[inline(always)]
     fn run<I: Lanes<T>>(self, isa: I) {
-        let Self { norm, x, weight, bias, width, out } = self;
+        let Self { norm, x, weight, bias, width, out, stream } = self;
         let weight = weight.map(|weight| weight[..width].as_ptr());
         let bias = bias.map(|bias| bias[..width].as_ptr());
         for (row, out) in out.chunks_exact_mut(width).enumerate() {
             let to = out.as_mut_ptr();
             let x = x.map_or(to.cast_const(), |x| x[row * width..][..width].as_ptr());
             let moments = moments(isa, norm, x, width);
-            Known { x, width, moments }.forward(isa, weight, bias, to);
+            Known { x, width, moments, stream }.forward(isa, weight, bias, to);
+        }
+        if stream {
+            isa.fence();
         }
     }
 }
@@ -309,6 +323,8 @@ struct Back<'a, T> {
     weight: Option<&'a [T]>,
     width: usize,
     out: &'a mut [T],
+    /// Whether `out` is written past the caches.
+    stream: bool,
 }
 
 impl<T: Float> Kernel<T> for Back<'_, T> {
@@ -316,17 +332,20 @@ impl<T: Float> Kernel<T> for Back<'_, T> {
 
     #[inline(always)]
     fn run<I: Lanes<T>>(self, isa: I) {
-        let Self { norm, x, g, weight, width, out } = self;
+        let Self { norm, x, g, weight, width, out, stream } = self;
         let count = T::from_f64(width as f64);
         let weight = weight.map(|weight| weight[..width].as_ptr());
         for (row, out) in out.chunks_exact_mut(width).enumerate() {
             let to = out.as_mut_ptr();
             let x = x[row * width..][..width].as_ptr();
             let g = g.map_or(to.cast_const(), |g| g[row * width..][..width].as_ptr());
-            let row = Known { x, width, moments: moments(isa, norm, x, width) };
+            let row = Known { x, width, moments: moments(isa, norm, x, width), stream };
             let g_mean = if norm.centred { row.cotangents(isa, g, weight) / count } else { T::ZERO };
             let along = row.along(isa, g, weight) / count;
             row.back(isa, g, weight, [g_mean, along], to);
+        }
+        if stream {
+            isa.fence();
         }
     }
 }
@@ -350,7 +369,7 @@ impl<T: Float> Kernel<T> for Weight<'_, T> {
         for (x, g) in x.chunks_exact(width).zip(g.chunks_exact(width)) {
             let (x, g) = (x.as_ptr(), g.as_ptr());
             let moments = moments(isa, norm, x, width);
-            Known { x, width, moments }.weight(isa, g, to);
+            Known { x, width, moments, stream: false }.weight(isa, g, to);
         }
     }
 }

@@ -233,7 +233,9 @@ impl<T: Float, A: Operand<T>, B: Operand<T>, C: Target<T>> Loops<'_, T, A, B, C>
             bytes(longest * rows.len()) <= LEVEL_1 / 2 && matches!(a, Access::There(_) | Access::Packed(_));
         // An A that stays near need not be asked for: that took a twentieth of a product of 64.
         let streamed = match &a {
-            Access::Copy(place) | Access::There(place) if bytes(longest * rows.len()) > LEVEL_1 => Some(place),
+            Access::Copy(place) | Access::There(place) if bytes(longest * rows.len()) > LEVEL_1 => {
+                Some(place)
+            }
             _ => None,
         };
         let at_once = if resident && bytes(longest * columns.len()) > LEVEL_1 {

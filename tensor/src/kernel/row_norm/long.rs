@@ -124,7 +124,7 @@ impl<T: Float> Kernel<T> for Stretch<'_, T> {
         assert!(finds || out.len() == width);
         let to = out.as_mut_ptr();
         let x = x.map_or(to.cast_const(), <[T]>::as_ptr);
-        let row = Known { x, width, moments };
+        let row = Known { x, width, moments, stream: false };
         let beside = |all: &[T]| all[..width].as_ptr();
         match step {
             Step::Sum => return total(isa, x, width),

@@ -101,6 +101,15 @@ fn large() {
     fenced(&[&x], len, "a large zip", |x, out| {
         zip::zip(Zip::Add, view(x[0], layout), view(x[0], layout), out);
     });
+    let (width, norm) = (1024, row_norm::RowNorm { epsilon: 1e-3, centred: true });
+    let x = &x[..len / width * width];
+    let layout = &Layout::contiguous(shape(&[len / width, width]));
+    fenced(&[x], x.len(), "large row_norm", |x, out| {
+        row_norm::row_norm(norm, view(x[0], layout), None, None, width, out);
+    });
+    fenced(&[x], x.len(), "the gradient of large row_norm", |x, out| {
+        row_norm::row_norm_grad(norm, view(x[0], layout), view(x[0], layout), None, width, out);
+    });
 }
 
 fn rows<T: Float>() {

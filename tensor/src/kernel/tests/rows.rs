@@ -305,6 +305,32 @@ fn rows_are_normalised_the_same_whatever_is_around_them() {
     });
 }
 
+/// Large results are written past the caches, where rows begin at a place for a register and where they do not.
+#[test]
+fn large_normalised_rows_have_the_bits_of_small_ones() {
+    let norm = row_norm::RowNorm { epsilon: 1e-5, centred: true };
+    for width in [1024, 1001] {
+        let rows = (STREAM / size_of::<f32>()).div_ceil(width);
+        let (x, g) = (numbers::<f32>(rows * width, 5), numbers::<f32>(rows * width, 6));
+        let (w, b) = (numbers::<f32>(width, 7), numbers::<f32>(width, 8));
+        let (all, few) = [rows, 8].map(|rows| Layout::contiguous(shape(&[rows, width]))).into();
+        everywhere(|| {
+            let (mut y, mut dx) = (unwritten(x.len()), unwritten(x.len()));
+            row_norm::row_norm(norm, View::new(&x, &all), Some(&w), Some(&b), width, &mut y);
+            row_norm::row_norm_grad(norm, View::new(&x, &all), View::new(&g, &all), Some(&w), width, &mut dx);
+            for row in (0..rows - 8).step_by(211).chain([rows - 8]) {
+                let part = row * width..(row + 8) * width;
+                let (x, g) = (View::new(&x[part.clone()], &few), View::new(&g[part.clone()], &few));
+                let mut alone = unwritten(8 * width);
+                row_norm::row_norm(norm, x, Some(&w), Some(&b), width, &mut alone);
+                assert_eq!(bits(&alone), bits(&y[part.clone()]));
+                row_norm::row_norm_grad(norm, x, g, Some(&w), width, &mut alone);
+                assert_eq!(bits(&alone), bits(&dx[part]));
+            }
+        });
+    }
+}
+
 #[test]
 fn cross_entropies_are_their_definition() {
     fn check<T: Float>(tolerance: f64) {
