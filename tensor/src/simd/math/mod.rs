@@ -1,8 +1,8 @@
 //! The mathematics of single precision, written once for every register: polynomials fitted by `fit.py` in this folder.
 //!
 //! Each function states its largest error in units in the last place (ULP), measured against double precision over all
-//! inputs, at every level (`TRESS_STEP=1`, see docs/conventions.md; the tests step through them). Without a fused multiply-add (the scalar path) errors are a
-//! little larger; the stated bounds hold for both.
+//! inputs, for `powf` over as many pairs, at every level (`TRESS_STEP=1`, see docs/conventions.md; the tests step through them).
+//! Without a fused multiply-add (the scalar path) errors are a little larger; the stated bounds hold for both.
 
 pub(crate) mod double;
 mod erf;

@@ -98,7 +98,7 @@ fn measured<L: Law>(
     bound: f64,
     unit: &str,
 ) {
-    let mut worst: Vec<(Level, f64, f32)> = Vec::new();
+    let mut worst = Worst::default();
     let mut next = 0;
     while next <= u64::from(u32::MAX) {
         // A piece at a time: all inputs would take 16 gigabytes.
@@ -107,28 +107,48 @@ fn measured<L: Law>(
             inputs.extend(Some(f32::from_bits(next as u32)).filter(|&x| domain(x)));
             next += step;
         }
+        worst.look(law, &inputs, &error, |x| format!("{x:e}"));
+    }
+    worst.hold(name, bound, unit);
+}
+
+/// The largest error that was met at each level, and where.
+#[derive(Default)]
+struct Worst(Vec<(Level, f64, String)>);
+
+impl Worst {
+    fn look<L: Law>(
+        &mut self,
+        law: L,
+        inputs: &[f32],
+        error: impl Fn(f32, f64) -> f64,
+        place: impl Fn(f32) -> String,
+    ) {
         let exact: Vec<f64> = inputs.iter().map(|&x| law.exact(f64::from(x))).collect();
-        let mut outputs = inputs.clone();
+        let mut outputs = inputs.to_vec();
         at_each_level(|level| {
-            outputs.copy_from_slice(&inputs);
+            outputs.copy_from_slice(inputs);
             f32::dispatch(Apply(law, &mut outputs));
-            if worst.iter().all(|(other, ..)| *other != level) {
-                worst.push((level, 0.0, 0.0));
+            if self.0.iter().all(|(other, ..)| *other != level) {
+                self.0.push((level, 0.0, String::new()));
             }
-            let slot = worst.iter_mut().find(|(other, ..)| *other == level).unwrap();
+            let slot = self.0.iter_mut().find(|(other, ..)| *other == level).unwrap();
             for ((&x, &y), &exact) in inputs.iter().zip(&outputs).zip(&exact) {
                 let error = error(y, exact);
                 if error > slot.1 {
-                    *slot = (level, error, x);
+                    *slot = (level, error, place(x));
                 }
             }
         });
     }
-    for (level, worst, at) in &worst {
-        println!("{name} at {level}: {worst:.3} {unit} at {at:e}");
-    }
-    for (level, worst, at) in worst {
-        assert!(worst <= bound, "{name} at {level}: {worst} {unit} at {at:e}");
+
+    fn hold(self, name: &str, bound: f64, unit: &str) {
+        for (level, worst, at) in &self.0 {
+            println!("{name} at {level}: {worst:.3} {unit} at {at}");
+        }
+        for (level, worst, at) in self.0 {
+            assert!(worst <= bound, "{name} at {level}: {worst} {unit} at {at}");
+        }
     }
 }
 
@@ -221,6 +241,67 @@ fn powf_is_within_its_bound() {
         // Eighteen functions: each takes a part of the inputs, also where the others take all.
         measured(&format!("powf {p}"), Power(p), 19 * step(), |_| true, ulps, 1.5, "ULP");
     }
+}
+
+/// Of the 2^64 pairs as many as a step through all singles takes, by exponents of every kind and for each of them bases where the
+/// power is a number, where it stops being one, and any others.
+#[test]
+fn powf_is_within_its_bound_over_a_sample_of_pairs() {
+    const BASES: u64 = 4096;
+    let mut worst = Worst::default();
+    for n in 0..((1 << 32) / BASES).div_ceil(step()) {
+        let p = exponent(n);
+        let bases: Vec<f32> = (0..BASES).map(|i| base(p, n * BASES + i)).collect();
+        worst.look(Power(p), &bases, ulps, |x| format!("{x:e} to the power {p:e}"));
+    }
+    worst.hold("powf of pairs", 1.5, "ULP");
+}
+
+/// 64 bits that follow from `n` as if by chance (Steele, Lea & Flood 2014).
+fn mixed(n: u64) -> u64 {
+    let z = n.wrapping_add(1).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    let z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    let z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+    z ^ (z >> 31)
+}
+
+/// A number from `low` to `high` that follows from `n`.
+fn between(low: f64, high: f64, n: u64) -> f64 {
+    low + (high - low) * (mixed(n) >> 11) as f64 / (1u64 << 53) as f64
+}
+
+/// The `n`th exponent.
+fn exponent(n: u64) -> f32 {
+    let size = |low: f64, high: f64| between(low, high, n).exp2();
+    let p = match n % 8 {
+        0 => return f32::from_bits(mixed(n) as u32),
+        1 => size(0.0, 25.0).round() as f32,
+        // The last odd numbers, and beyond them.
+        2 => f32::from_bits(16_777_216f32.to_bits() - 8 + (mixed(n) % 16) as u32),
+        3 => (mixed(n) % 4096) as f32 / 64.0,
+        4 | 5 => size(-10.0, 10.0) as f32,
+        6 => size(-40.0, -10.0) as f32,
+        _ => size(10.0, 32.0) as f32,
+    };
+    if n & 8 == 0 { p } else { -p }
+}
+
+/// The `n`th base for the exponent `p`.
+fn base(p: f32, n: u64) -> f32 {
+    // The base whose power is 2^e, and its neighbours.
+    let root = |e: f64| (e / f64::from(p)).exp2() as f32;
+    let near = |x: f32| f32::from_bits(x.to_bits().wrapping_add_signed(mixed(!n) as i32 % 64));
+    let x = match n % 8 {
+        0 | 1 => f32::from_bits(mixed(n) as u32),
+        // The power is infinite from 2^128 on, less exact below 2^-126, and 0 from 2^-150 on.
+        2 => near(root([128.0, -126.0, -149.0, -150.0][n as usize / 8 % 4])),
+        3 => f32::from_bits(
+            1f32.to_bits()
+                .wrapping_add_signed(between(-1.0, 24.0, n).exp2() as i32 * (1 - (n as i32 / 4 & 2))),
+        ),
+        _ => root(between(-151.0, 129.0, n)),
+    };
+    if mixed(!n) >> 61 == 0 { -x } else { x }
 }
 
 #[test]

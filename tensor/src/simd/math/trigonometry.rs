@@ -6,10 +6,10 @@ use crate::simd::single::Single;
 /// Up to here the argument is reduced on the lanes; beyond, one lane at a time in double precision.
 const FAR: f32 = 65_536.0;
 
-/// `sin(x)`; within 1.6 ULP.
+/// `sin(x)`; within 1.6 ULP, beyond 2^16 within 1.
 ///
-/// Lanes beyond 2^16 go through double precision, one at a time; that is exact and slow. The other lanes of their
-/// register are not touched by it, so that no result depends on its neighbours.
+/// Lanes beyond 2^16 go through double precision, one at a time: that is slow, takes as many digits of pi as it needs, and is
+/// rounded once. The other lanes of their register are not touched by it, so that no result depends on its neighbours.
 #[inline(always)]
 pub(crate) fn sin<V: Single>(x: V) -> V {
     let y = turned(x, x.c(0.0));
