@@ -22,10 +22,12 @@ pub(crate) fn powf<V: Single>(x: V, p: f32) -> V {
     if p == -1.0 {
         return x.c(1.0) / x;
     }
-    // Beyond 2^24 every exponent is even; there and for NaN the plain definition is enough.
-    if !(-16_777_216.0..=16_777_216.0).contains(&p) {
-        return x.each(|x| libm::powf(x, p));
+    if p.is_nan() {
+        return V::select(x.equal(&x.c(1.0)), x, x.c(p));
     }
+    // From 2^24 on every exponent is even. Those beyond 2^33 take all numbers but 1 to 0 or infinity, as that does.
+    let even = p.abs() >= 16_777_216.0;
+    let p = p.clamp(-8_589_934_592.0, 8_589_934_592.0);
     let a = x.abs();
     let (high, low) = logarithm(a);
     let p_lanes = x.c(p);
@@ -39,13 +41,13 @@ pub(crate) fn powf<V: Single>(x: V, p: f32) -> V {
     let y = V::select(a.equal(&x.c(f32::INFINITY)), x.c(at_infinity), y);
     let y = V::select(a.ge(&x.c(0.0)), y, x.c(f32::NAN));
 
-    let whole = p as i32 as f32 == p;
+    let whole = even || p as i32 as f32 == p;
     if !whole {
         // A negative number has no such power; minus infinity has, as in C.
         let valid = V::select(x.ge(&x.c(-f32::MAX)), x.c(f32::NAN), y);
         return V::select(x.c(0.0).gt(&x), valid, y);
     }
-    if p as i32 % 2 != 0 { y.or(x.and(x.bits(SIGN))) } else { y }
+    if !even && p as i32 % 2 != 0 { y.or(x.and(x.bits(SIGN))) } else { y }
 }
 
 /// `ln(a)` as `(high, low)` whose unrounded sum has a relative error of about 2^-34; for positive finite `a`.
