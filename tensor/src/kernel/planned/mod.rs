@@ -19,6 +19,7 @@
 
 mod dot;
 mod float;
+mod nine;
 pub mod quantised;
 #[cfg(all(test, feature = "std"))]
 mod tests;

@@ -7,7 +7,7 @@
 //! the zero of the operand adds, `-zero sum w`, is the same for every window, and is part of the bias.
 
 use super::float::inside;
-use super::{Lying, dot, each_window, gather};
+use super::{Lying, dot, each_window, gather, nine};
 use crate::Window;
 
 /// A factor between two scales as a fraction: `multiplier / 2^shift`, with `2^30 <= |multiplier| < 2^31`.
@@ -42,12 +42,22 @@ impl Scale {
     #[inline(always)]
     pub fn apply(self, sum: i32) -> i32 {
         let wide = i64::from(sum) * i64::from(self.multiplier);
-        let half = if self.shift == 0 { 0 } else { 1i64 << (self.shift - 1) };
-        let scaled = (wide + half) >> self.shift;
-        // By words, which takes a device a third of the instructions of a comparison of 64 bits.
-        let (low, high) = (scaled as i32, (scaled >> 32) as i32);
-        if high == low >> 31 { low } else { (high >> 31) ^ i32::MAX }
+        // A factor below 1/4, as nearly all are: half of the words is enough, and nothing is too large.
+        match self.shift >= 33 {
+            true => (((wide >> 32) as i32 >> (self.shift - 33)) + 1) >> 1,
+            false => rounded(wide, self.shift),
+        }
     }
+}
+
+/// `wide / 2^shift` to the nearest, within 32 bits.
+#[inline(never)]
+fn rounded(wide: i64, shift: u8) -> i32 {
+    let half = if shift == 0 { 0 } else { 1i64 << (shift - 1) };
+    let scaled = (wide + half) >> shift;
+    // By words, which takes a device a third of the instructions of a comparison of 64 bits.
+    let (low, high) = (scaled as i32, (scaled >> 32) as i32);
+    if high == low >> 31 { low } else { (high >> 31) ^ i32::MAX }
 }
 
 /// How the sums of a layer become bytes: one bias and one scale for each output channel, and what all have in common.
@@ -65,9 +75,14 @@ pub struct Finish<'a> {
 
 impl Finish<'_> {
     #[inline(always)]
-    fn byte(&self, channel: usize, sum: i32) -> i8 {
+    pub(super) fn byte(&self, channel: usize, sum: i32) -> i8 {
         let (Some(&bias), Some(&scale)) = (self.bias.get(channel), self.scale.get(channel)) else { return 0 };
         held(scale.apply(sum.wrapping_add(bias)), self.zero, self.low)
+    }
+
+    #[inline(always)]
+    pub(super) fn held(&self, value: i32) -> i8 {
+        held(value, self.zero, self.low)
     }
 }
 
@@ -130,6 +145,13 @@ pub fn conv2d(
             return;
         };
         let first = group * outputs;
+        if nine::suits(window, k) {
+            let planes = y.chunks_exact_mut(pixels).skip(first);
+            for (o, (w, y)) in w.as_chunks::<9>().0.iter().zip(planes).enumerate() {
+                nine::plane(x, (window, zero, [high, wide]), w, (finish, first + o), y);
+            }
+            continue;
+        }
         each_window(window, pixels, |pixel, _, lying| {
             gather(x, zero as i8, lying, column);
             if let Some(y) = y.get_mut(first * pixels + pixel..) {

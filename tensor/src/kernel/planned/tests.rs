@@ -149,6 +149,32 @@ fn a_scale_is_near_its_factor() {
     assert_eq!([0.0, 1e-30, f64::NAN].map(|factor| Scale::of(factor).multiplier), [0; 3]);
     assert_eq!([i32::MAX, 5000, -5000].map(|sum| Scale::of(1e6).apply(sum)), [i32::MAX, i32::MAX, i32::MIN]);
     assert_eq!([5, 6, 7, -5, -6, -7].map(|sum| Scale::of(0.25).apply(sum)), [1, 2, 2, -1, -1, -2]);
+    for (shift, multiplier) in
+        (0..=62).flat_map(|shift| [1 << 30, i32::MAX, -(1 << 30), i32::MIN].map(|m| (shift, m)))
+    {
+        for sum in [0, 1, -1, 5, 77_777, -77_778, 1 << 30, i32::MAX, i32::MIN] {
+            let wide = i128::from(sum) * i128::from(multiplier);
+            let half = if shift == 0 { 0 } else { 1 << (shift - 1) };
+            let expected = ((wide + half) >> shift).clamp(i32::MIN.into(), i32::MAX.into());
+            assert_eq!(
+                i128::from(Scale { multiplier, shift }.apply(sum)),
+                expected,
+                "{sum} {multiplier} {shift}"
+            );
+        }
+    }
+}
+
+/// Windows of 3 x 3 in every way that they can lie partly on padding.
+fn nines() -> impl Iterator<Item = Window> {
+    let pads = [[[0, 0], [0, 0]], [[1, 1], [1, 1]], [[2, 1], [0, 2]], [[0, 3], [4, 5]]];
+    let inputs = [[3, 3], [4, 7], [3, 9], [8, 5], [2, 6]];
+    let strides = [[1, 1], [2, 2], [1, 3], [4, 2]];
+    let all = inputs.into_iter().flat_map(move |input| pads.map(|pad| (input, pad)));
+    all.flat_map(move |(input, pad)| {
+        strides.map(|stride| Window { input, kernel: [3, 3], stride, pad, dilation: [1, 1] })
+    })
+    .filter(|window| window.output("nines").is_ok())
 }
 
 #[test]
@@ -165,8 +191,8 @@ fn whole_number_layers_give_what_wide_integers_give() {
             assert_eq!(found, finished(&finish, o, sum), "{m} {k} {n} at {i}");
         }
     }
-    for window in WINDOWS {
-        for (channels, outputs, groups) in [(1, 1, 1), (4, 6, 2), (3, 5, 1), (4, 4, 4)] {
+    for window in WINDOWS.into_iter().chain(nines()) {
+        for (channels, outputs, groups) in [(1, 1, 1), (4, 6, 2), (3, 5, 1), (4, 4, 4), (2, 6, 2)] {
             let conv = Conv::new(window, [1, channels, outputs], groups, "conv2d").unwrap();
             let [[kh, kw], [height, width]] = [window.kernel, window.input];
             let (x, w) = (bytes(conv.x_len(), 3), bytes(conv.w_len(), 4));
