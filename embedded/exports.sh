@@ -13,7 +13,7 @@ exports_make() {
   rm -rf "$EXPORTS"
   mkdir -p "$EXPORTS"
   # The workspace's own target folder: what its tests have built serves.
-  local host=(env "CARGO_TARGET_DIR=${CARGO_TARGET_DIR%/conformance}") tress
+  local host=(env "CARGO_TARGET_DIR=${CARGO_TARGET_DIR%/conformance}")
   (cd "$root" && "${host[@]}" cargo build --quiet --locked -p tress-cli &&
     "${host[@]}" cargo run --quiet --locked --example sine -- "$EXPORTS/sine.safetensors" >/dev/null)
   tress="${CARGO_TARGET_DIR%/conformance}/debug/tress"
@@ -34,9 +34,12 @@ exports_make() {
   local deep
   deep="dense:4,$(printf '4/tanh,%.0s' {1..39})4/tanh:y=1"
   "$tress" export "$deep" --rust "$EXPORTS/deep" $library >/dev/null
+  # Both pools, both norms and softmax.
+  "$tress" export conv:2x16x16,pool2,mean2,norm,rms:y=4/softmax --rust "$EXPORTS/norms" $library >/dev/null
   "$tress" export conv:16x12x12,dw3x3:y=1 --rust "$EXPORTS/depthwise-i8" $library --int8 --samples 20 >/dev/null
   for board in m0 m3 m4 m7 m33 m55; do
     exports_fit $board deep "$deep"
+    exports_fit $board norms conv:2x16x16,pool2,mean2,norm,rms:y=4/softmax
     exports_fit $board depthwise conv:16x12x12,dw3x3:y=1
     exports_fit $board two dense:2,16:sum=1,product=1
     exports_fit $board sine "$EXPORTS/sine.safetensors"
@@ -55,6 +58,7 @@ exports_make() {
   exports_program two-heads x a b
   exports_program speech-i8 x word
   exports_program deep x y
+  exports_program norms x y
   exports_program depthwise-i8 x y
   exports_program lenet-f32 input left right
   exports_program lenet-i8 input left right
@@ -267,7 +271,7 @@ RUST
 # Which networks a board runs: all that its memory takes.
 exports_run() {
   local name=$1 machine=$2 target=$3 rom=$4 ram=$5 factor=$6 heap=$7 net file out status
-  local nets=(sine-lean sine-f32 sine-i8 sine-learn sine-head two-learn one-head two-heads speech-i8 deep depthwise-i8 lenet-f32 lenet-i8)
+  local nets=(sine-lean sine-f32 sine-i8 sine-learn sine-head two-learn one-head two-heads speech-i8 deep norms depthwise-i8 lenet-f32 lenet-i8)
   # As floats the network of `tress train` has too large an arena for the M0.
   [ "$name" != m0 ] || nets=("${nets[@]/lenet-f32/}")
   # What these programs ask of the heap is their arena.

@@ -105,6 +105,12 @@ $5 == "fit" {
     first = $6
     if (factor > 0) second = sprintf("%.2f instr a multiply-add", ticks * factor / per / found["macs"])
   }
+  # A header in C on a board.
+  if ($5 == "header") {
+    first = $6
+    if (first != "same") wrong(machine " " program ": the header gives other outputs than the machine that wrote it")
+    second = sprintf("%.2f instr a multiply-add", ticks * factor / per / found["macs"])
+  }
   if ($5 == "learned") {
     arena[machine " " program] = found["heap"]
     taken[machine " " program] = flash

@@ -1,9 +1,9 @@
 //! What code a network links at most, before anything is built: each kernel once, each function once, once more each pair of a
 //! kernel and a function that it applies, and every call.
 //!
-//! Products, convolutions, maxima and the functions `tanh` and `relu` were measured in programs that were built for boards
-//! (`embedded/run`, which fails where one takes more than is said here); what no such program has, such as softmax or norms, is
-//! estimated on the high side.
+//! Products, convolutions, pools, norms, softmax and the functions `tanh` and `relu` were measured in programs that were built for
+//! boards (`embedded/run`, which fails where one takes more than is said here); what no such program has is estimated on the high
+//! side.
 
 use std::collections::BTreeSet;
 

@@ -22,7 +22,7 @@ use crate::train::Samples;
 #[derive(Debug, Clone, PartialEq, Args)]
 pub struct ExportArgs {
     /// The folder of a run, a safetensors file with a program in it, or a network without weights yet: lenet,
-    /// dense:INPUTS,WIDTH[/FUNCTION],..:NAME=OUTPUTS,.., or conv:CxHxW,OUTPUTSxHxW[/STEP],dwHxW[/STEP],poolN,..:NAME=OUTPUTS,..
+    /// dense:INPUTS,WIDTH[/FUNCTION],..:NAME=OUTPUTS,.., or conv:CxHxW,OUTPUTSxHxW[/STEP],dwHxW[/STEP],poolN,meanN,norm,rms,..:NAME=OUTPUTS,..
     #[arg(value_name = "MODEL")]
     pub model: PathBuf,
     /// Write a crate of Rust without std into this folder

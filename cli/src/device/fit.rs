@@ -18,7 +18,8 @@ use crate::progress::say;
 #[derive(Debug, Clone, PartialEq, Args)]
 pub struct FitArgs {
     /// The folder of a run, a safetensors file with a program in it, or a network without weights yet: lenet,
-    /// dense:INPUTS,WIDTH[/FUNCTION],..:NAME=OUTPUTS,.., or conv:CxHxW,OUTPUTSxHxW[/STEP],dwHxW[/STEP],poolN,..:NAME=OUTPUTS,..
+    /// dense:INPUTS,WIDTH[/FUNCTION],..:NAME=OUTPUTS,.., or
+    /// conv:CxHxW,OUTPUTSxHxW[/STEP],dwHxW[/STEP],poolN,meanN,norm,rms,..:NAME=OUTPUTS,..; an output may be OUTPUTS/softmax
     #[arg(value_name = "MODEL")]
     pub model: PathBuf,
     /// The kind of device

@@ -14,8 +14,8 @@ const LARGEST: usize = 1 << 26;
 /// The network of a name, with weights as they are drawn for seed 1; `None` if the text is no such name. There are `lenet`,
 /// `dense:INPUTS,WIDTH,..:NAME=OUTPUTS,..`, where `WIDTH/FUNCTION` has another function than `relu`, and
 /// `conv:CxHxW,LAYER,..:NAME=OUTPUTS,..`, where a layer is `OxKHxKW`, a convolution with as many zeros around as keep the size,
-/// `OxKHxKW/S` with steps of S, `dwKHxKW` or `dwKHxKW/S`, which convolves each channel for itself, or `poolN`, the largest of
-/// N x N.
+/// `OxKHxKW/S` with steps of S, `dwKHxKW` or `dwKHxKW/S`, which convolves each channel for itself, `poolN` or `meanN`, the largest or
+/// the mean of N x N, or `norm` or `rms`, the layer or RMS norm of each row of pixels. A head `NAME=OUTPUTS/softmax` gives shares.
 pub(super) fn named(text: &str) -> Option<Result<Program, Error>> {
     if text == "lenet" {
         return Some(lenet_program());
@@ -35,11 +35,15 @@ fn number(text: &str) -> Option<usize> {
     text.parse().ok().filter(|&n: &usize| n > 0 && n < LARGEST)
 }
 
-/// The heads in the text, with the number of their outputs.
-fn heads_of<'t>(text: &'t str, form: &str) -> Result<Vec<(&'t str, usize)>, Error> {
-    let head = |head: &'t str| match head.split_once('=') {
-        Some((name, outputs)) if !name.is_empty() => Some((name, number(outputs)?)),
-        _ => None,
+/// A head: its name, the number of its outputs, and whether they are shares.
+type Head<'t> = (&'t str, usize, bool);
+
+/// The heads in the text.
+fn heads_of<'t>(text: &'t str, form: &str) -> Result<Vec<Head<'t>>, Error> {
+    let head = |head: &'t str| {
+        let (name, outputs) = head.split_once('=').filter(|(name, _)| !name.is_empty())?;
+        let scores = outputs.strip_suffix("/softmax");
+        Some((name, number(scores.unwrap_or(outputs))?, scores.is_some()))
     };
     text.split(',').map(head).collect::<Option<Vec<_>>>().ok_or_else(|| wrong(form))
 }
@@ -51,7 +55,7 @@ fn lengths<const N: usize>(text: &str) -> Option<[usize; N]> {
 
 fn convolutions(layers: &str, heads: &str) -> Result<Program, Error> {
     const FORM: &str = "conv:CxHxW,LAYER,..:NAME=OUTPUTS,.. is the form, where a layer is OUTPUTSxHxW, OUTPUTSxHxW/STEP, dwHxW, \
-                        dwHxW/STEP or poolN, such as conv:1x28x28,8x5x5,pool2:digit=10";
+                        dwHxW/STEP, poolN, meanN, norm or rms, such as conv:1x28x28,8x5x5,pool2:digit=10";
     let mut layers = layers.split(',');
     let image = layers.next().and_then(lengths::<3>).ok_or_else(|| wrong(FORM))?;
     let heads = heads_of(heads, FORM)?;
@@ -59,7 +63,17 @@ fn convolutions(layers: &str, heads: &str) -> Result<Program, Error> {
     let mut trunk = Sequential::new();
     let [mut channels, mut size @ ..] = image;
     for (i, text) in layers.enumerate() {
-        let (window, outputs) = if let Some(side) = text.strip_prefix("pool").and_then(number) {
+        let scope = format!("trunk{i}");
+        let (window, outputs) = if text == "norm" {
+            trunk = trunk.then(LayerNorm::new(&mut params.scope(&scope), [size[1]]).map_err(device)?);
+            continue;
+        } else if text == "rms" {
+            trunk = trunk.then(RmsNorm::new(&mut params.scope(&scope), [size[1]]).map_err(device)?);
+            continue;
+        } else if let Some(side) = text.strip_prefix("mean").and_then(number) {
+            trunk = trunk.then(MeanPool2d::new([side; 2]));
+            (Window::new(size, [side; 2]).stride([side; 2]), channels)
+        } else if let Some(side) = text.strip_prefix("pool").and_then(number) {
             trunk = trunk.then(MaxPool2d::new([side; 2]));
             (Window::new(size, [side; 2]).stride([side; 2]), channels)
         } else {
@@ -84,7 +98,7 @@ fn convolutions(layers: &str, heads: &str) -> Result<Program, Error> {
                 .stride([step; 2])
                 .groups(groups)
                 .activation(Map::Relu);
-            trunk = trunk.then(layer.build(&mut params.scope(&format!("trunk{i}"))).map_err(device)?);
+            trunk = trunk.then(layer.build(&mut params.scope(&scope)).map_err(device)?);
             (Window::new(size, kernel).stride([step; 2]).pad(pad), outputs)
         };
         size = window.output("conv").map_err(|error| Error::Device(format!("layer {}: {error}", i + 1)))?;
@@ -100,19 +114,21 @@ fn record(
     input: &[usize],
     trunk: Sequential,
     features: usize,
-    heads: &[(&str, usize)],
+    heads: &[Head<'_>],
 ) -> Result<Program, Error> {
     if heads.iter().map(|head| features.saturating_mul(head.1)).fold(0, usize::saturating_add) > LARGEST {
         return Err(Error::Device("so many weights fit no device".to_owned()));
     }
     let mut ends = Vec::new();
-    for &(name, outputs) in heads {
+    for &(name, outputs, _) in heads {
         ends.push(Dense::new(&mut params.scope(name), features, outputs).map_err(device)?);
     }
     let program = Program::record(&params, &[("x", input)], |bound: &Bound<Symbol<'_>>, xs| {
         let features = trunk.apply(bound, &xs[0]);
-        let named =
-            |((name, _), end): (&(&str, usize), &Dense)| ((*name).to_owned(), end.apply(bound, &features));
+        let named = |(&(name, _, shares), end): (&Head<'_>, &Dense)| {
+            let scores = end.apply(bound, &features);
+            (name.to_owned(), if shares { scores.softmax() } else { scores })
+        };
         Ok(heads.iter().zip(&ends).map(named).collect())
     });
     program.map_err(device)
@@ -175,6 +191,7 @@ mod tests {
         assert_eq!(macs("lenet"), 486_000);
         assert_eq!(macs("conv:1x49x40,8x10x8/2:word=4"), 25 * 20 * 8 * 80 + 4000 * 4);
         assert_eq!(macs("conv:2x8x6,pool2,3x1x1:a=2,b=1"), 4 * 3 * 3 * 2 + 36 * 3);
+        assert_eq!(macs("conv:2x8x8,pool2,mean2,norm,rms:a=2/softmax,b=1"), 8 * 3);
         assert!(named("runs/a").is_none() && named("dense").is_none());
         for wrong in [
             "dense:1,0:y=1",
@@ -192,6 +209,9 @@ mod tests {
             "conv:1x8x8,3x3x3/0:y=1",
             "conv:1x8x8,pool9:y=1",
             "conv:1x8x8,pool0:y=1",
+            "conv:1x8x8,mean9:y=1",
+            "conv:1x8x8,norms:y=1",
+            "conv:1x8x8:y=1/softmin",
             "conv:1x8x8,9000x9000x9000:y=1",
             "conv:9000x9000x9000:y=1",
         ] {
