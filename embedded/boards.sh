@@ -13,8 +13,20 @@ note() {
   [ $count -gt 0 ] || { echo "$machine $program: printed nothing" >&2; return 1; }
 }
 
+# The same of a command after these four, which has failed if it ended with a mistake, whatever it printed.
+note_run() {
+  local machine=$1 program=$2 flash=$3 factor=$4 out status=0
+  shift 4
+  out="$("$@")" || status=$?
+  [ $status = 0 ] || { echo "$machine $program ended with $status: $out" >&2; return 1; }
+  note "$machine" "$program" "$flash" "$factor" <<<"$out"
+}
+
 # Code and constants of an ELF file, as they take room in flash.
 flash() { size "$1" | awk 'NR == 2 { print $1 + $2 }'; }
+
+# RAM that an ELF file asks for where it is linked: its `static`s.
+static_ram() { size "$1" | awk 'NR == 2 { print $2 + $3 }'; }
 
 build() { # target, profile, program, options of cargo, --, flags of the last step
   local target=$1 profile=$2 program=$3

@@ -67,6 +67,9 @@ exports_make() {
 # What `tress fit` says of a network on a board; that it does not fit is an answer as well.
 exports_fit() { "$tress" fit "$3" --target $1 >"$EXPORTS/fit-$2-$1" || true; }
 
+# The bytes that it leaves for the stack.
+exports_stack() { sed -n 's/.* \([0-9]*\) bytes of RAM are for the stack.*/\1/p' "$1"; }
+
 # The least program around the exported sine: a static arena, one evaluation, an end that says whether it was right.
 exports_lean() {
   local folder="$EXPORTS/run-sine-lean"
@@ -289,7 +292,7 @@ exports_run() {
     out="$(machine_arm "$machine" "$file")" || status=$?
     [ $status != 125 ] || { skip "$name" "no qemu-system-arm"; return; }
     if [ $net = sine-lean ]; then
-      note "$name" $net "$(flash "$file")" "$factor" <<<"lean ${out:-right}"
+      note "$name" $net "$(flash "$file")" "$factor" <<<"lean ${out:-right} heap $(static_ram "$file")"
     else
       note "$name" "$net" "$(flash "$file")" "$factor" <<<"$out"
     fi
@@ -305,14 +308,17 @@ exports_run() {
           { echo "$name $net: an allocator is linked" >&2; return 1; }
         ;;
       sine-learn | sine-head | two-learn)
-        # `tress fit` says what learning all weights takes of flash; with one head less is linked.
-        said="$(awk '$1 == "learning" { print $4 }' "$EXPORTS/fit-${net%-*}-$name")"
+        # `tress fit` says what learning all weights takes; where one head learns, less is linked, and the export says the memory.
+        local fit="$EXPORTS/fit-${net%-*}-$name"
+        said="$(awk '$1 == "learning" { print $4 }' "$fit")"
         note "$name" "$net-fit" "$said" "$factor" < <(
-          awk -F'[ ,]+' '/^learning:/ { print "fit arena", $3 + $8 }' "$EXPORTS/said-$net")
+          if [ $net = sine-head ]; then awk -F'[ ,]+' '/^learning:/ { print "fit arena", $3 + $8 }' "$EXPORTS/said-$net"
+          else awk -F'[ ,]+' '/^A step of learning:/ { print "fit arena", $6 + $10 }' "$fit"; fi | sed "s/$/ stack $(exports_stack "$fit")/")
         ;;
       *)
-        said="$(awk -v row=$row '$1 == row { print $4, $5 }' "$EXPORTS/fit-${said%-i8}-$name")"
-        note "$name" "$net-fit" "${said% *}" "$factor" <<<"fit arena ${said#* }"
+        local fit="$EXPORTS/fit-${said%-i8}-$name"
+        said="$(awk -v row=$row '$1 == row { print $4, $5 }' "$fit")"
+        note "$name" "$net-fit" "${said% *}" "$factor" <<<"fit arena ${said#* } stack $(exports_stack "$fit")"
         ;;
     esac
   done
@@ -325,17 +331,17 @@ exports_learnt() {
   if [ "$target" = host ]; then
     (cd "$EXPORTS/$net" && cargo build --quiet --release --features std)
     file="$CARGO_TARGET_DIR/release/$net"
-    note "$name" two-learn - 0 < <("$file")
+    note_run "$name" two-learn - 0 "$file"
     return
   fi
   (cd "$EXPORTS/$net" && bare_cargo "$target" rustc --quiet --release)
   file="$(product_of "$target" release $net)"
   case $target in
     wasm32-*)
-      note "$name" two-learn "$(stat -c %s "$file")" 0 < <(node --no-warnings embedded/wasm.mjs "$file")
+      note_run "$name" two-learn "$(stat -c %s "$file")" 0 node --no-warnings embedded/wasm.mjs "$file"
       ;;
     *)
-      note "$name" two-learn "$(flash "$file")" 0 < <(machine_aarch64 cortex-a53 "$file")
+      note_run "$name" two-learn "$(flash "$file")" 0 machine_aarch64 cortex-a53 "$file"
       ;;
   esac
 }

@@ -59,7 +59,7 @@ headers_run() {
     status=0
     out="$(machine_arm "$machine" "$file")" || status=$?
     [ $status != 125 ] || { skip "C on $name" "no qemu-system-arm"; return 0; }
-    note "$name" $net "$(flash "$file")" "$factor" <<<"${out:-header nothing}"
+    note "$name" $net "$(flash "$file")" "$factor" <<<"${out:-header nothing} heap $(static_ram "$file")"
     [ $status = 0 ] || { echo "$name $net ended with ${out:-nothing}" >&2; return 1; }
   done
 }

@@ -1,8 +1,9 @@
 # The table of embedded/run, and its verdict: lines of `machine program flash factor name key value ..` come in. `limits` names a
 # file of `machine program flash heap stack instructions`, none of which may be exceeded; `-` is no limit. `page` is a document
 # whose rows `| machine | program | flash | heap | stack | instructions | .. |` may not be further than 3 % from what was found;
-# such rows are left in `to`/rows. `wanted` may have --limits. Every line of `limits` must have been measured, of each machine that
-# ran at all: on boards, whose names and flash `boards` has, of the programs in `only`, if it has any.
+# such rows are left in `to`/rows, and each must be in the document. `wanted` may have --limits. Every line of `limits` must have
+# been measured, of each machine that ran programs of ours at all: on boards, whose names and flash `boards` has, of the programs in
+# `only`, if it has any. `demands` names the instruction sets that must have trained, as `machine:set`. No lines at all are a mistake.
 
 # Not so NaN, which no comparison holds against anything.
 function is_number(text) { return text ~ /^-?[0-9]+[.][0-9]+$/ }
@@ -53,6 +54,7 @@ function stale(what, found, said) {
 BEGIN {
   count = split(boards, word, " ")
   for (i = 1; i < count; i += 2) rom[word[i]] = word[i + 1]
+  demanded = split(demands, demand, " ")
   count = split(only, word, " ")
   for (i = 1; i <= count; i++) chosen[word[i]] = 1
   while ((getline line < limits) > 0) {
@@ -68,17 +70,21 @@ BEGIN {
 
 {
   machine = $1; program = $2; flash = $3; factor = $4
-  ran[machine] = 1
+  if (program !~ /^(peer|cost)-/) ran[machine] = 1
   set = program == "train" ? $5 : "-"
+  if (program == "train") trained[machine ":" set] = 1
   split("", found)
   for (i = 5; i < NF; i++) found[$i] = $(i + 1)
 }
 
-# What `tress fit` said before anything was built: bytes of flash at most, and the arena to the byte.
+# What `tress fit` said before anything was built: bytes of flash and stack at most, and the arena to the byte.
 $5 == "fit" {
   if (program !~ /-fit$/) next
   net = machine " " substr(program, 1, length(program) - 4)
   if (arena[net] != found["arena"]) wrong(net ": the arena was to take " found["arena"] " bytes, and takes " arena[net])
+  planned++
+  if (found["stack"] + 0 <= 0 || deep[net] + 0 <= 0 || deep[net] + 0 > found["stack"] + 0)
+    wrong(net ": the stack was to take " found["stack"] " bytes at most, and takes " deep[net])
   if (taken[net] + 0 > flash + 0) wrong(net ": flash was to take " flash " bytes at most, and takes " taken[net])
   next
 }
@@ -96,9 +102,11 @@ $5 == "fit" {
   heap = "heap" in found ? found["heap"] : "-"
   stack = "stack" in found ? found["stack"] : "-"
   time = ticks == "" ? "-" : factor > 0 ? instructions " instr" : sprintf("%.1f us", ticks / per / 1000)
+  if ($5 ~ /^(exported|header|learned|lean)$/) exported++
   if ($5 == "exported") {
     arena[machine " " program] = found["heap"]
     taken[machine " " program] = flash - found["example"]
+    deep[machine " " program] = stack
     if ($6 != "same") wrong(machine " " program ": other outputs than on the machine that exported it")
     if (found["heap"] != found["arena"])
       wrong(machine " " program ": the heap took " found["heap"] " bytes, the arena has " found["arena"])
@@ -114,11 +122,13 @@ $5 == "fit" {
   if ($5 == "learned") {
     arena[machine " " program] = found["heap"]
     taken[machine " " program] = flash
+    deep[machine " " program] = stack
     if (!(program in learned)) learned[program] = first " " second
     else if (learned[program] != first " " second)
       wrong(machine " " program ": learns " first " " second ", not " learned[program])
   }
   if (program == "bytes") {
+    summed++
     if (sums == "") sums = first
     else if (sums != first) wrong(machine ": whole numbers give " first ", not " sums)
   }
@@ -130,6 +140,7 @@ $5 == "fit" {
   note[key] = second ~ /instr/ ? sprintf("%.2f a multiply-add", second) : ""
   if (!(key in limit) && machine in limited && program !~ /^(peer|cost)-/) wrong(key ": has no line in embedded/limits")
   if (key in limit) {
+    held++
     split(limit[key], most, " ")
     within("flash", flash, most[1])
     within("heap", heap, most[2])
@@ -140,9 +151,11 @@ $5 == "fit" {
     if (first == "") { wrong(machine " " set ": " $0); next }
     exact = first " " second " " found["weights"] " " answers
     if (set == "scalar") {
+      scalars++
       if (reference == "") { reference = exact; from = machine; a = first; b = second; split(answers, told, " ") }
       else if (exact != reference) wrong(machine ": the scalar path differs from that of " from ": " exact)
     } else if (reference != "") {
+      vectors++
       if (!is_number(first) || !is_number(second) || !(relative(first, a) <= bound && relative(second, b) <= bound))
         wrong(machine " " set ": losses " first " " second " are further than " bound " from " a " " b)
       split(answers, answered, " ")
@@ -166,6 +179,11 @@ $5 == "fit" {
 }
 
 END {
+  if (NR == 0) { print "WRONG nothing was measured"; exit 1 }
+  for (i = 1; i <= demanded; i++) if (!(demand[i] in trained)) {
+    split(demand[i], name, ":")
+    wrong(name[1] ": did not train with " name[2] ", which it has")
+  }
   for (i = 1; i <= waiting; i++) wrong(unheld[i] ": nothing from a scalar path came before, to hold it against")
   for (key in limit) {
     split(key, name, " ")
@@ -189,10 +207,17 @@ END {
     if (split(line, cell, /[ `]*\|[ `]*/) < 8) continue
     key = cell[2] " " cell[3]
     if (!(key in figures)) continue
+    documented[key] = 1
     split(figures[key], figure, " ")
     stale("flash", figure[1], cell[4]); stale("heap", figure[2], cell[5])
     stale("stack", figure[3], cell[6]); stale("instructions", figure[4], cell[7])
+    sub(/ a multiply-add/, "", cell[8])
+    each = note[key]
+    sub(/ a multiply-add/, "", each)
+    stale("instructions a multiply-add", each == "" ? "-" : each, cell[8] == "" ? "-" : cell[8])
   }
+  if (page != "") for (i = 1; i <= keys; i++)
+    if (!(measured[i] in documented)) wrong(measured[i] ": has no row in " page "; put it there with embedded/run --write")
   if (wanted ~ /--limits/) for (i = 1; i <= keys; i++) {
     key = measured[i]
     split(key, name, " "); split(figures[key], figure, " ")
@@ -203,8 +228,13 @@ END {
   for (i = 1; i <= rows; i++) print row[i]
   for (i = 1; i <= mistakes; i++) print "WRONG " wrongs[i]
   if (mistakes == 0) {
-    print "the same digits on every scalar path, and every vector path within " bound " of them;"
-    print "exported networks as on the machine that exported them, in the arena that was planned; all within embedded/limits"
+    if (scalars) print "the same digits on each of " scalars " scalar paths that trained"
+    if (vectors) print "each of " vectors " vector paths that trained within " bound " of them"
+    if (summed) print "the same sums of whole numbers, " summed " times"
+    if (exported) print exported " exported programs as on the machine that exported them"
+    if (planned) print planned " arenas to the byte as was said beforehand, and no more flash or stack"
+    if (held) print held " lines within embedded/limits"
+    print rows " lines measured" (page != "" ? ", as " page " says" : "")
   }
   exit mistakes > 0
 }

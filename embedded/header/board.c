@@ -59,13 +59,15 @@ static void fault(void)
 void start(void);
 void start(void)
 {
-    uint32_t *from = &_data_in_flash, *to, *deepest, before, ticks;
+    uint32_t *from = &_data_in_flash, *to, *deepest, *lowest, before, ticks;
     int i, same;
     for (to = &_data; to < &_data_end;)
         *to++ = *from++;
     for (to = &_bss; to < &_bss_end;)
         *to++ = 0;
-    for (; to < (uint32_t *)__builtin_frame_address(0) - 64;)
+    /* Nothing is called before the paint is dry, so that nothing lies below the stack's pointer. */
+    __asm__ volatile("mov %0, sp" : "=r"(lowest));
+    for (; to < lowest;)
         *(volatile uint32_t *)to++ = PAINT;
     /* SysTick: the processor's own clock, counting down from 2^24 - 1, which no evaluation here takes. */
     REGISTER(0xE000E014) = 0xFFFFFF;
