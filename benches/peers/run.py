@@ -193,7 +193,10 @@ def main():
     a.add_argument("--spread", action="store_true", help="keep a peer's busy threads on different cores (busy machines)")
     a.add_argument("--rest", type=float, default=0.0, help="pause between slices, for shared machines")
     a.add_argument("--out", default="-")
+    a.add_argument("--append", action="store_true", help="add to a file that exists: of the same builds on the same machine")
     a = a.parse_args()
+    if a.out != "-" and os.path.exists(a.out) and not a.append:
+        sys.exit(f"{a.out} exists; the shortest time of each cell would be taken from both runs: remove it, or say --append")
     cmds = dict(PEERS)
     names = a.peers or list(dict.fromkeys(" ".join(GROUPS[g] for g in a.group).split()))
     for x in a.add:

@@ -22,11 +22,12 @@ pub mod timing;
 pub mod work;
 
 use std::time::{Duration, Instant};
+use tress_tensor::parallel;
 
 /// How long one figure is looked for, and how long a sample of it takes at least.
 const TIME: Duration = Duration::from_millis(400);
 const SAMPLE: Duration = Duration::from_micros(50);
-/// From here on a call is timed by the core's clock.
+/// From here on a call that one thread runs alone is timed by the core's clock.
 const LONG: Duration = Duration::from_millis(3);
 
 /// Seconds that this thread has had a core for, as the system counts them (on Linux, every few milliseconds).
@@ -37,7 +38,8 @@ fn on_core(begin: Instant) -> f64 {
 }
 
 /// Seconds of one call of each, taken in turns: the shortest sample of many, or the mean time on the core where one call
-/// takes so long that the system would give the core to other programs meanwhile.
+/// takes so long that the system would give the core to other programs meanwhile. Several threads are timed by the wall: their
+/// time on a core leaves out what one waits for another.
 pub fn fastest<const N: usize>(mut runs: [&mut dyn FnMut(); N]) -> [f64; N] {
     let mut calls = [1u32; N];
     let mut long = false;
@@ -48,7 +50,7 @@ pub fn fastest<const N: usize>(mut runs: [&mut dyn FnMut(); N]) -> [f64; N] {
             run();
             one = one.min(begin.elapsed());
         }
-        long |= one > LONG;
+        long |= one > LONG && parallel::threads() == 1;
         *calls = (SAMPLE.as_nanos() / one.as_nanos().max(1) + 1) as u32;
     }
     if long {

@@ -45,8 +45,12 @@ fn run(words: &[String]) -> Result<(), String> {
         ["--store", to, ref runs @ ..] if !runs.is_empty() => {
             let mut results = if fs::exists(to).unwrap_or(false) { stored(to)? } else { Results::default() };
             let all: Result<Vec<String>, String> = runs.iter().map(|path| read(path)).collect();
+            let here = processor();
+            if !results.machine.is_empty() && results.machine != here {
+                return Err(format!("{to} has figures of another machine ({}): store these elsewhere", results.machine));
+            }
             results.take(&all?.join("\n"))?;
-            results.machine = processor();
+            results.machine = here;
             results.peak = limits::peak(1);
             write(to, &results.json().map_err(|error| error.to_string())?)
         }
