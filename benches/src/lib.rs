@@ -22,7 +22,7 @@ pub mod timing;
 pub mod work;
 
 use std::time::{Duration, Instant};
-use tress_tensor::parallel;
+use tress::tensor::parallel;
 
 /// How long one figure is looked for, and how long a sample of it takes at least.
 const TIME: Duration = Duration::from_millis(400);

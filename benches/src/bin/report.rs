@@ -47,7 +47,10 @@ fn run(words: &[String]) -> Result<(), String> {
             let all: Result<Vec<String>, String> = runs.iter().map(|path| read(path)).collect();
             let here = processor();
             if !results.machine.is_empty() && results.machine != here {
-                return Err(format!("{to} has figures of another machine ({}): store these elsewhere", results.machine));
+                return Err(format!(
+                    "{to} has figures of another machine ({}): store these elsewhere",
+                    results.machine
+                ));
             }
             results.take(&all?.join("\n"))?;
             results.machine = here;
