@@ -47,9 +47,28 @@ fn unit(id: &str) -> Unit {
 
 /// The tables of the document: name, group, engines in their order, threads; no engines for the table of threads.
 const TABLES: [(&str, &str, &[&str]); 6] = [
-    ("products", "gemm", &["tress", "torch", "jax", "candle", "burn-flex", "gemm", "faer", "matrixmultiply"]),
+    (
+        "products",
+        "gemm",
+        &[
+            "tress",
+            "torch",
+            "jax",
+            "onnxruntime",
+            "candle",
+            "candle@v4",
+            "burn-flex",
+            "gemm",
+            "faer",
+            "matrixmultiply",
+        ],
+    ),
     ("convolutions", "conv", &["tress", "torch", "jax", "onnxruntime", "candle", "burn-flex"]),
-    ("training steps", "train", &["tress", "torch", "jax", "candle", "burn-flex", "burn-ndarray", "dfdx"]),
+    (
+        "training steps",
+        "train",
+        &["tress", "torch", "jax", "candle", "candle@v4", "burn-flex", "burn-ndarray", "dfdx"],
+    ),
     ("balanced steps", "mtl", &["tress", "torch"]),
     ("passes", "elem", &["tress", "torch", "torch-out", "jax", "onnxruntime", "candle", "burn-flex"]),
     ("layers", "layer", &["tress", "torch"]),

@@ -73,3 +73,39 @@ fn a_cell_is_the_shortest_run_and_refused_figures_are_none() {
     let said = results.fill("no table", &workloads()).unwrap_err();
     assert!(said.contains("<!-- figures: products -->"), "{said}");
 }
+
+#[test]
+fn the_readme_says_the_ratios_of_the_stored_results() {
+    let results = stored();
+    // How many times as fast as the best peer, and which that is.
+    let ratio = |id: &str| {
+        let engines = &results.figures[id];
+        let seconds = |name: &str| engines[name][0].unwrap_or(f64::INFINITY);
+        let peers = engines.keys().filter(|name| *name != "tress");
+        let best = peers.min_by(|a, b| seconds(a).total_cmp(&seconds(b))).unwrap();
+        (seconds(best) / seconds("tress"), best.as_str())
+    };
+    let range = |ids: [&str; 2], best: &str| {
+        let [a, b] = ids.map(|id| {
+            let (ratio, peer) = ratio(id);
+            assert!(peer.starts_with(best), "{id}: {peer}");
+            ratio
+        });
+        format!("{:.1} to {:.1}", a.min(b), a.max(b))
+    };
+    let one = |id: &str| {
+        let (ratio, peer) = ratio(id);
+        assert!(peer.starts_with("torch"), "{id}: {peer}");
+        format!("{ratio:.1}")
+    };
+    let sentence = format!(
+        "a training step of a perceptron was {} times as fast as in the best of them (JAX), of a transformer block {}, of a LeNet \
+         {}, of a LeNet for two tasks {} times as fast as in the best (PyTorch).",
+        range(["train/mlp/b64", "train/mlp/b256"], "jax"),
+        one("train/transformer/b32"),
+        range(["train/lenet/b64", "train/lenet/b256"], "torch"),
+        one("train/multimnist2/b256"),
+    );
+    let readme: Vec<String> = read("README.md").split_whitespace().map(String::from).collect();
+    assert!(readme.join(" ").contains(&sentence), "README.md says: {sentence}");
+}
