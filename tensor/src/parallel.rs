@@ -106,3 +106,25 @@ mod workers {
         out.chunks_mut(piece).enumerate().for_each(|(i, piece)| task(i, piece));
     }
 }
+
+/// A pool that a user of this crate has made for work of its own.
+#[cfg(all(test, feature = "rayon"))]
+pub(crate) struct Foreign(rayon::ThreadPool);
+
+#[cfg(all(test, feature = "rayon"))]
+impl Foreign {
+    pub(crate) fn new(threads: usize) -> Self {
+        Self(rayon::ThreadPoolBuilder::new().num_threads(threads).build().expect("threads of the system"))
+    }
+
+    /// Runs `work` on one of its threads.
+    pub(crate) fn install<R: Send>(&self, work: impl FnOnce() -> R + Send) -> R {
+        self.0.install(work)
+    }
+
+    /// Runs both as tasks, beside each other where a thread is free.
+    pub(crate) fn join<R: Send>(&self, work: impl Fn() -> R + Sync) -> [R; 2] {
+        let (a, b) = self.0.join(&work, &work);
+        [a, b]
+    }
+}

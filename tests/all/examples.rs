@@ -32,6 +32,12 @@ mod tape;
 #[allow(unreachable_pub)] // a program's own main
 mod two_tasks;
 
+/// Runs an example on one instruction set: some train twice and compare.
+fn holds<E: std::fmt::Debug>(example: impl FnOnce() -> Result<(), E>) {
+    let _level = crate::level::stays();
+    example().unwrap();
+}
+
 #[test]
 fn every_example_is_here_or_is_a_system() {
     let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/examples");
@@ -53,52 +59,53 @@ fn every_example_is_here_or_is_a_system() {
 
 #[test]
 fn tape_agrees_with_the_chain_rule_by_hand() {
-    tape::main().unwrap();
+    holds(tape::main);
 }
 
 #[test]
 fn hessian_agrees_with_its_formula() {
-    hessian::main().unwrap();
+    holds(hessian::main);
 }
 
 #[test]
 fn a_tape_is_seen() {
-    see_tape::main().unwrap();
+    holds(see_tape::main);
 }
 
 #[test]
 fn a_sine_is_learned_and_fits_bytes() {
-    sine::main().unwrap();
+    holds(sine::main);
 }
 
 #[test]
 fn two_tasks_are_learned() {
-    two_tasks::main().unwrap();
+    holds(two_tasks::main);
 }
 
 #[test]
 fn digits_are_named() {
-    mnist::main().unwrap();
+    holds(mnist::main);
 }
 
 #[test]
 fn a_network_is_better_than_a_ridge() {
-    regression::main().unwrap();
+    holds(regression::main);
 }
 
 #[test]
 fn characters_are_guessed() {
-    characters::main().unwrap();
+    holds(characters::main);
 }
 
 #[test]
 fn a_model_is_written_as_onnx() {
-    onnx::main().unwrap();
+    holds(onnx::main);
 }
 
 /// Bytes answer as floats do, and both have learned: 100 species of leaves, and the contents of meat beside their spread.
 #[test]
 fn bytes_answer_as_floats_do() {
+    let _level = crate::level::stays();
     for row in bytes::leaves(20).unwrap() {
         assert!(row.floats > 70.0 && row.bytes > row.floats - 2.0 && row.same.unwrap() > 95.0, "{row}");
     }

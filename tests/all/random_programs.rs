@@ -1,6 +1,7 @@
 //! Properties of random programs: gradients are differences, every kind of value means the same, the order of recording
 //! does not matter, and stacked cotangents are separate ones.
 
+use crate::level;
 use proptest::prelude::*;
 use tress::autograd::check::{self, Program};
 use tress::autograd::op::Index;
@@ -230,11 +231,13 @@ proptest! {
 
     #[test]
     fn gradients_are_differences_to_second_order((program, seed) in programs(SMOOTH.to_vec())) {
+        let _level = level::stays();
         check::second_order(&program, &program.inputs(seed), seed).map_err(|f| TestCaseError::fail(f.to_string()))?;
     }
 
     #[test]
     fn every_kind_of_value_means_the_same((program, seed) in programs(all())) {
+        let _level = level::stays();
         let xs = program.inputs(seed);
         let eager = program.run(&xs.iter().cloned().map(Eager::new).collect::<Vec<_>>());
         let eager = eager.tensor().unwrap();
@@ -267,6 +270,7 @@ proptest! {
         (program, seed) in programs(all()),
         order in proptest::collection::vec(any::<u32>(), 200),
     ) {
+        let _level = level::stays();
         let xs = program.inputs(seed);
         let tape = Tape::new();
         let leaves = recorded(&tape, &xs);
@@ -313,6 +317,7 @@ proptest! {
 
     #[test]
     fn stacked_cotangents_are_separate_ones((program, seed) in programs(all())) {
+        let _level = level::stays();
         let xs = program.inputs(seed);
         let tape = Tape::new();
         let leaves = recorded(&tape, &xs);

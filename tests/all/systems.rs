@@ -9,6 +9,7 @@ use tress_readers::{Channels, picture};
 /// What a system finds on its slice, once it is seen that it beats its floor, that the rows it is compared with are there, and that
 /// rows fit the columns. Whether it beats single tasks and linear models is for whole data to say: the documents do.
 fn slice(name: &str) -> Rows {
+    let _level = crate::level::stays(); // what is trained from a seed is the same each time
     let system = named(name).unwrap();
     let folder = folder(name);
     let _ = fs::remove_dir_all(&folder); // of an earlier run, if there was one

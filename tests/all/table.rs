@@ -6,7 +6,7 @@
 use crate::cases::Case;
 use tress::autograd::{Eager, Op, Outline, Tape, Value, Var};
 use tress::tensor::pointwise::{Map, Zip};
-use tress::tensor::{Float, Tensor, parallel, simd};
+use tress::tensor::{Float, Tensor, parallel};
 
 /// How a tensor lies in memory.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -160,7 +160,7 @@ fn run(cases: &[Case]) {
             all.iter().map(|laid| eval(laid.op, &laid.xs)).collect::<Vec<_>>()
         })
     };
-    simd::at_each_level(|level| {
+    crate::level::each(|level| {
         let one = results(1);
         for ((laid, one), two) in all.iter().zip(&one).zip(results(2)) {
             let what = || {

@@ -1,6 +1,8 @@
 //! Convolutions against their definition, against each other, and against themselves cut otherwise.
 
+mod pointwise;
 mod special;
+mod winograd;
 
 use super::*;
 use crate::kernel::product::Activation;
@@ -109,6 +111,7 @@ macro_rules! at_each {
 }
 
 mod cases {
+    pub(super) use super::pointwise::{products_as_they_lie, products_as_they_lie_at_random};
     use super::*;
 
     pub(super) fn geometries_of_well_known_layers<T: Float>() {
@@ -380,6 +383,8 @@ at_each!(nothing_to_do);
 at_each!(stacking_changes_no_bit);
 at_each!(cotangents_of_one_image_in_groups);
 at_each!(threads_change_no_bit);
+at_each!(products_as_they_lie);
+at_each!(products_as_they_lie_at_random);
 
 #[test]
 fn sizes_that_do_not_fit_are_refused() {
@@ -407,80 +412,10 @@ fn goes_by_winograd<T: Float>(conv: &Conv) -> bool {
     T::dispatch(Chosen(conv))
 }
 
-/// The error of Winograd's algorithm as its module states it, also where numbers of one tile or window differ by orders of
-/// magnitude, and its average where they are alike.
-#[test]
-fn winograds_error_is_bounded() {
-    crate::simd::at_each_level(|level| {
-        if level != crate::simd::Level::Scalar {
-            errors_of_winograd();
-        }
-    });
-}
-
-fn errors_of_winograd() {
-    let [high, wide] = [20, 34];
-    let window = Window::new([high, wide], [3, 3]).pad([[1, 1], [1, 1]]);
-    type Change = fn(usize, &mut f32);
-    let same: Change = |_, _| {};
-    let some_large: Change = |i, x| *x *= if i % 7 == 0 { 1_048_576.0 } else { 1.0 };
-    let rectified: Change = |_, x| *x = x.max(0.0);
-    let odd_rows_zero: Change = |i, x| *x *= (i / 34 % 2) as f32;
-    let top_row_large: Change = |i, w| *w *= if i % 9 < 3 { 1_048_576.0 } else { 1.0 };
-    for (channels, of_x, of_w, alike) in [
-        (16, same, same, true),
-        (64, same, same, true),
-        (256, same, same, true),
-        (64, rectified, same, true),
-        (64, some_large, same, false),
-        (64, same, top_row_large, false),
-        (64, odd_rows_zero, top_row_large, false),
-    ] {
-        let conv = conv(window, [1, channels, 16], 1);
-        assert!(goes_by_winograd::<f32>(&conv));
-        let (mut x, mut w) = (noise::<f32>(conv.x_len(), 1), noise::<f32>(conv.w_len(), 2));
-        x.iter_mut().enumerate().for_each(|(i, x)| of_x(i, x));
-        w.iter_mut().enumerate().for_each(|(i, w)| of_w(i, w));
-        let (mut y, mut defined) = (vec![0.0; conv.y_len()], vec![0.0; conv.y_len()]);
-        conv_forward(&conv, &x, &w, &mut y, None, None);
-        let role =
-            forward::Forward { conv: &conv, x: &x, w: &w, y: &mut defined, bias: None, activation: None };
-        f32::dispatch(ByDefinition(role));
-        let mut exact = vec![0.0; y.len()];
-        terms(&conv, |i, j, k| exact[k] += f64::from(x[i]) * f64::from(w[j]));
-        let largest =
-            |numbers: &mut dyn Iterator<Item = f32>| f64::from(numbers.fold(0.0f32, |a, x| a.max(x.abs())));
-        let (mut worst, mut squares, mut defined_squares) = (0.0f64, 0.0, 0.0);
-        for k in 0..y.len() {
-            let (o, i, j) = (k / (high * wide), k / wide % high / 2 * 2, k % wide / 2 * 2);
-            let seen = |at: usize, size: usize| at.saturating_sub(1)..(at + 3).min(size);
-            let scale: f64 = (0..channels)
-                .map(|c| {
-                    let rows =
-                        seen(i, high).flat_map(|r| seen(j, wide).map(move |s| (c * high + r) * wide + s));
-                    let window = &w[(o * channels + c) * 9..][..9];
-                    largest(&mut rows.map(|at| x[at])) * largest(&mut window.iter().copied())
-                })
-                .sum();
-            let scale = scale * f64::from(f32::EPSILON);
-            let error = (f64::from(y[k]) - exact[k]).abs() / scale;
-            worst = worst.max(error);
-            squares += error * error;
-            defined_squares += ((f64::from(defined[k]) - exact[k]) / scale).powi(2);
-        }
-        let times = (squares / defined_squares).sqrt();
-        std::eprintln!(
-            "{channels} channels: at most {worst:.2} roundings; {times:.2} times the definition's"
-        );
-        assert!(worst < 2.0, "{worst} roundings, {channels} channels");
-        assert!(!alike || times < 3.0, "{times} times the error of the definition, {channels} channels");
-    }
-}
-
 /// A convolution that is not to be computed by Winograd's algorithm.
-struct ByDefinition<'a>(forward::Forward<'a, f32>);
+struct ByDefinition<R>(R);
 
-impl crate::simd::Kernel<f32> for ByDefinition<'_> {
+impl crate::simd::Kernel<f32> for ByDefinition<forward::Forward<'_, f32>> {
     type Output = ();
     fn run<I: crate::simd::Lanes<f32>>(self, isa: I) {
         self.0.by_definition(isa);

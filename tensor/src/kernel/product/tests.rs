@@ -1,5 +1,7 @@
 //! Products against their definition, and against themselves: same bits however they are cut.
 
+mod random;
+
 use super::*;
 use crate::Float;
 use alloc::vec;
@@ -137,6 +139,7 @@ fn against_definition<T: Float>(
 }
 
 mod cases {
+    pub(super) use super::random::products_at_random;
     use super::*;
 
     pub(super) fn sizes_around_every_tile_edge<T: Float>() {
@@ -382,6 +385,7 @@ at_each!(batches_equal_separate_products);
 at_each!(threads_change_no_bit);
 at_each!(blocks_of_k_change_no_bit);
 at_each!(special_numbers_stay_in_their_row);
+at_each!(products_at_random);
 
 #[test]
 #[should_panic(expected = "leaves its")]

@@ -5,22 +5,27 @@ use super::*;
 
 #[test]
 fn dropout_drops_the_stated_share_and_nothing_else() {
+    dropped::<f32>();
+    dropped::<f64>();
+}
+
+fn dropped<T: Float>() {
     let len = 3 * PIECE + 5;
-    let x = numbers::<f32>(len, 20);
+    let x = numbers::<T>(len, 20);
     let layout = Layout::contiguous(shape(&[len]));
     let turned = Case {
         name: "turned",
-        data: numbers::<f32>(300 * 200, 21),
+        data: numbers::<T>(300 * 200, 21),
         layout: Layout::contiguous(shape(&[300, 200])).transpose(0, 1).unwrap(),
     };
     for rate in [0.0, 0.1, 0.5, 0.9, 1.0] {
-        let mut first: Option<Vec<f32>> = None;
+        let mut first: Option<Vec<T>> = None;
         everywhere(|| {
             let mut out = unwritten(len);
             dropout::dropout(View::new(&x, &layout), rate, 42, &mut out);
-            let scale = (1.0 / (1.0 - rate)) as f32;
-            let kept = out.iter().zip(&x).filter(|(y, x)| **y == **x * scale && **x != 0.0).count();
-            let dropped = out.iter().filter(|y| **y == 0.0).count();
+            let scale = T::from_f64(1.0 / (1.0 - rate));
+            let kept = out.iter().zip(&x).filter(|(y, x)| **y == **x * scale && **x != T::ZERO).count();
+            let dropped = out.iter().filter(|y| **y == T::ZERO).count();
             assert!(
                 kept + dropped >= len && (rate > 0.0 || kept + 20 >= len),
                 "rate {rate}: {kept} and {dropped}"
@@ -69,11 +74,16 @@ fn neighbours_and_seeds_drop_independently() {
 
 #[test]
 fn inner_products_are_accurate_and_do_not_see_threads() {
+    inner_products::<f32>();
+    inner_products::<f64>();
+}
+
+fn inner_products<T: Float>() {
     let (count, len) = (3, 100_003);
-    let rows = numbers::<f32>(count * len, 22);
+    let rows = numbers::<T>(count * len, 22);
     let row = |i: usize| &rows[i * len..(i + 1) * len];
     let exact =
-        |i: usize, j: usize| row(i).iter().zip(row(j)).map(|(&a, &b)| a as f64 * b as f64).sum::<f64>();
+        |i: usize, j: usize| row(i).iter().zip(row(j)).map(|(a, b)| a.to_f64() * b.to_f64()).sum::<f64>();
     at_each_level(|_| {
         let run = |threads| {
             parallel::with_threads(threads, || {
@@ -93,11 +103,11 @@ fn inner_products_are_accurate_and_do_not_see_threads() {
         assert!((norm - exact(2, 2).sqrt()).abs() < 1e-9 * norm);
     });
     let mut none: [f64; 0] = [];
-    gram::gram::<f32>(&[], 0, &mut none);
+    gram::gram::<T>(&[], 0, &mut none);
     let mut empty_rows = [9.0; 4];
-    gram::gram::<f32>(&[], 2, &mut empty_rows);
+    gram::gram::<T>(&[], 2, &mut empty_rows);
     assert_eq!(empty_rows, [0.0; 4]);
-    assert_eq!(gram::dot::<f64>(&[], &[]), 0.0);
+    assert_eq!(gram::dot::<T>(&[], &[]), 0.0);
 }
 
 #[test]

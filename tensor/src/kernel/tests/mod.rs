@@ -7,6 +7,7 @@ mod order;
 mod pages;
 mod places;
 mod pointwise;
+mod pools;
 mod rows;
 mod special;
 mod threads;

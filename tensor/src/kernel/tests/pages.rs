@@ -2,9 +2,11 @@
 //! such a page ends. A register too many would end the test by a segmentation fault.
 
 mod layouts;
+mod planned;
+mod products;
 
 use super::super::conv::{Conv, conv_forward, conv_input_grad, conv_weight_grad};
-use super::super::product::{Epilogue, Matrix, product};
+use super::super::product::Activation;
 use super::super::row_norm::channels;
 use super::super::stretch::STRETCH;
 use super::super::*;
@@ -51,14 +53,24 @@ impl<T> Drop for Fenced<T> {
 /// Runs `work(operands, result)` on fenced copies of both kinds, and holds the results against that on plain slices. What the
 /// kernel takes from the pool meanwhile is fenced as well.
 fn fenced<T: Float>(operands: &[&[T]], result: usize, what: &str, work: impl Fn(&[&[T]], &mut [T])) {
-    let plain = numbers::<T>(result, 9);
-    let mut expected = plain.clone();
+    fenced_from(operands, &numbers::<T>(result, 9), what, bits, work);
+}
+
+/// The same for numbers of any kind, whose results begin as `plain` and are compared by what `seen` makes of them.
+fn fenced_from<T: Copy, S: PartialEq + core::fmt::Debug>(
+    operands: &[&[T]],
+    plain: &[T],
+    what: &str,
+    seen: impl Fn(&[T]) -> S,
+    work: impl Fn(&[&[T]], &mut [T]),
+) {
+    let mut expected = plain.to_vec();
     work(operands, &mut expected);
     for at_end in [true, false] {
         let copies: Vec<Fenced<T>> = operands.iter().map(|values| Fenced::new(values, at_end)).collect();
-        let mut got = Fenced::new(&plain, at_end);
+        let mut got = Fenced::new(plain, at_end);
         fence::with(|| work(&copies.iter().map(Fenced::all).collect::<Vec<_>>(), got.all_mut()));
-        assert_eq!(bits(got.all()), bits(&expected), "{what}, at the end: {at_end}");
+        assert_eq!(seen(got.all()), seen(&expected), "{what}, at the end: {at_end}");
     }
 }
 
@@ -119,7 +131,7 @@ fn rows<T: Float>() {
         let layout = &Layout::contiguous(shape(&[count, width]));
         let turned = &layout.transpose(0, 1).unwrap();
         let (x, g) = (numbers::<T>(count * width, 1), numbers::<T>(count * width, 2));
-        for fold in [reduce::Fold::Sum, reduce::Fold::Max] {
+        for fold in [reduce::Fold::Sum, reduce::Fold::Max, reduce::Fold::Min] {
             for (axis, len) in [(0, width), (1, count)] {
                 fenced(&[&x], len, "reduce", |x, out| {
                     reduce::reduce(fold, view(x[0], layout), Axes::NONE.and(axis), out);
@@ -134,17 +146,19 @@ fn rows<T: Float>() {
                 softmax::normalise_grad(normal, view(x[0], layout), view(x[1], layout), width, out);
             });
         }
-        let norm = row_norm::RowNorm { epsilon: 1e-3, centred: true };
         let w = numbers::<T>(width, 3);
-        fenced(&[&x, &w, &w], x.len(), "row_norm", |x, out| {
-            row_norm::row_norm(norm, view(x[0], layout), Some(x[1]), Some(x[2]), width, out);
-        });
-        fenced(&[&x, &g, &w], x.len(), "row_norm_grad", |x, out| {
-            row_norm::row_norm_grad(norm, view(x[0], layout), view(x[1], layout), Some(x[2]), width, out);
-        });
-        fenced(&[&x, &g], width, "row_norm_weight", |x, out| {
-            row_norm::row_norm_weight(norm, view(x[0], layout), view(x[1], layout), width, out);
-        });
+        let norms = [true, false].map(|centred| row_norm::RowNorm { epsilon: 1e-3, centred });
+        for norm in norms {
+            fenced(&[&x, &w, &w], x.len(), "row_norm", |x, out| {
+                row_norm::row_norm(norm, view(x[0], layout), Some(x[1]), Some(x[2]), width, out);
+            });
+            fenced(&[&x, &g, &w], x.len(), "row_norm_grad", |x, out| {
+                row_norm::row_norm_grad(norm, view(x[0], layout), view(x[1], layout), Some(x[2]), width, out);
+            });
+            fenced(&[&x, &g], width, "row_norm_weight", |x, out| {
+                row_norm::row_norm_weight(norm, view(x[0], layout), view(x[1], layout), width, out);
+            });
+        }
         let labels: Vec<u32> = (0..count as u32).map(|row| (row * 7 + 3) % width as u32).collect();
         for labels in [None, Some(&labels[..])] {
             fenced(&[&x], count, "log_sum_exp", |x, out| {
@@ -157,7 +171,7 @@ fn rows<T: Float>() {
         fenced(&[&x], x.len(), "dropout", |x, out| dropout::dropout(view(x[0], layout), 0.3, 7, out));
         // What does not lie densely is copied, to the result or to a block of the pool.
         fenced(&[&x, &g, &w[..1]], x.len(), "rows that lie transposed", |x, out| {
-            let w = &[x[2][0]].repeat(count);
+            let (w, norm) = (&[x[2][0]].repeat(count), norms[0]);
             softmax::normalise_grad(
                 softmax::Normal::Softmax,
                 view(x[0], turned),
@@ -177,9 +191,11 @@ fn rows<T: Float>() {
             softmax::normalise(softmax::Normal::LogSoftmax, view(x[0], apart), width, out);
             softmax::normalise_grad(softmax::Normal::Softmax, y, g, width, out);
             softmax::log_sum_exp_grad(view(x[0], apart), None, &x[1][..count], width, out);
-            row_norm::row_norm(norm, view(x[0], apart), w, None, width, out);
-            row_norm::row_norm_grad(norm, view(x[0], apart), view(x[1], apart), w, width, out);
-            row_norm::row_norm_weight(norm, view(x[0], apart), view(x[1], apart), width, &mut out[..width]);
+            for norm in norms {
+                row_norm::row_norm(norm, y, w, None, width, out);
+                row_norm::row_norm_grad(norm, y, view(x[1], apart), w, width, out);
+                row_norm::row_norm_weight(norm, y, view(x[1], apart), width, &mut out[..width]);
+            }
         });
     }
     // Both axes long enough to be turned in registers.
@@ -235,25 +251,6 @@ fn extremes_of<T: Float>([outer, len, inner]: [usize; 3]) {
     }
 }
 
-fn products<T: Float>() {
-    for [m, k, n] in
-        [[1, 5, 7], [1, 40, 67], [3, 17, 33], [13, 20, 31], [26, 230, 5], [30, 33, 70], [5, 9, 1]]
-    {
-        let (a, b) = (numbers::<T>(m * k, 1), numbers::<T>(k * n, 2));
-        fn of<T: Float>(data: &[T], turned: bool, rows: usize, columns: usize) -> Matrix<'_, T> {
-            let strides = if turned { [1, rows as isize] } else { [columns as isize, 1] };
-            Matrix::new(data, 0, [rows, columns], strides)
-        }
-        for (left, right) in [(false, false), (true, false), (false, true), (true, true)] {
-            for epilogue in [Epilogue::PLAIN, Epilogue::ADD] {
-                fenced(&[&a, &b], m * n, &format!("{m} x {k} x {n}, {left}, {right}"), |x, out| {
-                    product(of(x[0], left, m, k), of(x[1], right, k, n), out, n, &epilogue);
-                });
-            }
-        }
-    }
-}
-
 fn windows<T: Float>() {
     let pad = [[1, 1], [1, 1]];
     for (window, sizes, groups) in [
@@ -267,7 +264,13 @@ fn windows<T: Float>() {
         (Window::new([19, 21], [3, 3]).pad(pad), [2, 3, 8], 1),
         (Window::new([17, 20], [2, 4]), [3, 2, 6], 2),
         (Window::new([9, 7], [3, 3]).pad(pad).stride([2, 2]), [2, 3, 5], 1),
+        // Windows of one tap: full registers and not, and more outputs or channels than pixels, which go turned.
         (Window::new([4, 5], [1, 1]), [2, 3, 18], 1),
+        (Window::new([7, 7], [1, 1]), [2, 70, 3], 1),
+        (Window::new([1, 3], [1, 1]), [2, 37, 35], 1),
+        (Window::new([17, 1], [1, 1]), [2, 60, 14], 2),
+        (Window::new([4, 8], [1, 1]), [1, 33, 18], 3),
+        (Window::new([7, 5], [1, 1]).stride([2, 1]), [2, 5, 9], 1),
         (Window::new([9, 17], [3, 3]).pad(pad), [1, 4, 4], 4),
         (Window::new([9, 17], [3, 3]).stride([2, 2]), [1, 4, 4], 4),
         // Winograd's tiles, whole and cut.
@@ -279,8 +282,18 @@ fn windows<T: Float>() {
         let w = numbers::<T>(conv.w_len(), 2);
         let dy = numbers::<T>(conv.y_len(), 3);
         fenced(&[&x, &w], dy.len(), "a convolution", |x, y| conv_forward(&conv, x[0], x[1], y, None, None));
+        let bias = numbers::<T>(sizes[2], 4);
+        for activation in [None, Some(Activation::Relu), Some(Activation::Tanh), Some(Activation::Sigmoid)] {
+            fenced(&[&x, &w, &bias], dy.len(), "a convolution with a bias", |x, y| {
+                conv_forward(&conv, x[0], x[1], y, Some(x[2]), activation);
+            });
+        }
         fenced(&[&w, &dy], x.len(), "an input gradient", |x, dx| conv_input_grad(&conv, x[0], x[1], dx));
         fenced(&[&x, &dy], w.len(), "a weight gradient", |x, dw| conv_weight_grad(&conv, 1, x[0], x[1], dw));
+        let stack = numbers::<T>(3 * dy.len(), 5);
+        fenced(&[&x, &stack], 3 * w.len(), "weight gradients of a stack", |x, dw| {
+            conv_weight_grad(&conv, 3, x[0], x[1], dw);
+        });
     }
     for window in [
         Window::new([6, 9], [2, 2]).stride([2, 2]),
@@ -349,6 +362,8 @@ fn blocks<T: Float>() {
     let settings = optim::Adam { rate: 0.1, betas: [0.9, 0.99], epsilon: 1e-8, decay: 0.1, decoupled: true };
     let sgd = optim::Sgd { rate: 0.1, momentum: 0.9, dampening: 0.1, decay: 0.1, nesterov: true };
     let rms = optim::RmsProp { rate: 0.1, smoothing: 0.9, epsilon: 1e-8, decay: 0.1, momentum: 0.9 };
+    let adagrad = optim::Adagrad { rate: 0.1, epsilon: 1e-10, decay: 0.1 };
+    let lion = optim::Lion { rate: 0.1, betas: [0.9, 0.99], decay: 0.1 };
     for len in LENGTHS {
         let g = numbers::<T>(len, 1);
         for turn in 0..4 {
@@ -360,6 +375,12 @@ fn blocks<T: Float>() {
                 optim::sgd(&sgd, p, g[0], c);
                 optim::rmsprop(&rms, p, g[0], a, b, c);
                 optim::sgd(&optim::Sgd { momentum: 0.0, ..sgd }, p, g[0], &mut []);
+                optim::rmsprop(&optim::RmsProp { momentum: 0.0, ..rms }, p, g[0], a, &mut [], &mut []);
+                a.iter_mut().for_each(|sum| *sum = sum.abs());
+                optim::adagrad(&adagrad, p, g[0], a);
+                optim::lion(&lion, p, g[0], b);
+                optim::add_scaled(-0.3, g[0], c);
+                optim::draw_near(0.25, g[0], p);
             });
         }
         for rows in 1..6 {
@@ -393,7 +414,8 @@ fn nothing_beyond_the_slices_is_touched() {
         extremes::<T>();
         layouts::lying::<T>();
         layouts::repeated::<T>();
-        products::<T>();
+        products::alone::<T>();
+        products::batched::<T>();
         windows::<T>();
         places::<T>();
         blocks::<T>();
@@ -405,6 +427,8 @@ fn nothing_beyond_the_slices_is_touched() {
             all::<f64>();
             large();
             layouts::conversions();
+            planned::floats();
+            planned::bytes();
         });
     });
 }

@@ -53,37 +53,45 @@ fn covered(window: &Window) -> Vec<Vec<usize>> {
 
 #[test]
 fn pooling_is_its_definition() {
+    pooled::<f32>(1e-6);
+    pooled::<f64>(1e-14);
+}
+
+fn pooled<T: Float>(tolerance: f64) {
     for window in windows() {
         let output = window.output("pool").unwrap();
         let (input_len, output_len) = (window.input[0] * window.input[1], output[0] * output[1]);
         let planes = 1 + 40_000 / input_len; // more than one task
         // Few different values, so that windows have ties; and a NaN here and there.
-        let mut x: Vec<f32> = (0..planes * input_len).map(|i| ((i * 7919) % 5) as f32).collect();
-        x.iter_mut().step_by(97).for_each(|x| *x = f32::NAN);
-        let tangent = numbers::<f32>(x.len(), 16);
-        let g = numbers::<f32>(planes * output_len, 17);
+        let mut x: Vec<T> = (0..planes * input_len).map(|i| T::from_f64(((i * 7919) % 5) as f64)).collect();
+        x.iter_mut().step_by(97).for_each(|x| *x = T::from_f64(f64::NAN));
+        let tangent = numbers::<T>(x.len(), 16);
+        let g = numbers::<T>(planes * output_len, 17);
         let covered = covered(&window);
-        let (mut gathered, mut maxima, mut scattered) = (Vec::new(), Vec::new(), [0.0f32].repeat(x.len()));
-        let (mut means, mut spread) = (Vec::new(), [0.0f32].repeat(x.len()));
-        let size = (window.kernel[0] * window.kernel[1]) as f32;
+        let (mut gathered, mut maxima, mut scattered) = (Vec::new(), Vec::new(), [T::ZERO].repeat(x.len()));
+        let (mut means, mut spread) = (Vec::new(), [T::ZERO].repeat(x.len()));
+        let size = (window.kernel[0] * window.kernel[1]) as f64;
         for plane in 0..planes {
             for (n, places) in covered.iter().enumerate() {
                 let at = |place: usize| plane * input_len + place;
                 let mut best: Option<usize> = None;
                 for &place in places {
                     let better = best.is_none_or(|best| {
-                        x[at(place)] > x[at(best)] || (x[at(place)].is_nan() && !x[at(best)].is_nan())
+                        let [new, old] = [x[at(place)], x[at(best)]].map(T::to_f64);
+                        new > old || (new.is_nan() && !old.is_nan())
                     });
                     best = if better { Some(place) } else { best };
                 }
-                maxima.push(best.map_or(f32::NEG_INFINITY, |best| x[at(best)]));
-                gathered.push(best.map_or(f32::NEG_INFINITY, |best| tangent[at(best)]));
+                maxima.push(best.map_or(T::from_f64(f64::NEG_INFINITY), |best| x[at(best)]));
+                gathered.push(best.map_or(T::from_f64(f64::NEG_INFINITY), |best| tangent[at(best)]));
                 if let Some(best) = best {
-                    scattered[at(best)] += g[plane * output_len + n];
+                    scattered[at(best)] = scattered[at(best)] + g[plane * output_len + n];
                 }
-                means.push(places.iter().map(|&place| tangent[at(place)]).sum::<f32>() / size);
+                let sum = places.iter().map(|&place| tangent[at(place)].to_f64()).sum::<f64>();
+                means.push(T::from_f64(sum / size));
                 for &place in places {
-                    spread[at(place)] += g[plane * output_len + n] / size;
+                    let part = g[plane * output_len + n].to_f64() / size;
+                    spread[at(place)] = T::from_f64(spread[at(place)].to_f64() + part);
                 }
             }
         }
@@ -95,12 +103,12 @@ fn pooling_is_its_definition() {
             pool::max_pool_gather(&x, &tangent, &window, output, &mut out);
             close(&out, &gathered, 0.0, &what);
             pool::mean_pool(&tangent, &window, output, &mut out);
-            close(&out, &means, 1e-6, &what);
+            close(&out, &means, tolerance, &what);
             let mut out = unwritten(x.len());
             pool::max_pool_scatter(&x, &g, &window, output, &mut out);
             close(&out, &scattered, 0.0, &what);
             pool::mean_pool_transpose(&g, &window, output, &mut out);
-            close(&out, &spread, 1e-6, &what);
+            close(&out, &spread, tolerance, &what);
         });
     }
 }
@@ -108,18 +116,23 @@ fn pooling_is_its_definition() {
 /// Finite numbers, numbers with infinities, and numbers with NaN go different ways; and K cotangents share one image.
 #[test]
 fn cotangents_of_one_image_find_its_maxima() {
+    maxima_found::<f32>();
+    maxima_found::<f64>();
+}
+
+fn maxima_found<T: Float>() {
     for [high, wide] in [[6, 8], [5, 7], [12, 66], [3, 33]] {
         let window = Window::new([high, wide], [2, 2]).stride([2, 2]);
         let output = window.output("pool").unwrap();
         let (planes, input, output_len, k) = (7, high * wide, output[0] * output[1], 3);
-        for odd in [0.0, f32::INFINITY, f32::NEG_INFINITY, f32::NAN] {
-            let mut x: Vec<f32> = (0..planes * input).map(|i| ((i * 7919) % 5) as f32).collect();
-            x.iter_mut().step_by(input + 5).for_each(|x| *x = odd);
-            let g = numbers::<f32>(k * planes * output_len, 17);
-            let mut expected = [0.0f32].repeat(k * x.len());
+        for odd in [0.0, f64::INFINITY, f64::NEG_INFINITY, f64::NAN] {
+            let mut x: Vec<T> = (0..planes * input).map(|i| T::from_f64(((i * 7919) % 5) as f64)).collect();
+            x.iter_mut().step_by(input + 5).for_each(|x| *x = T::from_f64(odd));
+            let g = numbers::<T>(k * planes * output_len, 17);
+            let mut expected = [T::ZERO].repeat(k * x.len());
             for (plane, n) in (0..k * planes).flat_map(|plane| (0..output_len).map(move |n| (plane, n))) {
                 let corner = n / output[1] * 2 * wide + n % output[1] * 2;
-                let value = |place: usize| x[plane % planes * input + place];
+                let value = |place: usize| x[plane % planes * input + place].to_f64();
                 let first = [corner, corner + 1, corner + wide, corner + wide + 1].into_iter().reduce(
                     |best, place| {
                         let beats =
@@ -127,7 +140,8 @@ fn cotangents_of_one_image_find_its_maxima() {
                         if beats { place } else { best }
                     },
                 );
-                expected[plane * input + first.unwrap()] += g[plane * output_len + n];
+                let at = plane * input + first.unwrap();
+                expected[at] = expected[at] + g[plane * output_len + n];
             }
             everywhere(|| {
                 let mut out = unwritten(k * x.len());
@@ -140,6 +154,11 @@ fn cotangents_of_one_image_find_its_maxima() {
 
 #[test]
 fn gathering_and_scattering_are_transposes() {
+    gathered_and_scattered::<f32>();
+    gathered_and_scattered::<f64>();
+}
+
+fn gathered_and_scattered<T: Float>() {
     // Rows and single numbers, and tasks that end within a block.
     for (outer, len, inner, count) in [
         (3, 50, 21, 700),
@@ -150,18 +169,19 @@ fn gathering_and_scattering_are_transposes() {
         (2, 40_000, 1, 700),
     ] {
         let index: Vec<u32> = (0..count).map(|i| (i * i % 47) as u32).collect(); // 47..50 get nothing
-        let x = numbers::<f32>(outer * len * inner, 18);
+        let x = numbers::<T>(outer * len * inner, 18);
         // Whole numbers, whose sums have no order.
-        let g: Vec<f32> =
-            (0..outer * index.len() * inner).map(|i| ((i * 7919) % 1013) as f32 - 506.0).collect();
+        let g: Vec<T> = (0..outer * index.len() * inner)
+            .map(|i| T::from_f64(((i * 7919) % 1013) as f64 - 506.0))
+            .collect();
         let mut rows = Vec::new();
-        let mut sums = [0.0f32].repeat(x.len());
+        let mut sums = [T::ZERO].repeat(x.len());
         for o in 0..outer {
             for (k, &at) in index.iter().enumerate() {
                 for i in 0..inner {
                     let place = (o * len + at as usize) * inner + i;
                     rows.push(x[place]);
-                    sums[place] += g[(o * index.len() + k) * inner + i];
+                    sums[place] = sums[place] + g[(o * index.len() + k) * inner + i];
                 }
             }
         }
@@ -174,7 +194,7 @@ fn gathering_and_scattering_are_transposes() {
             assert_eq!(out, sums);
         });
     }
-    let mut out = [9.0f32; 3];
+    let mut out = [T::ONE; 3];
     index::scatter_add(&[], &[], 3, 1, &mut out);
-    assert_eq!(out, [0.0; 3]);
+    assert_eq!(out, [T::ZERO; 3]);
 }

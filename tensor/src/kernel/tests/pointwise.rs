@@ -163,22 +163,28 @@ fn zips_are_their_definitions() {
 
 #[test]
 fn selection_keeps_the_other_branch_out() {
-    let (a, b) = (cases::<f32>(6), cases::<f32>(7));
+    selected::<f32>();
+    selected::<f64>();
+}
+
+fn selected<T: Float>() {
+    let (a, b) = (cases::<T>(6), cases::<T>(7));
     everywhere(|| {
         for (a, b) in a.iter().zip(&b) {
             let layout = Layout::contiguous(*a.layout.shape());
-            let mask: Vec<f32> = (0..a.len()).map(|i| [0.0, 1.0, -0.0, f32::NAN, -3.0][i % 5]).collect();
-            let poisoned: Vec<f32> = b
+            let kinds = [0.0, 1.0, -0.0, f64::NAN, -3.0].map(T::from_f64);
+            let mask: Vec<T> = (0..a.len()).map(|i| kinds[i % 5]).collect();
+            let poisoned: Vec<T> = b
                 .elements()
                 .iter()
                 .zip(&mask)
-                .map(|(&b, &mask)| if mask == 0.0 { b } else { f32::NAN })
+                .map(|(&b, &mask)| if mask == T::ZERO { b } else { T::from_f64(f64::NAN) })
                 .collect();
             let mut out = unwritten(a.len());
             let view = View::new(&mask, &layout);
             select::select(view, a.view(), View::new(&poisoned, &layout), &mut out);
-            let expected: Vec<f32> = (a.elements().iter().zip(&poisoned).zip(&mask))
-                .map(|((&a, &b), &mask)| if mask != 0.0 { a } else { b })
+            let expected: Vec<T> = (a.elements().iter().zip(&poisoned).zip(&mask))
+                .map(|((&a, &b), &mask)| if mask != T::ZERO { a } else { b })
                 .collect();
             assert_eq!(bits(&out), bits(&expected), "{}", a.name);
         }

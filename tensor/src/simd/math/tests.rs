@@ -36,6 +36,7 @@ laws! {
     Cos: |x| x.cos(), |x| x.cos();
     Erf: |x| x.erf(), |x| libm::erf(x);
     NormalCdf: |x| x.normal_cdf(), |x| 0.5 * libm::erfc(-x * core::f64::consts::FRAC_1_SQRT_2);
+    Gelu: |x| Map::Gelu.f(x), |x| x * 0.5 * libm::erfc(-x * core::f64::consts::FRAC_1_SQRT_2);
 }
 
 #[derive(Clone, Copy)]
@@ -215,6 +216,17 @@ fn normal_cdf_is_within_its_bounds() {
     let part = |got: f32, exact: f64| (f64::from(got) / exact - 1.0).abs();
     measured("normal_cdf down to -6.5, as a part", NormalCdf, step(), down_to, part, 2e-4, "");
 }
+/// `x` times the normal distribution function has the bounds of that, and one rounding more.
+#[test]
+fn gelu_is_within_its_bounds() {
+    within("gelu from 0 on", Gelu, 3.0, |x| x >= 0.0 || x.is_nan());
+    within("gelu from -1 to 0", Gelu, 6.0, |x| (-1.0..0.0).contains(&x));
+    let off = |got: f32, exact: f64| (f64::from(got) - exact).abs();
+    let (below, down_to) = (|x: f32| x < -1.0 && x.is_finite(), |x: f32| (-6.5..-1.0).contains(&x));
+    measured("gelu below -1", Gelu, step(), below, off, 1e-7, "");
+    let part = |got: f32, exact: f64| (f64::from(got) / exact - 1.0).abs();
+    measured("gelu down to -6.5, as a part", Gelu, step(), down_to, part, 2e-4, "");
+}
 #[test]
 fn powf_is_within_its_bound() {
     let exponents = [
@@ -361,6 +373,8 @@ fn special_values_are_those_of_the_standard_library() {
         NormalCdf,
         &[0.0, -0.0, 1.0, f32::INFINITY, f32::NEG_INFINITY, f32::NAN, 1e-45, -1e-45, 2.0],
     );
+    // As long as the tail is not 0: far out the result is -0, and of minus infinity it is no number, as 0 times that is.
+    check("gelu", Gelu, &[0.0, -0.0, 1.0, f32::INFINITY, f32::NEG_INFINITY, f32::NAN, f32::MAX, 2.0]);
     for p in [
         0.5,
         -0.5,
