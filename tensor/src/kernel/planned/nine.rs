@@ -33,7 +33,11 @@ pub(super) fn plane(
     (finish, channel): (&Finish<'_>, usize),
     y: &mut [i8],
 ) {
-    let ([down, right], width) = (window.stride, window.input[1]);
+    let ([down, right], [height, width]) = (window.stride, window.input);
+    // Every place below lies in these two, so that none can be too large to count.
+    if height.checked_mul(width) != Some(x.len()) || high.checked_mul(wide) != Some(y.len()) {
+        return;
+    }
     let mut i = 0;
     while i < high {
         let ((top, below, rows), mut j) = (moved(window, 0, i), 0);

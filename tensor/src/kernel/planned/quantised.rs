@@ -132,7 +132,7 @@ pub fn conv2d(
     y: &mut [i8],
 ) {
     let Ok([high, wide]) = window.output("planned") else { return };
-    let (pixels, k, groups) = (high * wide, column.len(), groups as usize);
+    let (pixels, k, groups) = (high.checked_mul(wide).unwrap_or(0), column.len(), groups as usize);
     if groups == 0 || k == 0 || pixels == 0 {
         return;
     }

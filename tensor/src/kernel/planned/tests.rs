@@ -393,6 +393,15 @@ fn sizes_that_do_not_fit_are_left_alone() {
         super::product(&[1.0; 2], &[1.0; 2], lengths, [true; 2], &[], &mut y, |x| x);
     }
     assert_eq!(y, [7.0; 4]);
+    // Pictures with more numbers than can be counted: 3 x 1 windows, the steps between which add up to nothing; and 2^64 of them.
+    let (tall, down) = ((1 << (2 * half - 2)) + 3, 1 << (2 * half - 3));
+    let finish =
+        Finish { bias: &[0], scale: &[Scale { multiplier: 1 << 30, shift: 31 }], zero: 0, low: -128 };
+    for (input, stride) in [([tall, 4], [down, 2]), ([(1 << half) + 2; 2], [1, 1])] {
+        let (window, mut y) = (Window::new(input, [3, 3]).stride(stride), [7; 3]);
+        quantised::conv2d(&[1; 16], &window, [1, 0], &[1; 9], &finish, &mut [0; 9], &mut y);
+        assert_eq!(y, [7; 3]);
+    }
     super::product(&[], &[], [1 << half; 3], [false; 2], &[], &mut [], |x| x);
     super::product(&[], &[], [2, 0, 2], [false; 2], &[], &mut y, |x| x + 1.0);
     assert_eq!(y, [1.0; 4]);
