@@ -216,6 +216,7 @@ fn normal_cdf_is_within_its_bounds() {
     let part = |got: f32, exact: f64| (f64::from(got) / exact - 1.0).abs();
     measured("normal_cdf down to -6.5, as a part", NormalCdf, step(), down_to, part, 2e-4, "");
 }
+
 /// `x` times the normal distribution function has the bounds of that, and one rounding more.
 #[test]
 fn gelu_is_within_its_bounds() {
