@@ -3,6 +3,9 @@
 //! Results never depend on the number of threads: callers cut work at boundaries that depend on its size alone, each
 //! piece writes its own part of the result, and partial results are added in the order of the pieces.
 
+#[cfg(feature = "rayon")]
+mod crew;
+
 /// What several threads may use at once.
 #[cfg(target_has_atomic = "ptr")]
 pub trait Shared: Send + Sync {}
@@ -60,7 +63,11 @@ pub(crate) fn for_each_piece<T: Moved>(out: &mut [T], piece: usize, task: impl F
 
 #[cfg(feature = "rayon")]
 mod workers {
-    use rayon::prelude::*;
+    use core::array::from_fn;
+    use core::mem::take;
+    use std::sync::Mutex;
+
+    use super::crew::{self, MOST_SHARES, share};
 
     pub(super) fn threads() -> usize {
         rayon::current_num_threads()
@@ -74,9 +81,12 @@ mod workers {
         }
     }
 
-    // Both take the task behind a pointer: rayon's machinery is then compiled once and not once a kernel.
+    // Both take the task behind a pointer: the crew is then compiled once for a kind of list and not once a kernel.
     pub(super) fn for_each(tasks: usize, task: &(dyn Fn(usize) + Sync + Send)) {
-        (0..tasks).into_par_iter().with_max_len(1).for_each(task);
+        let shares = threads().min(tasks).min(MOST_SHARES);
+        let list: [_; MOST_SHARES] =
+            from_fn(|i| Mutex::new(if i < shares { share(tasks, i, shares) } else { 0..0 }));
+        crew::run(&list[..shares], task);
     }
 
     pub(super) fn for_each_piece<T: Send>(
@@ -84,7 +94,17 @@ mod workers {
         piece: usize,
         task: &(dyn Fn(usize, &mut [T]) + Sync + Send),
     ) {
-        out.par_chunks_mut(piece).with_max_len(1).enumerate().for_each(|(i, piece)| task(i, piece));
+        let pieces = out.len().div_ceil(piece);
+        let shares = threads().min(pieces).min(MOST_SHARES);
+        let mut rest = out;
+        let list: [_; MOST_SHARES] = from_fn(|i| {
+            let indices = if i < shares { share(pieces, i, shares) } else { 0..0 };
+            let len = (indices.len() * piece).min(rest.len());
+            let (own, others) = take(&mut rest).split_at_mut(len);
+            rest = others;
+            Mutex::new(indices.zip(own.chunks_mut(piece)))
+        });
+        crew::run(&list[..shares], &|(index, piece)| task(index, piece));
     }
 }
 
