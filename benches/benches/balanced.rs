@@ -2,7 +2,8 @@
 //!
 //! The network is the LeNet of MultiMNIST (36 x 36, batch 256) with K heads, a step is one of Adam. Beside the plain step
 //! along the sum of the losses stand: the step balanced by MGDA, one sweep for all K; the same by K sweeps, one after the
-//! other, with their gradients kept; and balancing at the features. By counting operations, a balanced step costs
+//! other, with their gradients kept; and balancing at the features. Behind plain and balanced steps stands which part of their
+//! time the machine needs at least for the multiply-adds. By counting operations, a balanced step costs
 //! `1 + 0.64 (K - 1)` plain ones: two thirds of a step are backward, and less where the first layer has no input gradient.
 
 use std::hint::black_box;
@@ -11,7 +12,7 @@ use tress::mtl::solve::Gramian;
 use tress::mtl::sweep::{balanced, balanced_at_features};
 use tress::prelude::*;
 use tress::tensor::{block, parallel};
-use tress_benches::fastest;
+use tress_benches::{fastest, limits};
 
 const BATCH: usize = 256;
 
@@ -69,6 +70,15 @@ impl Network {
     }
 }
 
+/// Floating-point operations of a step of so many heads: forward, and the sweep of so many cotangents through what they share.
+fn flops(heads: usize, cotangents: usize) -> f64 {
+    let (first, second) = (10 * 32 * 32 * 25, 20 * 12 * 12 * 250);
+    let (dense, head) = (720 * 50, 50 * 50 + 50 * 10);
+    // Two gradients of each, but for the images'.
+    let shared = first + second + dense + cotangents * (first + 2 * second + 2 * dense);
+    (2 * BATCH * (shared + 3 * heads * head)) as f64
+}
+
 /// K sweeps, whose gradients are kept and balanced.
 fn apart<'t>(losses: &[Var<'t>], bound: &Bound<Var<'t>>, method: &mut Mgda) -> Tensor {
     let tasks = losses.len();
@@ -91,10 +101,11 @@ fn main() {
     let tasks = if asked.is_empty() { vec![2, 4, 8, 16, 20] } else { asked };
     println!("one thread; milliseconds of a plain step, and how many of those each other step takes");
     println!(
-        "{:>3} {:>9} {:>9} {:>9} {:>9} {:>9} {:>12}",
-        "K", "plain", "balanced", "counted", "K sweeps", "features", "solver (us)"
+        "{:>3} {:>9} {:>8} {:>9} {:>8} {:>9} {:>9} {:>9} {:>12}",
+        "K", "plain", "of peak", "balanced", "of peak", "counted", "K sweeps", "features", "solver (us)"
     );
     parallel::with_threads(1, || {
+        let peak = limits::peak(1);
         for k in tasks {
             let mut networks = [(); 4].map(|()| Network::new(k));
             let [plain, together, separate, at_features] = &mut networks;
@@ -128,9 +139,11 @@ fn main() {
                 fastest([&mut || _ = black_box(method.weights(&values, gramian.as_ref()).is_ok())]);
             let [plain, together, separate, at_features] = seconds;
             println!(
-                "{k:>3} {:>9.2} {:>9.2} {:>9.2} {:>9.2} {:>9.2} {:>12.1}",
+                "{k:>3} {:>9.2} {:>6.0} % {:>9.2} {:>6.0} % {:>9.2} {:>9.2} {:>9.2} {:>12.1}",
                 plain * 1e3,
+                100.0 * flops(k, 1) / peak / plain,
                 together / plain,
+                100.0 * flops(k, k) / peak / together,
                 1.0 + 0.64 * (k - 1) as f64,
                 separate / plain,
                 at_features / plain,

@@ -138,6 +138,10 @@ fn convolutions(wanted: &Wanted, peak: f64) {
         ("16x64x28x28, 64 of 3x3 / 2", image(28).stride([2, 2]), [16, 64, 64], 1),
         ("32x64x14x14, 128 of 1x1", Window::new([14, 14], [1, 1]), [32, 64, 128], 1),
         ("32x256x14x14, 64 of 1x1", Window::new([14, 14], [1, 1]), [32, 256, 64], 1),
+        ("16x64x28x28, 64 in 4 of 3x3", image(28), [16, 64, 64], 4),
+        ("16x64x28x28, 64 in 32 of 3x3", image(28), [16, 64, 64], 32),
+        ("16x64x28x28, 3x3 dilated by 2", image(28).pad([[2, 2], [2, 2]]).dilation([2, 2]), [16, 64, 64], 1),
+        ("256x10x12x12, 5x5 dilated by 2", Window::new([12, 12], [5, 5]).dilation([2, 2]), [256, 10, 20], 1),
         ("16x64x28x28, depthwise 3x3", image(28), [16, 64, 64], 64),
         ("16x64x28x28, depthwise 3x3 / 2", image(28).stride([2, 2]), [16, 64, 64], 64),
     ] {

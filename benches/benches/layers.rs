@@ -1,5 +1,6 @@
-//! Layers on one thread: forward alone, and forward with the gradients of all parameters and the input, beside what their
-//! products alone would take at the rate of a large one.
+//! Layers on one thread: forward alone, and forward with the gradients of all parameters and the input; and which part of the time
+//! the machine needs at least, for the multiply-adds of their products (in training twice as many, and three times where weights learn) or to move operand and
+//! result once (in training the operand's gradient as well).
 //!
 //! `cargo bench -p tress-benches --bench layers -- NAME ..` runs the lines whose name contains one of the words.
 
@@ -7,7 +8,7 @@ use std::hint::black_box;
 use tress::nn::layer::Step;
 use tress::prelude::*;
 use tress::tensor::parallel;
-use tress_benches::fastest;
+use tress_benches::{fastest, limits::Limits};
 
 fn tensor(lengths: &[usize]) -> Tensor {
     let mut i = 0.0f32;
@@ -24,11 +25,9 @@ fn main() {
     let mut params = Params::<f32>::new(1);
     let (layers, shapes) = layers(&mut params).expect("settings are good");
     parallel::with_threads(1, || {
-        let square = tensor(&[1024, 1024]);
-        let [seconds] = fastest([&mut || _ = black_box(square.matmul(&square))]);
-        let rate = 2.0 * 1024f64.powi(3) / seconds;
-        println!("products run at {:.1} Gflop/s; milliseconds on one thread", rate * 1e-9);
-        println!("  {:<44} {:>9} {:>9} {:>9} {:>9}", "", "forward", "products", "training", "products");
+        let limits = Limits::measure(1);
+        println!("peak of one core: {:.1} Gflop/s; milliseconds on one thread", limits.peak * 1e-9);
+        println!("  {:<48} {:>9}   of the limit   {:>9}   of the limit", "", "forward", "training");
         for ((name, layer), (shape, flops)) in layers.iter().zip(shapes) {
             if !words.is_empty() && !words.iter().any(|word| name.contains(word.as_str())) {
                 continue;
@@ -49,9 +48,16 @@ fn main() {
                 tape.reset();
             };
             let [a, b] = fastest([&mut forward, &mut training]);
-            // A product has two gradients of its own size.
-            let [once, thrice] = [flops / rate, 3.0 * flops / rate].map(|seconds| seconds * 1e3);
-            println!("  {name:<44} {:>9.3} {once:>9.3} {:>9.3} {thrice:>9.3}", a * 1e3, b * 1e3);
+            let y = layer.apply(&eager, &Eager::new(x.clone())).tensor().expect("no mistake").len();
+            // A product has two gradients of its own size, one where there is no weight.
+            let gradients = if name.starts_with("upsample") { 2.0 } else { 3.0 };
+            let part = |seconds: f64, times: f64, numbers: usize| {
+                let flops = (flops > 0.0).then_some(times * flops);
+                let least = limits.least(flops, Some(4.0 * numbers as f64));
+                let (least, bound) = least.expect("bytes have a limit");
+                format!("{:>9.3} {:>4.0} % {bound:<10}", seconds * 1e3, 100.0 * least / seconds)
+            };
+            println!("  {name:<48} {} {}", part(a, 1.0, x.len() + y), part(b, gradients, 2 * x.len() + y));
         }
     });
 }

@@ -1,7 +1,10 @@
 //! What an operation costs beside its arithmetic, with `criterion`: chains on few numbers, recorded and swept.
 //!
-//! `cargo bench -p tress-benches --bench overhead` prints operations a second (forward and reverse together), and before
-//! that the memory of an entry of the tape.
+//! `cargo bench -p tress-benches --bench overhead` prints operations a second (forward and reverse together), which part of the time
+//! the machine needs at least for the room of two results an operation and for two calls, and before that the memory of an
+//! entry of the tape.
+
+mod timed;
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use std::hint::black_box;
@@ -32,13 +35,17 @@ fn chains(c: &mut Criterion) {
         println!("{len} numbers: {}", tape.memory());
         tape.reset();
         for (name, link) in LINKS {
-            group.bench_function(format!("{name} on {len} numbers, forward and reverse"), |bench| {
-                bench.iter(|| {
+            let least = timed::machine().results(2.0 * OPERATIONS as f64);
+            timed::timed(
+                &mut group,
+                format!("{name} on {len} numbers, forward and reverse"),
+                Some(least),
+                || {
                     let (last, first) = record(&tape, &start, link);
                     black_box(last.sum_all().gradients(&[first]).expect("a gradient"));
                     tape.reset();
-                });
-            });
+                },
+            );
         }
     }
     group.finish();

@@ -1,5 +1,7 @@
 //! Pointwise functions, reductions, normalisation, pooling and passes over blocks, on one thread at each level: microseconds,
-//! and which part of them the machine needs at least to move what is read and written once.
+//! and which part of them the machine needs at least: to move what is read and written once or, where a function takes longer than
+//! that, for its formula on numbers that never leave the registers (`units`, measured: `benches/src/units.rs`). For softmax and entropies that is
+//! one exponential a number, for Adam a root and two quotients.
 //!
 //! `cargo bench -p tress-benches --bench passes -- NAME ..` runs the lines whose name contains one of the words; with `--threads=2`
 //! on two threads.
@@ -7,11 +9,12 @@
 //! A plain program: each figure is the fastest of many runs.
 
 use std::hint::black_box;
-use tress_benches::{fastest, limits::Limits};
+use tress_benches::limits::{Least, Limits, longer};
+use tress_benches::{fastest, units::Formula};
 use tress_tensor::block::{self, Adam, Sgd};
 use tress_tensor::pointwise::{Map, Zip};
 use tress_tensor::simd::at_each_level;
-use tress_tensor::{Axes, Float, RowNorm, Sort, Tensor, Window, parallel};
+use tress_tensor::{Axes, Float, RowNorm, Solve, Sort, System, Tensor, Window, parallel};
 
 fn tensor<T: Float>(lengths: &[usize]) -> Tensor<T> {
     let mut i = 0.0f32;
@@ -53,6 +56,9 @@ fn main() {
     let rows = logits.as_slice().expect("dense");
     let adam = Adam { rate: 1e-3, betas: [0.9, 0.999], epsilon: 1e-8, decay: 0.0, decoupled: true };
     let sgd = |momentum| Sgd { rate: 1e-9, momentum, dampening: 0.0, decay: 1e-4, nesterov: false };
+    let general = Solve { system: System::General, transposed: false };
+    let other_logits = tensor::<f32>(&[4096, 1024]);
+    let other_rows = other_logits.as_slice().expect("dense");
     let mut state = [rows[..500_000].to_vec(), vec![0.0; 500_000], vec![0.0; 500_000]];
     let mut far = [huge.to_vec(), vec![0.0; 10_000_000], vec![0.0; 10_000_000]];
 
@@ -73,32 +79,56 @@ fn main() {
     let ten_bias = ten_bias.expand([100_000, 10]).expect("a row is repeated");
     let norm = RowNorm { centred: true, epsilon: 1e-5 };
 
+    // Positive definite: a product of a matrix with itself turned, and the diagonal raised.
+    let systems = [(4usize, 4096usize), (16, 512), (64, 32), (256, 1)].map(|(n, count)| {
+        let square = tensor::<f32>(&[count, n, n]);
+        let turned = square.transpose(1, 2).expect("three axes");
+        let own = Tensor::from_fn([n, n], |at| if at[0] == at[1] { 16.0 * n as f32 } else { 0.0 });
+        let own = own.expect("a square").expand([count, n, n]).expect("a matrix is repeated");
+        let matrix = square.matmul(&turned).and_then(|product| product.zip(Zip::Add, &own));
+        (n, count, matrix.expect("squares"), tensor::<f32>(&[count, n, 1]))
+    });
+    let eighths: Vec<Tensor> =
+        (0..8).map(|i| square.slice(1, 125 * i, 125 * (i + 1), 1).expect("columns").contiguous()).collect();
+    let eighths: Vec<&Tensor> = eighths.iter().collect();
+
     parallel::with_threads(threads, || {
         at_each_level(|level| {
-            let limits = Limits::measure(threads);
+            let limits = &Limits::measure(threads);
             println!(
-                "{level}, microseconds on {threads} thread(s), and the part of them that moving the numbers takes at least"
+                "{level}, microseconds on {threads} thread(s), and the part of them that the machine's limit allows"
             );
             // Numbers: all that are read and written, of four bytes; a double counts for two.
+            let bound_line =
+                |what: &str, numbers: usize, units: &dyn Fn() -> Option<Least>, work: &mut dyn FnMut()| {
+                    if words.is_empty() || words.iter().any(|word| what.contains(word.as_str())) {
+                        let [seconds] = fastest([work]);
+                        let (least, bound) = longer(limits.least(None, Some(4.0 * numbers as f64)), units())
+                            .expect("bytes have a limit");
+                        println!(
+                            "  {what:<40} {:>10.1} {:>4.0} % {bound}",
+                            seconds * 1e6,
+                            100.0 * least / seconds
+                        );
+                    }
+                };
             let line = |what: &str, numbers: usize, work: &mut dyn FnMut()| {
-                if words.is_empty() || words.iter().any(|word| what.contains(word.as_str())) {
-                    let [seconds] = fastest([work]);
-                    let (least, place) =
-                        limits.least(None, Some(4.0 * numbers as f64)).expect("bytes have a limit");
-                    println!(
-                        "  {what:<40} {:>10.1} {:>4.0} % {place}",
-                        seconds * 1e6,
-                        100.0 * least / seconds
-                    );
-                }
+                bound_line(what, numbers, &|| None, work)
             };
+            // A function of so many numbers beside moving them.
+            let units =
+                |what: &str, numbers: usize, formula: Formula, count: usize, work: &mut dyn FnMut()| {
+                    bound_line(what, numbers, &|| limits.units::<f32>(formula, count as f64), work);
+                };
+            let exp = Formula::Map(Map::Exp);
             line("copy 1e6", 2_000_000, &mut || _ = black_box(large.to_vec()));
             let maps = [Map::Neg, Map::Exp, Map::Tanh, Map::Sigmoid, Map::Ln, Map::Erf, Map::Gelu, Map::Sin];
             for map in maps.into_iter().chain([Map::Power(2.5)]) {
-                line(&format!("{} 1e5", map.name()), 200_000, &mut || _ = black_box(small.map(map)));
+                let what = format!("{} 1e5", map.name());
+                units(&what, 200_000, Formula::Map(map), 100_000, &mut || _ = black_box(small.map(map)));
             }
             line("add 1e6", 3_000_000, &mut || _ = black_box(large.zip(Zip::Add, &other)));
-            line("add 1e7", 30_000_000, &mut || _ = black_box(huge.zip(Zip::Add, &huge)));
+            line("add 1e7", 20_000_000, &mut || _ = black_box(huge.zip(Zip::Add, &huge)));
             line("sum of rows 4096 x 4096", matrix.len(), &mut || {
                 _ = black_box(matrix.sum(Axes::NONE.and(1)))
             });
@@ -116,8 +146,12 @@ fn main() {
                 _ = black_box(tall.sum(Axes::NONE.and(0)))
             });
             line("transpose 1000 x 1000", 2 * square.len(), &mut || _ = black_box(turned.contiguous()));
-            line("softmax 4096 x 1024", 2 * logits.len(), &mut || _ = black_box(logits.softmax()));
-            line("log_softmax 4096 x 1024", 2 * logits.len(), &mut || _ = black_box(logits.log_softmax()));
+            units("softmax 4096 x 1024", 2 * logits.len(), exp, logits.len(), &mut || {
+                _ = black_box(logits.softmax())
+            });
+            units("log_softmax 4096 x 1024", 2 * logits.len(), exp, logits.len(), &mut || {
+                _ = black_box(logits.log_softmax())
+            });
             line("max_pool 2 x 2, 256 x 10 x 24 x 24", images.len() + cotangent.len(), &mut || {
                 _ = black_box(images.max_pool(window))
             });
@@ -140,16 +174,20 @@ fn main() {
             line("mask added 32 x 4 x 64 x 64", 2 * scores.len(), &mut || {
                 _ = black_box(scores.zip(Zip::Add, &mask))
             });
-            line("softmax 32 x 4 x 64 x 64", 2 * scores.len(), &mut || _ = black_box(scores.softmax()));
+            units("softmax 32 x 4 x 64 x 64", 2 * scores.len(), exp, scores.len(), &mut || {
+                _ = black_box(scores.softmax())
+            });
             line("select 1e6", 4 * large.len(), &mut || _ = black_box(other.select(&large, &other)));
-            line("cross_entropy 4096 x 1024", logits.len(), &mut || {
+            units("cross_entropy 4096 x 1024", logits.len(), exp, logits.len(), &mut || {
                 _ = black_box(logits.log_sum_exp(Some(&classes)))
             });
-            line("cross_entropy_grad 4096 x 1024", 2 * logits.len(), &mut || {
+            units("cross_entropy_grad 4096 x 1024", 2 * logits.len(), exp, logits.len(), &mut || {
                 _ = black_box(logits.log_sum_exp_grad(&each, Some(&classes)))
             });
-            line("cross_entropy 4096 x 10", few.len(), &mut || _ = black_box(few.log_sum_exp(Some(&ten))));
-            line("cross_entropy_grad 4096 x 10", 2 * few.len(), &mut || {
+            units("cross_entropy 4096 x 10", few.len(), exp, few.len(), &mut || {
+                _ = black_box(few.log_sum_exp(Some(&ten)))
+            });
+            units("cross_entropy_grad 4096 x 10", 2 * few.len(), exp, few.len(), &mut || {
                 _ = black_box(few.log_sum_exp_grad(&each, Some(&ten)))
             });
             line("layer_norm 4096 x 1024", 2 * logits.len(), &mut || {
@@ -185,9 +223,13 @@ fn main() {
                 _ = black_box(square.zip(Zip::Add, &flipped))
             });
             line("every second of 1000 x 2000", 2 * square.len(), &mut || _ = black_box(second.contiguous()));
-            line("tanh of every second of 1000 x 2000", 2 * square.len(), &mut || {
-                _ = black_box(second.map(Map::Tanh))
-            });
+            units(
+                "tanh of every second of 1000 x 2000",
+                2 * square.len(),
+                Formula::Map(Map::Tanh),
+                square.len(),
+                &mut || _ = black_box(second.map(Map::Tanh)),
+            );
             line("add of a row 65536 x 3", 2 * points.len(), &mut || {
                 _ = black_box(points.zip(Zip::Add, &three))
             });
@@ -204,9 +246,13 @@ fn main() {
             line("large: max_pool_scatter 1 x 1 x 2048 x 2048", plane.len() * 9 / 4, &mut || {
                 _ = black_box(plane.max_pool_scatter(&half, larger_window))
             });
-            line("large: softmax 1 x 1e6", 2 * row.len(), &mut || _ = black_box(row.softmax()));
-            line("large: log_softmax 1 x 1e6", 2 * row.len(), &mut || _ = black_box(row.log_softmax()));
-            line("large: cross_entropy 1 x 1e6", row.len(), &mut || {
+            units("large: softmax 1 x 1e6", 2 * row.len(), exp, row.len(), &mut || {
+                _ = black_box(row.softmax())
+            });
+            units("large: log_softmax 1 x 1e6", 2 * row.len(), exp, row.len(), &mut || {
+                _ = black_box(row.log_softmax())
+            });
+            units("large: cross_entropy 1 x 1e6", row.len(), exp, row.len(), &mut || {
                 _ = black_box(row.log_sum_exp(Some(&row_labels)))
             });
             line("large: layer_norm 1 x 1e6", 2 * row.len(), &mut || {
@@ -234,26 +280,70 @@ fn main() {
                 _ = black_box(logits.sort(Sort { descending: true, keep: 8 }))
             });
             for map in [Map::Neg, Map::Exp, Map::Tanh, Map::Ln, Map::Erf, Map::Sin] {
-                line(&format!("f64 {} 1e5", map.name()), 4 * doubles.len(), &mut || {
+                let needed = || limits.units::<f64>(Formula::Map(map), doubles.len() as f64);
+                bound_line(&format!("f64 {} 1e5", map.name()), 4 * doubles.len(), &needed, &mut || {
                     _ = black_box(doubles.map(map))
                 });
             }
-            line("f64 add 2e6", 6 * double_rows.len(), &mut || {
+            line("f64 add 2e6", 4 * double_rows.len(), &mut || {
                 _ = black_box(double_rows.zip(Zip::Add, &double_rows))
             });
-            line("f64 softmax 4096 x 512", 4 * double_rows.len(), &mut || {
+            let needed = || limits.units::<f64>(exp, double_rows.len() as f64);
+            bound_line("f64 softmax 4096 x 512", 4 * double_rows.len(), &needed, &mut || {
                 _ = black_box(double_rows.softmax())
             });
+            for (n, count, matrix, side) in &systems {
+                // Multiplications of an elimination and of a factor, both counted twice, for the addition.
+                let (n3, reads) = ((count * n * n * n) as f64, matrix.len());
+                let flops = |flops: f64| move || limits.least(Some(flops), None);
+                bound_line(
+                    &format!("solve {count} of {n} x {n}"),
+                    reads,
+                    &flops(n3 * 2.0 / 3.0),
+                    &mut || _ = black_box(matrix.solve(side, general)),
+                );
+                bound_line(
+                    &format!("cholesky {count} of {n} x {n}"),
+                    2 * reads,
+                    &flops(n3 / 3.0),
+                    &mut || _ = black_box(matrix.cholesky()),
+                );
+                bound_line(
+                    &format!("log_det {count} of {n} x {n}"),
+                    reads,
+                    &flops(n3 * 2.0 / 3.0),
+                    &mut || _ = black_box(matrix.log_det()),
+                );
+            }
+            line("concat of 8 along columns, 1000 x 1000", 2 * square.len(), &mut || {
+                _ = black_box(Tensor::concat(&eighths, 1))
+            });
+            line("concat of 8 along rows, 8 x 1000 x 125", 2 * square.len(), &mut || {
+                _ = black_box(Tensor::concat(&eighths, 0))
+            });
+            line("unslice of 1000 x 125 to 1000 x 1000", square.len() * 9 / 8, &mut || {
+                _ = black_box(eighths[3].unslice(1, 375, 500, 1, 1000))
+            });
+            line("rms_norm 4096 x 1024", 2 * logits.len(), &mut || {
+                _ = black_box(logits.row_norm(RowNorm { centred: false, epsilon: 1e-5 }, None, None))
+            });
+            line("dot 4194304", 2 * rows.len(), &mut || _ = black_box(block::dot(rows, other_rows)));
             line("norm 4194304", rows.len(), &mut || _ = black_box(block::norm(rows)));
             let mut gramian = [0.0; 64];
-            line("gram 8 x 524288", rows.len(), &mut || block::gram(rows, 8, &mut gramian));
+            // Every row with every row not before it, in double precision, so at half the peak.
+            let needed = || limits.least(Some(2.0 * 2.0 * 36.0 * 524_288.0), None);
+            bound_line("gram 8 x 524288", rows.len(), &needed, &mut || block::gram(rows, 8, &mut gramian));
             let [p, m, v] = &mut state;
             line("sgd 5e5", 3 * 500_000, &mut || block::sgd(&sgd(0.0), p, &rows[..500_000], &mut []));
             line("sgd with momentum 5e5", 5 * 500_000, &mut || block::sgd(&sgd(0.9), p, &rows[..500_000], m));
-            line("adam 5e5", 7 * 500_000, &mut || block::adam(&adam, 7, p, &rows[..500_000], m, v));
+            units("adam 5e5", 7 * 500_000, Formula::Corrected, 500_000, &mut || {
+                block::adam(&adam, 7, p, &rows[..500_000], m, v)
+            });
             let ([p, m, v], g) = (&mut far, huge.as_slice().expect("dense"));
             line("sgd with momentum 1e7", 5 * 10_000_000, &mut || block::sgd(&sgd(0.9), p, g, m));
-            line("adam 1e7", 7 * 10_000_000, &mut || block::adam(&adam, 7, p, g, m, v));
+            units("adam 1e7", 7 * 10_000_000, Formula::Corrected, 10_000_000, &mut || {
+                block::adam(&adam, 7, p, g, m, v)
+            });
         });
     });
 }

@@ -4,11 +4,11 @@
 //! operations a second, and which part of the shortest sample the machine needs at least for the multiply-adds. Networks and batch
 //! sizes are those that other engines are commonly timed with.
 
+mod timed;
+
 use criterion::measurement::WallTime;
 use criterion::{BenchmarkGroup, Criterion, Throughput, criterion_group, criterion_main};
 use std::hint::black_box;
-use std::sync::OnceLock;
-use std::time::Instant;
 use tress::autograd::{Eager, Fused, Pointwise, Tape};
 use tress::mtl::balance::{Equal, Mgda, Weighting};
 use tress::mtl::network::{Objective, Targets, lenet};
@@ -16,9 +16,8 @@ use tress::mtl::sweep::balanced;
 use tress::nn::{
     Adam, Dense, Flatten, Gradient, Labels, Layer, Optimiser, Params, Sequential, cross_entropy,
 };
+use tress::tensor::Tensor;
 use tress::tensor::pointwise::Map;
-use tress::tensor::{Tensor, parallel};
-use tress_benches::limits::Limits;
 
 /// Numbers between -1 and 1 that repeat on no small period.
 fn numbers(shape: &[usize]) -> Tensor {
@@ -34,32 +33,9 @@ fn labels(count: usize) -> Labels {
     Labels::new((0..count as u32).map(|i| i * 7 % 10), 10).expect("labels below ten")
 }
 
-/// The limits of this machine, measured once.
-fn machine() -> &'static Limits {
-    static LIMITS: OnceLock<Limits> = OnceLock::new();
-    LIMITS.get_or_init(|| Limits::measure(parallel::threads()))
-}
-
-/// Has `run` timed, and prints the least time for so many floating-point operations beside its shortest sample.
-fn timed(group: &mut BenchmarkGroup<'_, WallTime>, name: String, flops: f64, mut run: impl FnMut()) {
-    let (mut shortest, limits) = (f64::INFINITY, machine());
-    group.bench_function(&name, |bench| {
-        bench.iter_custom(|times| {
-            let begin = Instant::now();
-            (0..times).for_each(|_| run());
-            let taken = begin.elapsed();
-            shortest = shortest.min(taken.as_secs_f64() / times as f64);
-            taken
-        });
-    });
-    // Nothing was timed if another name was asked for.
-    if let Some((least, _)) = limits.least(Some(flops), None).filter(|_| shortest.is_finite()) {
-        let [least, shortest] = [least, shortest].map(|seconds| seconds * 1e3);
-        let part = 100.0 * least / shortest;
-        println!(
-            "{name}: {least:.3} ms at least for its multiply-adds, {part:.0} % of the shortest sample ({shortest:.3} ms)"
-        );
-    }
+/// [`timed::timed`], with the time of so many floating-point operations at the peak.
+fn timed(group: &mut BenchmarkGroup<'_, WallTime>, name: String, flops: f64, run: impl FnMut()) {
+    timed::timed(group, name, timed::machine().least(Some(flops), None), run);
 }
 
 /// What the machine gives at most in practice: one large product, in floating-point operations a second.

@@ -2,13 +2,15 @@
 //!
 //! * `kernels`: products and convolutions in Gflop/s, beside what the core can do at most;
 //! * `passes`: pointwise, reducing, normalising and pooling passes;
-//! * `layers`: layers forward and with their gradients, beside their products alone;
+//! * `layers`: layers forward and with their gradients, beside their products and the bytes that they move;
 //! * `overhead`: what an operation costs beside its arithmetic;
 //! * `balanced`: balanced steps for 2 to 20 tasks, beside plain ones and beside K sweeps;
-//! * `steps`: stacked cotangents, whole training steps, beside a large product as the practical limit.
+//! * `solvers`: the exact solvers of balanced steps and the methods on top of them;
+//! * `steps`: stacked cotangents, whole training steps, beside a large product as the practical limit;
+//! * `threads`: where two threads begin to win, kernel by kernel.
 //!
 //! What is measured elsewhere too is here: [`work`] makes workloads by name, [`suite`] lists those of `tress bench`,
-//! [`limits`] measures the machine. The program `serve` (`src/bin/serve.rs`) runs workloads one timed slice at a time, so that a
+//! [`limits`] and [`units`] measure the machine. The program `serve` (`src/bin/serve.rs`) runs workloads one timed slice at a time, so that a
 //! driver can interleave them with other engines.
 //!
 //! A figure means little without the machine's limit beside it, so each program measures both in one run.
@@ -19,6 +21,7 @@ pub mod limits;
 pub mod report;
 pub mod suite;
 pub mod timing;
+pub mod units;
 pub mod work;
 
 use std::time::{Duration, Instant};

@@ -3,6 +3,7 @@
 //! A figure of a kernel means little without these beside it, measured in the same run on the same number of threads.
 
 use crate::timing;
+use crate::units::{self, Formula};
 use std::hint::black_box;
 use std::sync::Barrier;
 use std::time::Instant;
@@ -22,6 +23,8 @@ pub struct Limits {
     pub memory: Vec<Memory>,
     /// Bytes a second of memory that is written for the first time, page by page as the system hands it out.
     pub fresh: f64,
+    /// Seconds of what an operation cannot do without: room for its result, asked for and given back, and a call by a table.
+    pub dispatch: f64,
     /// Seconds from handing work to a sleeping thread until it has been done and heard of; `None` on one thread.
     pub wake: Option<f64>,
 }
@@ -33,7 +36,8 @@ pub struct Memory {
     pub name: &'static str,
     /// Bytes that fit.
     pub bytes: f64,
-    /// The most bytes a second that go either way: of a copy, those read and those written added up, or of reading alone.
+    /// The most bytes a second that go either way: of a copy or of numbers changed in place, those read and those written added
+    /// up, or of reading alone.
     pub speed: f64,
 }
 
@@ -45,7 +49,8 @@ impl Limits {
             // What all cores share is divided among them.
             let share = if fits <= sizes[1] { footprint } else { footprint / threads as f64 };
             let share = share as usize;
-            Memory { name, bytes: fits, speed: copy(share, threads).max(read(share, threads)) }
+            let speed = copy(share, threads).max(read(share, threads)).max(change(share, threads));
+            Memory { name, bytes: fits, speed }
         };
         let memory = vec![
             place("L1", sizes[0], 0.5 * sizes[0]),
@@ -59,6 +64,7 @@ impl Limits {
             peak: peak(threads),
             memory,
             fresh: fresh_pages(threads),
+            dispatch: dispatch(),
             wake: (threads > 1).then(wake),
         }
     }
@@ -71,14 +77,32 @@ impl Limits {
 
     /// The least seconds that such work takes here, and what holds it up: the roofline (Williams, Waterman, Patterson
     /// 2009, "Roofline: an insightful visual performance model for multicore architectures").
-    pub fn least(&self, flops: Option<f64>, bytes: Option<f64>) -> Option<(f64, &'static str)> {
+    pub fn least(&self, flops: Option<f64>, bytes: Option<f64>) -> Option<Least> {
         let arithmetic = flops.map(|flops| (flops / self.peak, "arithmetic"));
         let transfer = bytes.map(|bytes| {
             let place = self.place(bytes);
             (bytes / place.speed, place.name)
         });
-        arithmetic.into_iter().chain(transfer).max_by(|a, b| a.0.total_cmp(&b.0))
+        longer(arithmetic, transfer)
     }
+
+    /// The least seconds of a function of so many numbers of `T`, where their units bound it.
+    pub fn units<T: Float>(&self, formula: Formula, numbers: f64) -> Option<Least> {
+        units::least::<T>(formula, self.threads).map(|each| (numbers * each, "units"))
+    }
+
+    /// The least seconds of so many results that are made one after the other.
+    pub fn results(&self, count: f64) -> Least {
+        (count * self.dispatch, "dispatch")
+    }
+}
+
+/// The least seconds that some work takes, and what holds it up.
+pub type Least = (f64, &'static str);
+
+/// Of two limits of the same work the one that binds.
+pub fn longer(a: Option<Least>, b: Option<Least>) -> Option<Least> {
+    a.into_iter().chain(b).max_by(|a, b| a.0.total_cmp(&b.0))
 }
 
 /// Twelve chains of multiply-adds that never leave the registers.
@@ -159,6 +183,28 @@ fn read(footprint: usize, threads: usize) -> f64 {
     threads as f64 * (count.min(PART) * 4) as f64 / seconds
 }
 
+/// Multiplies all numbers where they lie; the compiler makes vectors of it.
+struct Change<'a>(&'a mut [f32]);
+
+impl Kernel<f32> for Change<'_> {
+    type Output = ();
+    #[inline(always)]
+    fn run<I: Lanes<f32>>(self, _: I) {
+        let factor = black_box(1.0);
+        self.0.iter_mut().for_each(|x| *x *= factor);
+    }
+}
+
+/// Bytes a second that are read and written, if each thread changes a buffer of so many where it lies.
+fn change(footprint: usize, threads: usize) -> f64 {
+    let count = (footprint / 4).max(1024);
+    let seconds = together(threads, |_| {
+        let (mut numbers, mut next) = (vec![1.0f32; count], parts(count));
+        move || f32::dispatch(Change(black_box(&mut numbers[next()])))
+    });
+    threads as f64 * (count.min(PART) * 8) as f64 / seconds
+}
+
 /// Bytes a second of zeros into memory that the system has never handed out before.
 fn fresh_pages(threads: usize) -> f64 {
     let bytes = 32usize << 20;
@@ -170,6 +216,35 @@ fn fresh_pages(threads: usize) -> f64 {
         }
     });
     threads as f64 * bytes as f64 / seconds
+}
+
+/// Seconds of room for sixteen numbers, asked of the system's allocator and given back, and of a call that a table names.
+fn dispatch() -> f64 {
+    const TIMES: usize = 1000;
+    type Call = fn(&mut Vec<f32>);
+    let calls: [Call; 2] = [|room| room.push(1.0), |room| room.push(2.0)];
+    let mut run = || {
+        for at in 0..TIMES {
+            let mut room = black_box(Vec::with_capacity(black_box(16)));
+            black_box(&calls)[black_box(at) % 2](&mut room);
+            black_box(&room);
+        }
+    };
+    timing::measure(&mut run, 0.05)[0] / TIMES as f64
+}
+
+/// Seconds of one link of a chain in which each number waits for the one before: a root, a quotient and a multiply-add of
+/// double precision, as one column of a Cholesky factor needs them.
+pub fn link() -> f64 {
+    const LINKS: usize = 1000;
+    let mut run = || {
+        let mut x = black_box(1.5f64);
+        for _ in 0..LINKS {
+            x = 1.5 + 0.5 * (1.0 / x.sqrt());
+        }
+        black_box(x);
+    };
+    timing::measure(&mut run, 0.05)[0] / LINKS as f64
 }
 
 /// Seconds of one trip to a thread that sleeps, and back.
@@ -198,7 +273,7 @@ fn wake() -> f64 {
 }
 
 /// Seconds of one call where all threads call at once: of many tries the shortest, each as long as its slowest thread.
-fn together<F: FnMut()>(threads: usize, make: impl Fn(usize) -> F + Sync) -> f64 {
+pub(crate) fn together<F: FnMut()>(threads: usize, make: impl Fn(usize) -> F + Sync) -> f64 {
     if threads <= 1 {
         return timing::measure(&mut make(0), 0.15)[0];
     }
@@ -266,7 +341,7 @@ fn cache_sizes() -> [f64; 3] {
 
 #[cfg(test)]
 mod tests {
-    use super::{Limits, Memory, PART, parts};
+    use super::{Limits, Memory, PART, longer, parts};
     use tress::tensor::simd::Level;
 
     #[test]
@@ -280,7 +355,15 @@ mod tests {
     fn machine() -> Limits {
         let memory = |name, bytes, speed| Memory { name, bytes, speed };
         let memory = vec![memory("L1", 1e4, 1e11), memory("DRAM", f64::INFINITY, 1e10)];
-        Limits { level: Level::Scalar, threads: 1, peak: 1e11, memory, fresh: 1e9, wake: None }
+        Limits {
+            level: Level::Scalar,
+            threads: 1,
+            peak: 1e11,
+            memory,
+            fresh: 1e9,
+            dispatch: 1e-8,
+            wake: None,
+        }
     }
 
     #[test]
@@ -292,6 +375,11 @@ mod tests {
         assert_eq!(limits.least(Some(1e4), Some(1e5)), Some((1e-5, "DRAM")));
         assert_eq!(limits.least(Some(1e2), Some(1e3)), Some((1e-8, "L1")));
         assert_eq!(limits.least(None, None), None);
+        assert_eq!(
+            longer(limits.least(None, Some(1e3)), Some(limits.results(2.0))),
+            Some((2e-8, "dispatch"))
+        );
+        assert_eq!(longer(limits.least(None, Some(1e4)), Some(limits.results(2.0))), Some((1e-7, "L1")));
         assert_eq!(limits.place(1e4).name, "L1");
         assert_eq!(limits.place(1e4 + 1.0).name, "DRAM");
     }

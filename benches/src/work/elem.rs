@@ -1,6 +1,7 @@
 //! Passes over memory: pointwise functions, a transposing copy, sums, softmax, cross entropy, pooling, steps of optimisers.
 
 use super::{Run, Workload, numbers};
+use crate::units::Formula;
 use std::hint::black_box;
 use tress::tensor::block::{self, Adagrad, Adam, Lion, RmsProp, Sgd};
 use tress::tensor::pointwise::{Map, Zip};
@@ -48,6 +49,23 @@ pub(super) fn make(workload: &Workload) -> Option<Run> {
         }
         _ => step(workload),
     }
+}
+
+/// The formula that a pass works out for each number where that may take longer than moving them, and for how many.
+pub(super) fn formula(workload: &Workload) -> Option<(Formula, f64)> {
+    let map = match workload.op.as_str() {
+        "tanh" => Formula::Map(Map::Tanh),
+        "exp" | "softmax" | "cross_entropy" | "cross_entropy_grad" => Formula::Map(Map::Exp),
+        "gelu" => Formula::Map(Map::Gelu),
+        "rmsprop" | "adagrad" => Formula::Scaled,
+        "adam" => Formula::Corrected,
+        _ => return None,
+    };
+    let numbers = match workload.sizes(["r", "c"]) {
+        Some([rows, columns]) => rows * columns,
+        None => workload.size("n")?,
+    };
+    Some((map, numbers as f64))
 }
 
 fn pool(workload: &Workload) -> Option<Run> {

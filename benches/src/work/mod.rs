@@ -9,6 +9,7 @@ mod outcome;
 mod overhead;
 mod train;
 
+use crate::limits::{Least, Limits, longer};
 use serde_json::Value;
 use std::hint::black_box;
 use tress::nn::{Labels, Params};
@@ -113,6 +114,16 @@ impl Workload {
             _ => None,
         };
         made.ok_or_else(|| format!("{} is not implemented", self.op))
+    }
+
+    /// The least seconds of one run at the limits of a machine, and which limit that is; `None` where nothing was counted.
+    pub fn least(&self, limits: &Limits) -> Option<Least> {
+        let beyond = match self.group.as_str() {
+            "elem" => elem::formula(self).and_then(|(formula, each)| limits.units::<f32>(formula, each)),
+            "overhead" => overhead::results(self).map(|count| limits.results(count)),
+            _ => None,
+        };
+        longer(limits.least(self.flops, self.bytes), beyond)
     }
 
     /// Workloads as `benches/peers/workloads.json` has them.

@@ -14,6 +14,16 @@ pub(super) fn make(workload: &Workload) -> Option<Run> {
     }
 }
 
+/// The results that a run makes one after the other: one an operation, and in its sweep the cotangent.
+pub(super) fn results(workload: &Workload) -> Option<f64> {
+    let count = |name: &str| workload.size(name).map(|count| count as f64);
+    match workload.op.as_str() {
+        "tiny_add" | "tiny_add_nograd" => count("reps"),
+        "scalar_chain" => Some(2.0 * count("ops")?),
+        _ => None,
+    }
+}
+
 /// Recorded additions of `n` numbers, none of them swept.
 fn tiny_add(n: usize, repeats: usize) -> Run {
     let (a, b, mut tape) = (numbers(&[n], 1), numbers(&[n], 2), Tape::new());

@@ -37,7 +37,7 @@ pub struct Figure {
     pub samples: Option<f64>,
     /// The least seconds that the machine's limits allow.
     pub least: Option<f64>,
-    /// Which limit that is: `arithmetic`, or the memory that the numbers lie in.
+    /// Which limit that is: `arithmetic`, the memory that the numbers lie in, the `units` that a function needs, or `dispatch`.
     pub bound: Option<&'static str>,
 }
 
@@ -45,7 +45,7 @@ impl Figure {
     fn measure(workload: &Workload, limits: &Limits, seconds: f64) -> Result<Figure, String> {
         let mut run = workload.make()?;
         let times = timing::measure(&mut || run.once(), seconds);
-        let least = limits.least(workload.flops, workload.bytes);
+        let least = workload.least(limits);
         Ok(Figure {
             name: workload.id.clone(),
             shortest: times[0],
@@ -159,7 +159,15 @@ mod tests {
     pub(super) fn machine() -> Limits {
         let memory = |name, bytes, speed| Memory { name, bytes, speed };
         let memory = vec![memory("L1", 1e4, 1e11), memory("DRAM", f64::INFINITY, 1e10)];
-        Limits { level: Level::Scalar, threads: 2, peak: 1e11, memory, fresh: 1e9, wake: Some(4e-6) }
+        Limits {
+            level: Level::Scalar,
+            threads: 2,
+            peak: 1e11,
+            memory,
+            fresh: 1e9,
+            dispatch: 1e-8,
+            wake: Some(4e-6),
+        }
     }
 
     pub(super) fn figures() -> Vec<Figure> {

@@ -5,8 +5,9 @@ use super::disjoint::Disjoint;
 use crate::view::View;
 use crate::{Float, parallel};
 
-/// Numbers that one task works on.
-const TASK: usize = 1 << 15;
+/// Numbers that one task works on. Two tasks of rows of 64 on one thread and on two, on the Zen 5 of `docs/performance.md`: 9.2 and
+/// 5.8 us (`cargo bench -p tress-benches --bench threads`).
+const TASK: usize = 1 << 14;
 /// As many columns of a block at least, some lines of the cache.
 const COLUMNS: usize = 64;
 

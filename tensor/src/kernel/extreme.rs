@@ -8,8 +8,9 @@ use crate::simd::{Kernel, Lanes, MOST_LANES, Vector};
 use crate::storage::Buffer;
 use crate::{Float, parallel};
 
-/// Numbers that one task reads.
-const TASK: usize = 1 << 15;
+/// Numbers that one task reads. Two tasks of rows of 64 on one thread and on two, on the Zen 5 of `docs/performance.md`: 5.6 and
+/// 3.4 us (`cargo bench -p tress-benches --bench threads`).
+const TASK: usize = 1 << 14;
 /// Columns that are gone down side by side.
 const STRIP: usize = 256;
 /// Rows up to this length are turned in registers, as many at a time as there are lanes: each is then one lane, while a longer

@@ -5,8 +5,10 @@ use crate::simd::{Kernel, Lanes};
 use crate::storage::Buffer;
 use crate::{Element, Float, parallel};
 
-/// Numbers that one task moves.
-const TASK: usize = 1 << 15;
+/// Numbers that one task moves. Two tasks of rows of 64 on one thread and on two, on the Zen 5 of `docs/performance.md`: gathered 7.4
+/// and 5.4 us, scattered 13.6 and 9.1. Of half as many, 3.8 and 3.7, two threads won nothing (`cargo bench -p tress-benches --bench
+/// threads`).
+const TASK: usize = 1 << 16;
 /// Where each result gets many rows, a task adds up so many of them; or eight for each result, if that is more.
 const MANY: usize = 2048;
 

@@ -35,8 +35,9 @@ pub enum System {
     },
 }
 
-/// Multiplications that one task does, about.
-const TASK: usize = 1 << 16;
+/// Multiplications that one task does, about. Two tasks of systems of 16 x 16 on one thread and on two, on the Zen 5 of
+/// `docs/performance.md`: 8.4 and 6.0 us (`cargo bench -p tress-benches --bench threads`).
+const TASK: usize = 1 << 14;
 
 /// How many matrices of `n` rows a task takes, where each number of one meets `width` others.
 fn at_once(n: usize, width: usize) -> usize {

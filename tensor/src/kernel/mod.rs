@@ -30,7 +30,9 @@ pub(crate) mod zip;
 
 pub(crate) use compiled::Kernels;
 
-use crate::simd::Vector;
+use crate::Float;
+use crate::pointwise::Real;
+use crate::simd::{Lanes, MOST_LANES, Vector};
 use core::mem::MaybeUninit;
 
 #[cfg(all(test, feature = "std"))]
@@ -54,6 +56,30 @@ const STREAM: usize = 1 << 24;
 #[inline(always)]
 fn aligned<V: Vector>(to: *mut V::Elem) -> bool {
     to.addr().is_multiple_of(size_of::<V>())
+}
+
+/// The numbers 0, 1, .. in the lanes: what tells the first lanes of a register from the others.
+#[inline(always)]
+fn lane_numbers<T: Float, I: Lanes<T>>(isa: I) -> I::V {
+    let numbers: [T; MOST_LANES] = core::array::from_fn(|lane| T::from_f64(lane as f64));
+    // SAFETY: no register has more lanes.
+    unsafe { isa.load(numbers.as_ptr()) }
+}
+
+/// Which lanes are the first `count`.
+#[inline(always)]
+fn first_lanes<T: Float, I: Lanes<T>>(isa: I, numbers: I::V, count: usize) -> <I::V as Vector>::Bits {
+    isa.splat(T::from_f64(count as f64)).gt(&numbers)
+}
+
+/// The first `count` lanes of a register, and `x` in the others. To write a part of a register and read it back as a whole would take as long
+/// as an exponential: the processor waits until what was written has reached the cache.
+#[inline(always)]
+fn filled<T: Float, I: Lanes<T>>(isa: I, part: I::V, count: usize, x: T) -> I::V {
+    if count >= I::V::LANES {
+        return part;
+    }
+    I::V::select(first_lanes(isa, lane_numbers(isa), count), part, isa.splat(x))
 }
 
 /// Elements that go through a buffer on the stack at a time when an operand does not lie densely.

@@ -176,8 +176,9 @@ folding! {
 
 /// Numbers of a run that are folded at once; the results of a long run's blocks are folded in order.
 pub(super) const RUN: usize = 1 << 14;
-/// Numbers that one task reads.
-const TASK: usize = 1 << 16;
+/// Numbers that one task reads. Two tasks of rows of 64 on one thread and on two, on the Zen 5 of `docs/performance.md`: 8.6 and
+/// 5.1 us; of twice as many they were 17.2 and 9.3, so that all of less stayed on one (`cargo bench -p tress-benches --bench threads`).
+const TASK: usize = 1 << 15;
 
 /// Bytes beyond which numbers come from memory and not from a cache, and how many bytes ahead they are then asked for: the
 /// processor's own guesses end with each page (4096 x 4096: 35 GB/s without, 40 with).
@@ -384,7 +385,8 @@ const ROWS: usize = 64;
 /// reads and writes the sums as often as the numbers; all rows at a time, a register's columns each, ask for another page
 /// with each number (4096 x 4096: 21 GB/s instead of 30).
 const ABREAST: usize = 4;
-/// Rows of one strip that one task takes.
+/// Rows of one strip that one task takes; the sums of tasks are added in their order, so it is part of the bits. 8192 rows of 64 on one
+/// thread and on two: 30 and 15 us (`cargo bench -p tress-benches --bench threads`).
 const SUPER: usize = 4096;
 
 fn fold_onto<T: Float, F: Folding>(f: F, first: bool, out: &mut [T], part: &[T]) {

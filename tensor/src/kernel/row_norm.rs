@@ -23,7 +23,8 @@ pub struct RowNorm {
     pub centred: bool,
 }
 
-/// Numbers that one task works on.
+/// Numbers that one task works on. Two tasks of rows of 64 on one thread and on two, on the Zen 5 of `docs/performance.md`: 5.2 and
+/// 3.2 us (`cargo bench -p tress-benches --bench threads`).
 const TASK: usize = 1 << 14;
 
 /// `out` = the normalised rows of `width` numbers, times `weight`, plus `bias`, where there are any.
@@ -143,9 +144,7 @@ macro_rules! sum {
             while i < $width {
                 let count = ($width - i).min(lanes);
                 let $load = |from: *const T| $isa.load_first(count, from.add(i));
-                let mut rest = [T::ZERO; 16];
-                $term.store_first(count, rest.as_mut_ptr());
-                sums[0] = sums[0] + $isa.load(rest.as_ptr());
+                sums[0] = sums[0] + crate::kernel::filled($isa, $term, count, T::ZERO);
                 i += lanes;
             }
         }

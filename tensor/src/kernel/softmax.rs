@@ -2,6 +2,7 @@
 //! times while it lies in a near cache. Long rows are shared by threads (`long`), and summed stretch by stretch.
 
 use super::copy::copy;
+use super::filled;
 use super::stretch::is_long;
 use crate::pointwise::Real;
 use crate::simd::{Kernel, Lanes, Vector};
@@ -17,7 +18,8 @@ pub enum Normal {
     LogSoftmax,
 }
 
-/// Numbers that one task works on.
+/// Numbers that one task works on. Two tasks of rows of 64 on one thread and on two, on the Zen 5 of `docs/performance.md`: 9.0 and
+/// 5.1 us; half as many would win a quarter at best (`cargo bench -p tress-benches --bench threads`).
 const TASK: usize = 1 << 14;
 
 /// `out` = softmax or log-softmax of each row of `width` numbers.
@@ -150,9 +152,8 @@ fn largest<T: Float, I: Lanes<T>>(isa: I, x: *const T, width: usize) -> T {
         }
         while i < width {
             let count = (width - i).min(lanes);
-            let mut rest = [T::NEG_INFINITY; 16];
-            isa.load_first(count, x.add(i)).store_first(count, rest.as_mut_ptr());
-            best[0] = larger(best[0], isa.load(rest.as_ptr()));
+            let part = isa.load_first(count, x.add(i));
+            best[0] = larger(best[0], filled(isa, part, count, T::NEG_INFINITY));
             i += lanes;
         }
     }
@@ -181,12 +182,10 @@ fn sum_exp<T: Float, I: Lanes<T>>(isa: I, x: *const T, width: usize, shift: T, t
                 }
                 sum = sum + term;
             } else {
-                let mut rest = [T::ZERO; 16];
-                term.store_first(count, rest.as_mut_ptr());
                 if let Some(to) = to {
                     term.store_first(count, to.add(i));
                 }
-                sum = sum + isa.load(rest.as_ptr());
+                sum = sum + filled(isa, term, count, T::ZERO);
             }
         }
         i += lanes;

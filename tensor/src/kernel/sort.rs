@@ -17,8 +17,9 @@ pub struct Sort {
     pub keep: usize,
 }
 
-/// Numbers that one task sorts.
-const TASK: usize = 1 << 14;
+/// Numbers that one task sorts. Two tasks of rows of 64 on one thread and on two, on the Zen 5 of `docs/performance.md`: 33 and
+/// 17 us (`cargo bench -p tress-benches --bench threads`).
+const TASK: usize = 1 << 12;
 
 /// From so many keys on, sorting by digits takes less time than comparing: two thirds of it for 1000 keys, half for 10^6.
 const MANY: usize = 256;

@@ -11,6 +11,7 @@ use super::stage::{SLACK, Stage};
 use crate::kernel::product::loops::{Depth, LEVEL_1, Panels, cut};
 use crate::kernel::product::operand::LINE;
 use crate::kernel::product::target::Disjoint;
+use crate::kernel::{first_lanes, lane_numbers};
 use crate::pointwise::Real;
 use crate::simd::{Kernel, Lanes, MOST_LANES, Vector};
 use crate::storage::Buffer;
@@ -160,24 +161,6 @@ impl Strips {
     pub(super) fn two(&self) -> bool {
         self.two
     }
-}
-
-/// The numbers 0, 1, .. in the lanes: what tells the first lanes of a register from the others.
-#[inline(always)]
-pub(super) fn lane_numbers<T: Float, I: Lanes<T>>(isa: I) -> I::V {
-    let numbers: [T; MOST_LANES] = core::array::from_fn(|lane| T::from_f64(lane as f64));
-    // SAFETY: no register has more lanes.
-    unsafe { isa.load(numbers.as_ptr()) }
-}
-
-/// Which lanes are the first `count`.
-#[inline(always)]
-pub(super) fn first_lanes<T: Float, I: Lanes<T>>(
-    isa: I,
-    numbers: I::V,
-    count: usize,
-) -> <I::V as Vector>::Bits {
-    isa.splat(T::from_f64(count as f64)).gt(&numbers)
 }
 
 /// A strip of what lies under one tap: `from` is the tap's place, `first` the lanes that come from the first run. Lanes
