@@ -6,6 +6,7 @@
 #   exports_learnt NAME TARGET   the one that learns two tasks, elsewhere
 
 EXPORTS="${CARGO_TARGET_DIR:-$root/target}/exports"
+EXPORTS_POINTWISE=conv:3x16x16,4x1x1,6x1x1,8x1x1:y=1
 
 exports_make() {
   [ -z "${exports_made:-}" ] || return 0
@@ -37,10 +38,13 @@ exports_make() {
   # Both pools, both norms and softmax.
   "$tress" export conv:2x16x16,pool2,mean2,norm,rms:y=4/softmax --rust "$EXPORTS/norms" $library >/dev/null
   "$tress" export conv:16x12x12,dw3x3:y=1 --rust "$EXPORTS/depthwise-i8" $library --int8 --samples 20 >/dev/null
+  # Convolutions of one tap over 3, 4 and 6 channels.
+  "$tress" export "$EXPORTS_POINTWISE" --rust "$EXPORTS/pointwise-i8" $library --int8 --samples 20 >/dev/null
   for board in m0 m3 m4 m7 m33 m55; do
     exports_fit $board deep "$deep"
     exports_fit $board norms conv:2x16x16,pool2,mean2,norm,rms:y=4/softmax
     exports_fit $board depthwise conv:16x12x12,dw3x3:y=1
+    exports_fit $board pointwise "$EXPORTS_POINTWISE"
     exports_fit $board two dense:2,16:sum=1,product=1
     exports_fit $board sine "$EXPORTS/sine.safetensors"
     exports_fit $board lenet "$EXPORTS/lenet"
@@ -60,6 +64,7 @@ exports_make() {
   exports_program deep x y
   exports_program norms x y
   exports_program depthwise-i8 x y
+  exports_program pointwise-i8 x y
   exports_program lenet-f32 input left right
   exports_program lenet-i8 input left right
 }
@@ -274,7 +279,7 @@ RUST
 # Which networks a board runs: all that its memory takes.
 exports_run() {
   local name=$1 machine=$2 target=$3 rom=$4 ram=$5 factor=$6 heap=$7 net file out status
-  local nets=(sine-lean sine-f32 sine-i8 sine-learn sine-head two-learn one-head two-heads speech-i8 deep norms depthwise-i8 lenet-f32 lenet-i8)
+  local nets=(sine-lean sine-f32 sine-i8 sine-learn sine-head two-learn one-head two-heads speech-i8 deep norms depthwise-i8 pointwise-i8 lenet-f32 lenet-i8)
   # As floats the network of `tress train` has too large an arena for the M0.
   [ "$name" != m0 ] || nets=("${nets[@]/lenet-f32/}")
   # What these programs ask of the heap is their arena.

@@ -29,7 +29,7 @@ headers_program() {
 headers_run() {
   local name=$1 machine=$2 rom=$4 ram=$5 factor=$6 net number folder file out status scripts
   [ "$name" = m4 ] || return 0
-  local nets=(c-sine-f32 c-sine-i8 c-lenet-i8) any=
+  local nets=(c-sine-f32 c-sine-i8 c-lenet-i8 c-lenet-plain-i8) any= plain
   for net in "${nets[@]}"; do if only $net; then any=1; fi; done
   [ -n "$any" ] || return 0
   headers_ready "$name" || return 0
@@ -44,16 +44,18 @@ headers_run() {
     case $net in
       c-sine-f32) "$tress" export "$EXPORTS/sine.safetensors" --c "$folder/net.h" ;;
       c-sine-i8) "$tress" export "$EXPORTS/sine.safetensors" --c "$folder/net.h" --int8 --calibrate "$EXPORTS/sine.npy" ;;
-      c-lenet-i8) "$tress" export "$EXPORTS/lenet" --c "$folder/net.h" --int8 ;;
+      c-lenet-*) "$tress" export "$EXPORTS/lenet" --c "$folder/net.h" --int8 ;;
     esac >/dev/null
     case $net in
       c-sine-*) headers_program $number x y ;;
       c-lenet-*) headers_program $number input left right ;;
     esac >"$folder/main.c"
     file="$folder/program"
+    plain=()
+    [[ $net != *-plain-* ]] || plain=(-DNET_NO_DSP)
     # As gcc is told by default of this standard, products and sums are not fused.
     arm-none-eabi-gcc -std=c99 -pedantic -Wall -Wextra -Werror -Os -mcpu=cortex-m4 -mthumb -mfloat-abi=hard -mfpu=fpv4-sp-d16 \
-      -ffunction-sections -fdata-sections -I"$folder" -Iembedded/header "$folder/main.c" embedded/header/board.c \
+      ${plain[@]+"${plain[@]}"} -ffunction-sections -fdata-sections -I"$folder" -Iembedded/header "$folder/main.c" embedded/header/board.c \
       -nostartfiles -Wl,--gc-sections -L"$scripts" -T embedded/cortex-m.ld -DTIMES=$([[ $net == c-sine* ]] && echo 100 || echo 2) \
       -lm -lc -lgcc -o "$file"
     status=0

@@ -59,3 +59,42 @@ costs_held() {
     } }
     END { exit mistakes > 0 }'
 }
+
+# The two tables of docs/embedded.md between their marks, anew: what libm costs, and the same work by others.
+costs_written() {
+  printf '%s\n' "${costs[@]}" | awk -v lines="$lines" -v page=docs/embedded.md '
+    function spaced(number, text) {
+      for (text = ""; length(number) > 3; number = substr(number, 1, length(number) - 3)) text = " " substr(number, length(number) - 2) text
+      return number text
+    }
+    function row(program, what, flash, heap, steps) {
+      while ((getline line < lines) > 0) if (split(line, word) && word[2] == "cost-" program) {
+        flash = word[3]; heap = value(line, "heap"); steps = value(line, "ticks") * word[4] / value(line, "times")
+        printf "| %s | %s | %s | %s |\n", what, spaced(flash), spaced(heap), spaced(int(steps))
+      }
+      close(lines)
+    }
+    function value(line, name, word, i, n) {
+      n = split(line, word)
+      for (i = 1; i < n; i++) if (word[i] == name) return word[i + 1]
+      return 0
+    }
+    { libm[++count] = "| `" $3 "` | " spaced($4) " | " spaced($5) " | " spaced($6) " |" }
+    END {
+      while ((getline text < page) > 0) {
+        if (text == "<!-- end costs -->") inside = 0
+        if (!inside) print text
+        if (text != "<!-- embedded/run costs -->") continue
+        inside = 1
+        print "\n| flash on m4 | with `libm` | without | costs |\n|---|---|---|---|"
+        for (i = 1; i <= count; i++) print libm[i]
+        print "\n| the same work on m4 | flash | heap | instructions |\n|---|---|---|---|"
+        row("product-ours", "1-16-16-1 by the kernels of Tress")
+        row("product-matrixmultiply", "the same by `matrixmultiply` 0.3")
+        row("random-ours", "a random number between 0 and 1 by Tress, of 53 bits")
+        row("random-rand", "the same by `rand` 0.10 (`SmallRng`), of 24 bits")
+        print ""
+      }
+    }' >"$CARGO_TARGET_DIR/page.md"
+  cp "$CARGO_TARGET_DIR/page.md" docs/embedded.md
+}

@@ -15,8 +15,11 @@ typedef struct {
 
 static inline int32_t @_apply(@_scale scale, int32_t sum)
 {
-    int64_t half = scale.shift == 0 ? 0 : (int64_t)1 << (scale.shift - 1);
-    int64_t scaled = ((int64_t)sum * scale.multiplier + half) >> scale.shift;
+    int64_t wide = (int64_t)sum * scale.multiplier, scaled;
+    /* A factor below 1/4, as nearly all are: half of the words is enough, and nothing is too large. */
+    if (scale.shift >= 33)
+        return (((int32_t)(wide >> 32) >> (scale.shift - 33)) + 1) >> 1;
+    scaled = (wide + (scale.shift == 0 ? 0 : (int64_t)1 << (scale.shift - 1))) >> scale.shift;
     return scaled < INT32_MIN ? INT32_MIN : scaled > INT32_MAX ? INT32_MAX : (int32_t)scaled;
 }
 
@@ -26,16 +29,38 @@ static inline int8_t @_held(int32_t value, int zero, int low)
     return (int8_t)(q < low ? low : q > 127 ? 127 : q);
 }
 
-/* Rows of weights by one column; the results lie `step` apart. */
+/* Rows of weights by one column, two at a time; the results lie `step` apart. Of an odd number the last is taken twice. */
 static inline void @_rows(const int8_t *w, const int8_t *x, int k, const int32_t *bias, const @_scale *scale, int outputs,
                           int zero, int low, int8_t *y, int step)
 {
     int o, i;
-    for (o = 0; o < outputs; o++, w += k) {
-        int32_t sum = bias[o];
-        for (i = 0; i < k; i++)
+    for (o = 0; o < outputs; o += 2, w += 2 * k) {
+        int next = o + 1 < outputs;
+        const int8_t *v = next ? w + k : w;
+        int32_t sum = bias[o], other = bias[o + next];
+        i = 0;
+#ifdef @UPPER_DSP
+        for (; i + 4 <= k; i += 4) {
+            uint32_t four, these, those;
+            int16x2_t even, odd;
+            memcpy(&four, x + i, 4);
+            memcpy(&these, w + i, 4);
+            memcpy(&those, v + i, 4);
+            even = __sxtb16((int8x4_t)four);
+            odd = __sxtb16((int8x4_t)(four >> 8));
+            sum = __smlad(even, __sxtb16((int8x4_t)these), sum);
+            sum = __smlad(odd, __sxtb16((int8x4_t)(these >> 8)), sum);
+            other = __smlad(even, __sxtb16((int8x4_t)those), other);
+            other = __smlad(odd, __sxtb16((int8x4_t)(those >> 8)), other);
+        }
+#endif
+        for (; i < k; i++) {
             sum += (int32_t)w[i] * x[i];
+            other += (int32_t)v[i] * x[i];
+        }
         y[o * step] = @_held(@_apply(scale[o], sum), zero, low);
+        if (next)
+            y[(o + 1) * step] = @_held(@_apply(scale[o + 1], other), zero, low);
     }
 }
 
@@ -44,20 +69,27 @@ static inline void @_rows(const int8_t *w, const int8_t *x, int k, const int32_t
 static inline void @_conv2d(const int8_t *x, const int *window, const int *size, int from, const int8_t *w,
                             const int32_t *bias, const @_scale *scale, int zero, int low, int8_t *column, int8_t *y)
 {
-    int taps = size[0] * window[2] * window[3], pixels = size[3] * size[4], g, i, j, c, r, s;
+    int taps = size[0] * window[2] * window[3], pixels = size[3] * size[4], plane = window[0] * window[1], g, i, j, c, r, s;
     for (g = 0; g < size[2]; g++)
         for (i = 0; i < size[3]; i++)
             for (j = 0; j < size[4]; j++) {
                 int8_t *tap = column;
-                int o = g * size[1];
+                int o = g * size[1], left = j * window[5] - window[8];
+                int whole = left >= 0 && left + (window[3] - 1) * window[11] < window[1];
                 for (c = 0; c < size[0]; c++)
-                    for (r = 0; r < window[2]; r++)
-                        for (s = 0; s < window[3]; s++) {
-                            int up = i * window[4] + r * window[10] - window[6];
-                            int left = j * window[5] + s * window[11] - window[8];
-                            int inside = up >= 0 && up < window[0] && left >= 0 && left < window[1];
-                            *tap++ = inside ? x[((g * size[0] + c) * window[0] + up) * window[1] + left] : (int8_t)from;
-                        }
+                    for (r = 0; r < window[2]; r++) {
+                        int up = i * window[4] + r * window[10] - window[6], at = left;
+                        int row = (g * size[0] + c) * plane + up * window[1];
+                        if (up < 0 || up >= window[0])
+                            for (s = 0; s < window[3]; s++)
+                                *tap++ = (int8_t)from;
+                        else if (whole)
+                            for (s = 0; s < window[3]; s++, at += window[11])
+                                *tap++ = x[row + at];
+                        else
+                            for (s = 0; s < window[3]; s++, at += window[11])
+                                *tap++ = at >= 0 && at < window[1] ? x[row + at] : (int8_t)from;
+                    }
                 @_rows(w + o * taps, column, taps, bias + o, scale + o, size[1], zero, low,
                        y + o * pixels + i * size[4] + j, pixels);
             }

@@ -63,6 +63,15 @@ impl Writer<'_> {
             "#ifndef {upper}_H\n#define {upper}_H\n\n#include <limits.h>\n#include <math.h>\n#include <stdint.h>\n\
              #include <string.h>\n\n#if INT_MAX < 2147483647\n#error \"this header needs an int of 32 bits\"\n#endif\n"
         );
+        if let Form::Bytes(_) = form {
+            let _ = writeln!(
+                out,
+                "/* Cortex-M with the DSP extension multiplies two pairs of bytes at a time, which gives the same bits; unless\n   \
+                 {upper}_NO_DSP is defined beforehand. */\n#if !defined({upper}_NO_DSP) && defined(__ARM_FEATURE_DSP) && \
+                 defined(__ARM_FEATURE_SIMD32) \\\n    && (defined(__clang__) || __GNUC__ >= 10)\n#include <arm_acle.h>\n\
+                 #define {upper}_DSP\n#endif\n"
+            );
+        }
         let _ = writeln!(
             out,
             "/* What stands before the arena: define it beforehand to place the arena in a section of your own. */\n\
@@ -103,6 +112,7 @@ impl Writer<'_> {
             &kernels
                 .replace("@LONGEST", &longest)
                 .replace("@RUN", &planned::RUN.to_string())
+                .replace("@UPPER", &upper)
                 .replace('@', name),
         );
         out.push('\n');

@@ -27,6 +27,8 @@ pub(super) struct Code {
 enum Kernel {
     Dense,
     Conv,
+    /// With those of windows of 3 x 3 and of one tap, which bytes have.
+    ByteConv,
     /// Outer products and those of a sweep.
     Product,
     MaxPool,
@@ -80,6 +82,9 @@ impl Code {
         let mut code = Self::default().floats(plan);
         code.functions.clear();
         code.applied.clear();
+        if code.kernels.remove(&Kernel::Conv) {
+            code.kernels.insert(Kernel::ByteConv);
+        }
         code
     }
 
@@ -89,6 +94,7 @@ impl Code {
         let pick = |hard: usize, software: usize| if soft { software } else { hard };
         let kernels = self.kernels.iter().map(|kernel| match kernel {
             Kernel::Conv => pick(1500, 2000),
+            Kernel::ByteConv => pick(2500, 3200),
             Kernel::Exponentials => pick(1500, 3000),
             Kernel::RowNorm => pick(1200, 1800),
             _ => pick(1100, 1500),

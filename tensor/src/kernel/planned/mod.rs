@@ -20,6 +20,7 @@
 mod dot;
 mod float;
 mod nine;
+mod one;
 pub mod quantised;
 #[cfg(all(test, feature = "std"))]
 mod tests;

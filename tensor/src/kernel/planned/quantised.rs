@@ -7,7 +7,7 @@
 //! the zero of the operand adds, `-zero sum w`, is the same for every window, and is part of the bias.
 
 use super::float::inside;
-use super::{Lying, dot, each_window, gather, nine};
+use super::{Lying, dot, each_window, gather, nine, one};
 use crate::Window;
 
 /// A factor between two scales as a fraction: `multiplier / 2^shift`, with `2^30 <= |multiplier| < 2^31`.
@@ -41,12 +41,23 @@ impl Scale {
     /// `sum` on the other scale, rounded to the nearest; halves upwards. What exceeds 32 bits becomes their limit.
     #[inline(always)]
     pub fn apply(self, sum: i32) -> i32 {
-        let wide = i64::from(sum) * i64::from(self.multiplier);
-        // A factor below 1/4, as nearly all are: half of the words is enough, and nothing is too large.
-        match self.shift >= 33 {
-            true => (((wide >> 32) as i32 >> (self.shift - 33)) + 1) >> 1,
-            false => rounded(wide, self.shift),
+        match self.is_small() {
+            true => self.apply_small(sum),
+            false => rounded(i64::from(sum) * i64::from(self.multiplier), self.shift),
         }
+    }
+
+    /// Whether the factor is below 1/4, as nearly all are.
+    #[inline(always)]
+    fn is_small(self) -> bool {
+        self.shift >= 33
+    }
+
+    /// As [`Scale::apply`] with a small factor: half of the words is enough, and nothing is too large.
+    #[inline(always)]
+    fn apply_small(self, sum: i32) -> i32 {
+        let wide = i64::from(sum) * i64::from(self.multiplier);
+        (((wide >> 32) as i32 >> (self.shift.wrapping_sub(33) & 31)) + 1) >> 1
     }
 }
 
@@ -80,6 +91,17 @@ impl Finish<'_> {
         held(scale.apply(sum.wrapping_add(bias)), self.zero, self.low)
     }
 
+    /// The bytes of a run of sums of one channel, to which its bias was added.
+    #[inline(never)]
+    pub(super) fn run(&self, channel: usize, sums: &[i32], y: &mut [i8]) {
+        let Some(&scale) = self.scale.get(channel) else { return };
+        let each = y.iter_mut().zip(sums);
+        match scale.is_small() {
+            true => each.for_each(|(y, &sum)| *y = self.held(scale.apply_small(sum))),
+            false => each.for_each(|(y, &sum)| *y = self.held(scale.apply(sum))),
+        }
+    }
+
     #[inline(always)]
     pub(super) fn held(&self, value: i32) -> i8 {
         held(value, self.zero, self.low)
@@ -88,7 +110,7 @@ impl Finish<'_> {
 
 #[inline(always)]
 fn held(value: i32, zero: i8, low: i8) -> i8 {
-    (value.saturating_add(i32::from(zero))).clamp(i32::from(low), 127) as i8
+    value.saturating_add(i32::from(zero)).clamp(-128, 127).max(i32::from(low)) as i8
 }
 
 /// A dense layer: `x [m, k]`, `w [n, k]` (a row for each output), to `y [m, n]`.
@@ -149,6 +171,12 @@ pub fn conv2d(
             let planes = y.chunks_exact_mut(pixels).skip(first);
             for (o, (w, y)) in w.as_chunks::<9>().0.iter().zip(planes).enumerate() {
                 nine::plane(x, (window, zero, [high, wide]), w, (finish, first + o), y);
+            }
+            continue;
+        }
+        if one::suits(window, k, outputs) {
+            for (o, (w, y)) in w.chunks_exact(k).zip(y.chunks_exact_mut(pixels).skip(first)).enumerate() {
+                one::plane(x, (window, wide), w, (finish, first + o), y);
             }
             continue;
         }

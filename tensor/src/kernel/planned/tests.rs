@@ -177,6 +177,16 @@ fn nines() -> impl Iterator<Item = Window> {
     .filter(|window| window.output("nines").is_ok())
 }
 
+/// Windows of one tap: over more pixels than have their sums kept at a time, in rows, and next to padding.
+fn ones() -> [Window; 4] {
+    let one = Window::new([9, 17], [1, 1]);
+    [one, one.stride([1, 2]), one.stride([4, 3]), Window { pad: [[0, 1], [1, 0]], ..one }]
+}
+
+/// Few channels in every number in which they are taken two or three at a time, and as many as are gathered.
+const CHANNELS: [[usize; 3]; 9] =
+    [[2, 3, 1], [4, 2, 1], [5, 2, 1], [6, 3, 1], [7, 1, 1], [8, 4, 2], [9, 9, 1], [11, 2, 1], [41, 43, 1]];
+
 #[test]
 fn whole_number_layers_give_what_wide_integers_give() {
     for (m, k, n) in [(1, 1, 1), (1, 16, 16), (2, 5, 3), (1, 37, 6), (3, 200, 5)] {
@@ -191,8 +201,10 @@ fn whole_number_layers_give_what_wide_integers_give() {
             assert_eq!(found, finished(&finish, o, sum), "{m} {k} {n} at {i}");
         }
     }
-    for window in WINDOWS.into_iter().chain(nines()) {
-        for (channels, outputs, groups) in [(1, 1, 1), (4, 6, 2), (3, 5, 1), (4, 4, 4), (2, 6, 2)] {
+    let sizes = [[1, 1, 1], [4, 6, 2], [3, 5, 1], [4, 4, 4], [2, 6, 2]];
+    for window in WINDOWS.into_iter().chain(nines()).chain(ones()) {
+        let more = if window.kernel == [1, 1] { &CHANNELS[..] } else { &[] };
+        for &[channels, outputs, groups] in sizes.iter().chain(more) {
             let conv = Conv::new(window, [1, channels, outputs], groups, "conv2d").unwrap();
             let [[kh, kw], [height, width]] = [window.kernel, window.input];
             let (x, w) = (bytes(conv.x_len(), 3), bytes(conv.w_len(), 4));
@@ -401,6 +413,15 @@ fn sizes_that_do_not_fit_are_left_alone() {
         let (window, mut y) = (Window::new(input, [3, 3]).stride(stride), [7; 3]);
         quantised::conv2d(&[1; 16], &window, [1, 0], &[1; 9], &finish, &mut [0; 9], &mut y);
         assert_eq!(y, [7; 3]);
+    }
+    // The same of one tap; and a picture that is smaller than it is said to be, in each of its channels.
+    let fifth = usize::MAX / 5;
+    for (input, stride) in
+        [([tall, 4], [down, 2]), ([9, 5 * fifth], [2, fifth]), ([2, 9], [1, 4]), ([3, 1], [1, 1])]
+    {
+        let (window, mut y) = (Window::new(input, [1, 1]).stride(stride), [7; 6]);
+        quantised::conv2d(&[1; 4], &window, [1, 0], &[1; 2], &finish, &mut [0; 2], &mut y);
+        assert_eq!(y, [7; 6], "{window:?}");
     }
     super::product(&[], &[], [1 << half; 3], [false; 2], &[], &mut [], |x| x);
     super::product(&[], &[], [2, 0, 2], [false; 2], &[], &mut y, |x| x + 1.0);
