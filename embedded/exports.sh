@@ -7,6 +7,8 @@
 
 EXPORTS="${CARGO_TARGET_DIR:-$root/target}/exports"
 EXPORTS_POINTWISE=conv:3x16x16,4x1x1,6x1x1,8x1x1:y=1
+EXPORTS_NARROW=conv:1x16x16,2x1x1,1x1x1:y=1
+EXPORTS_WIDE=conv:16x12x12,dw5x5:y=1
 
 exports_make() {
   [ -z "${exports_made:-}" ] || return 0
@@ -40,6 +42,13 @@ exports_make() {
   "$tress" export conv:16x12x12,dw3x3:y=1 --rust "$EXPORTS/depthwise-i8" $library --int8 --samples 20 >/dev/null
   # Convolutions of one tap over 3, 4 and 6 channels.
   "$tress" export "$EXPORTS_POINTWISE" --rust "$EXPORTS/pointwise-i8" $library --int8 --samples 20 >/dev/null
+  # What stays above ten instructions a multiply-add: windows of one tap over one and two channels, and a wide depthwise one.
+  "$tress" export "$EXPORTS_NARROW" --rust "$EXPORTS/narrow-i8" $library --int8 --samples 20 >/dev/null
+  "$tress" export "$EXPORTS_WIDE" --rust "$EXPORTS/wide-i8" $library --int8 --samples 20 >/dev/null
+  exports_fit m4 narrow "$EXPORTS_NARROW"
+  exports_fit m4 wide "$EXPORTS_WIDE"
+  exports_program narrow-i8 x y
+  exports_program wide-i8 x y
   for board in m0 m3 m4 m7 m33 m55; do
     exports_fit $board deep "$deep"
     exports_fit $board norms conv:2x16x16,pool2,mean2,norm,rms:y=4/softmax
@@ -280,6 +289,7 @@ RUST
 exports_run() {
   local name=$1 machine=$2 target=$3 rom=$4 ram=$5 factor=$6 heap=$7 net file out status
   local nets=(sine-lean sine-f32 sine-i8 sine-learn sine-head two-learn one-head two-heads speech-i8 deep norms depthwise-i8 pointwise-i8 lenet-f32 lenet-i8)
+  [ "$name" != m4 ] || nets+=(narrow-i8 wide-i8)
   # As floats the network of `tress train` has too large an arena for the M0.
   [ "$name" != m0 ] || nets=("${nets[@]/lenet-f32/}")
   # What these programs ask of the heap is their arena.
