@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Peak memory of the training workloads, engine by engine, as a markdown table.
 
-  memory.py                         # tress and torch
+  memory.py --out run.jsonl         # tress and torch; `report --store` takes what is appended to the file
   memory.py --peers tress torch jax --only mlp
 
 Each figure is of a process of its own, in MB: the most that lay in memory while the workload ran (VmHWM), less what the
@@ -41,6 +41,7 @@ def main():
     a = argparse.ArgumentParser()
     a.add_argument("--peers", nargs="+", default=["tress", "torch"])
     a.add_argument("--only", default="")
+    a.add_argument("--out", help="a file that gets a line of JSON for each figure")
     a.add_argument("--threads", type=int, default=1)
     a = a.parse_args()
     work = [w["id"] for w in json.load(open(os.path.join(HERE, "workloads.json")))
@@ -49,6 +50,11 @@ def main():
     print("|---" * (len(a.peers) + 1) + "|")
     for w in work:
         found = [peak(p, w, a.threads) for p in a.peers]
+        if a.out:
+            with open(a.out, "a") as f:
+                for p, mb in zip(a.peers, found):
+                    if mb is not None:
+                        f.write(json.dumps({"workload": w, "peer": p, "peak_mb": round(mb, 1)}) + "\n")
         print(f"| {w} | " + " | ".join("-" if mb is None else f"{mb:.1f}" for mb in found) + " |", flush=True)
 
 

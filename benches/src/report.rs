@@ -21,6 +21,21 @@ pub struct Results {
     pub versions: BTreeMap<String, String>,
     /// Seconds by workload and engine.
     pub figures: BTreeMap<String, Cells>,
+    /// Megabytes at the peak of a workload, by engine, as `memory.py` measured them.
+    pub memory: BTreeMap<String, BTreeMap<String, f64>>,
+    /// What compiling a program with each engine costs, as `buildcost/run.sh` measured it.
+    pub builds: BTreeMap<String, Build>,
+}
+
+/// What compiling a small program that learns costs.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Build {
+    /// The crates that are compiled.
+    pub crates: u32,
+    /// Seconds of processors.
+    pub cpu_s: f64,
+    /// Bytes of the program without its symbols.
+    pub stripped_bytes: f64,
 }
 
 /// What a cell of a group says.
@@ -78,7 +93,7 @@ const TABLES: [(&str, &str, &[&str]); 6] = [
 const WORTH_A_THREAD: f64 = 100e-6;
 
 impl Results {
-    /// Takes lines of `run.py`: of a cell that has several, the shortest; what was there before of it is replaced.
+    /// Takes lines of `run.py`, `memory.py` and `buildcost/run.sh`: of a cell that has several, the shortest; what was there before of it is replaced.
     ///
     /// # Errors
     /// A line is not JSON, or lacks its workload, its engine, the threads or the time.
@@ -92,6 +107,15 @@ impl Results {
                 word.ok_or_else(|| format!("line {}: no {name}", at + 1))
             };
             let (workload, peer) = (word("workload")?, word("peer")?);
+            if workload == "buildcost" {
+                let build = Build::deserialize(&line).map_err(|error| format!("line {}: {error}", at + 1))?;
+                self.builds.insert(peer, build);
+                continue;
+            }
+            if let Some(peak) = line.get("peak_mb").and_then(Value::as_f64) {
+                self.memory.entry(workload).or_default().insert(peer, peak);
+                continue;
+            }
             if line.get("skip").is_some() || line.get("refused").is_some() {
                 continue;
             }
@@ -180,6 +204,33 @@ impl Results {
         text
     }
 
+    /// Megabytes by workload and engine.
+    fn memory(&self, workloads: &[Workload]) -> String {
+        let peers = ["tress", "torch"];
+        let mut text = line("workload", &peers.map(String::from));
+        text += "|---|---|---|\n";
+        for (id, found) in workloads.iter().filter_map(|work| self.memory.get_key_value(&work.id)) {
+            let cell = |peer| found.get(peer).map_or_else(|| "-".into(), |mb: &f64| format!("{mb:.1}"));
+            text += &line(id, &peers.map(cell));
+        }
+        text
+    }
+
+    /// What compiling costs by engine, the quickest first.
+    fn builds(&self) -> String {
+        let head = ["crates", "processor time, s", "program, stripped, MB"];
+        let mut text = line("engine", &head.map(String::from));
+        text += "|---|---|---|---|\n";
+        let mut builds: Vec<_> = self.builds.iter().collect();
+        builds.sort_by(|(_, a), (_, b)| a.cpu_s.total_cmp(&b.cpu_s));
+        for (peer, build) in builds {
+            let [seconds, megabytes] =
+                [format!("{:.0}", build.cpu_s), format!("{:.1}", build.stripped_bytes * 1e-6)];
+            text += &line(peer, &[build.crates.to_string(), seconds, megabytes]);
+        }
+        text
+    }
+
     /// Where the figures are from, in a sentence.
     fn machine(&self) -> String {
         let versions: Vec<String> = self
@@ -197,6 +248,8 @@ impl Results {
         match name {
             "machine" => Some(self.machine()),
             "two threads" => Some(self.threads(workloads)),
+            "memory" => Some(self.memory(workloads)),
+            "builds" => Some(self.builds()),
             _ => {
                 let (_, of, peers) = TABLES.iter().find(|(table, ..)| *table == name)?;
                 Some(self.table(workloads, of, peers, 1))
@@ -244,7 +297,8 @@ impl Results {
             seen.push(name);
             rest = after;
         }
-        let known = TABLES.iter().map(|(name, ..)| *name).chain(["machine", "two threads"]);
+        let known =
+            TABLES.iter().map(|(name, ..)| *name).chain(["machine", "two threads", "memory", "builds"]);
         for name in known {
             if !seen.contains(&name) {
                 return Err(format!("the document has no <!-- figures: {name} -->"));
@@ -276,8 +330,19 @@ impl Results {
                 Ok(format!("{}: {{{}}}", serde_json::to_string(id)?, cells?.join(", ")))
             })
             .collect();
-        Ok(text + &lines?.join(",\n") + "\n}\n}\n")
+        text += &(lines?.join(",\n") + "\n},\n\"memory\": {\n");
+        text += &by_line(&self.memory)?;
+        text += "\n},\n\"builds\": {\n";
+        Ok(text + &by_line(&self.builds)? + "\n}\n}\n")
     }
+}
+
+/// The entries of a map, each a line of JSON.
+fn by_line<T: Serialize>(map: &BTreeMap<String, T>) -> Result<String, serde_json::Error> {
+    let entry = |(name, value): (&String, &T)| {
+        Ok(format!("{}: {}", serde_json::to_string(name)?, serde_json::to_string(value)?))
+    };
+    Ok(map.iter().map(entry).collect::<Result<Vec<String>, serde_json::Error>>()?.join(",\n"))
 }
 
 fn line(first: &str, cells: &[String]) -> String {

@@ -109,3 +109,21 @@ fn the_readme_says_the_ratios_of_the_stored_results() {
     let readme: Vec<String> = read("README.md").split_whitespace().map(String::from).collect();
     assert!(readme.join(" ").contains(&sentence), "README.md says: {sentence}");
 }
+
+#[test]
+fn peaks_of_memory_and_costs_of_building_are_taken_and_written() {
+    let mut results = stored();
+    results
+        .take(concat!(
+            r#"{"workload": "train/mlp/b64", "peer": "tress", "peak_mb": 21.5}"#,
+            "\n",
+            r#"{"workload": "buildcost", "peer": "tress", "crates": 7, "wall_s": 1, "cpu_s": 61.4, "stripped_bytes": 2149000}"#
+        ))
+        .unwrap();
+    let filled = results.fill(&read("docs/performance.md"), &workloads()).unwrap();
+    for row in ["| train/mlp/b64 | 21.5 | 166.7 |", "| tress | 7 | 61 | 2.1 |"] {
+        assert!(filled.contains(row), "{row}");
+    }
+    let lacking = r#"{"workload": "buildcost", "peer": "tress", "crates": 7}"#;
+    assert!(results.take(lacking).unwrap_err().contains("cpu_s"));
+}
