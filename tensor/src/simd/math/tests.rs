@@ -217,11 +217,11 @@ fn normal_cdf_is_within_its_bounds() {
     measured("normal_cdf down to -6.5, as a part", NormalCdf, step(), down_to, part, 2e-4, "");
 }
 
-/// `x` times the normal distribution function has the bounds of that, and one rounding more.
+/// `x` times the normal distribution function has the bounds of that below -1; above they are of all inputs, rounding and all.
 #[test]
 fn gelu_is_within_its_bounds() {
-    within("gelu from 0 on", Gelu, 3.0, |x| x >= 0.0 || x.is_nan());
-    within("gelu from -1 to 0", Gelu, 6.0, |x| (-1.0..0.0).contains(&x));
+    within("gelu from 0 on", Gelu, 2.6, |x| x >= 0.0 || x.is_nan());
+    within("gelu from -1 to 0", Gelu, 3.5, |x| (-1.0..0.0).contains(&x));
     let off = |got: f32, exact: f64| (f64::from(got) - exact).abs();
     let (below, down_to) = (|x: f32| x < -1.0 && x.is_finite(), |x: f32| (-6.5..-1.0).contains(&x));
     measured("gelu below -1", Gelu, step(), below, off, 1e-7, "");
