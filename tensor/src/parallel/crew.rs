@@ -27,6 +27,10 @@ pub(super) const MOST_SHARES: usize = 64;
 /// its core for that time: on a busy machine one that is given away comes back after milliseconds.
 const STAY: Duration = Duration::from_micros(50);
 
+/// How many lists there have been. As long as others come, all that are awake stay so: rayon wakes a thread for each call
+/// for help while one sleeps, even if others look out for work, and that is the caller's time.
+static LISTS: AtomicUsize = AtomicUsize::new(0);
+
 /// How many threads look out for work, or are about to. There is one figure for all pools: where several are busy at
 /// the same time, there are no cores left to wait on.
 static STAYING: AtomicUsize = AtomicUsize::new(0);
@@ -44,7 +48,7 @@ pub(super) fn share(tasks: usize, share: usize, shares: usize) -> Range<usize> {
 /// Runs `task` for all that the shares give, on the threads of the pool that this is called in, or else of the global one.
 pub(super) fn run<I: Iterator + Send>(shares: &[Mutex<I>], task: &(dyn Fn(I::Item) + Sync + Send)) {
     let working = Working::begin();
-    keep_awake(shares.len() - 1);
+    LISTS.fetch_add(1, Ordering::Relaxed);
     let crew =
         Crew { shares, task, inside: rayon::current_thread_index().is_some(), others: AtomicUsize::new(0) };
     rayon::in_place_scope(|scope| {
@@ -77,6 +81,7 @@ impl<I: Iterator + Send> Crew<'_, I> {
                 self.join(scope, middle..end);
                 self.others.fetch_sub(1, Ordering::Release);
                 drop(working);
+                stay_afterwards();
             });
             end = middle;
         }
@@ -97,24 +102,27 @@ impl<I: Iterator + Send> Crew<'_, I> {
     }
 }
 
-/// Sees to it that up to `others` threads look out for work.
-fn keep_awake(others: usize) {
+/// Has this thread look out for other lists when it is through with what it is at, unless enough do.
+fn stay_afterwards() {
     static CORES: OnceLock<usize> = OnceLock::new();
-    // On more threads than there are cores one that waits keeps one from working.
     let cores = *CORES.get_or_init(|| available_parallelism().map_or(1, usize::from));
-    if rayon::current_num_threads() > cores {
+    let threads = rayon::current_num_threads();
+    // On more threads than there are cores one that waits keeps one from working.
+    if DEPTH.get() > 0 || threads > cores {
         return;
     }
-    for _ in STAYING.load(Ordering::Relaxed)..others {
-        STAYING.fetch_add(1, Ordering::Relaxed);
+    // The caller, who may be none of the pool's threads, has a core as well.
+    if STAYING.fetch_add(1, Ordering::Relaxed) < threads - 1 {
         rayon::spawn(|| {
             stay();
             STAYING.fetch_sub(1, Ordering::Relaxed);
         });
+    } else {
+        STAYING.fetch_sub(1, Ordering::Relaxed);
     }
 }
 
-/// Takes what work there is, until there has been none for [`STAY`].
+/// Takes what work there is, until there has been none for [`STAY`], and no list that others have worked on.
 fn stay() {
     // A thread that waits for the end of a list takes what it finds; that must not keep it from its own. And one that
     // stays already does so for both.
@@ -122,10 +130,12 @@ fn stay() {
         return;
     }
     let _working = Working::begin();
-    let mut last = Instant::now();
+    let (mut last, mut lists) = (Instant::now(), 0);
     loop {
+        let now = LISTS.load(Ordering::Relaxed);
         match rayon::yield_now() {
             Some(Yield::Executed) => last = Instant::now(),
+            _ if now != lists => (last, lists) = (Instant::now(), now),
             _ if pause(last) => {}
             _ => break,
         }

@@ -5,7 +5,7 @@ use super::direct::{Direct, Strips};
 use super::gather::{Gather, Runs};
 use super::pointwise::Pointwise;
 use super::stage::Stage;
-use super::winograd::Tame;
+use super::winograd::all_tame;
 use crate::kernel::product::finish::Finish;
 use crate::kernel::product::loops::{Loops, Panels, Source};
 use crate::kernel::product::operand::{Matrix, Strided};
@@ -62,7 +62,7 @@ impl<T: Float> Forward<'_, T> {
         let runs = Runs::to_copy(&corners, width, I::V::LANES);
         // A stage that stays in the first-level cache is not packed, but read where it lies.
         let strips = match Strips::new(isa, conv, &stage, &corners) {
-            Some(strips) if I::V::LANES > 1 && !isa.enter(Tame(w)) => Some(strips.with_padding(conv)),
+            Some(strips) if I::V::LANES > 1 && !all_tame(isa, w) => Some(strips.with_padding(conv)),
             strips => strips,
         };
 

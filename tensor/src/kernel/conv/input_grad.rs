@@ -6,7 +6,7 @@ use super::forward::Forward;
 use super::gather::{Fold, Runs};
 use super::pointwise::Pointwise;
 use super::stage::{SLACK, Stage, taps_before_channels};
-use super::winograd::Tame;
+use super::winograd::all_tame;
 use crate::kernel::product::loops::{Loops, Panels, Source, cut};
 use crate::kernel::product::operand::{Matrix, Strided};
 use crate::kernel::product::target::Disjoint;
@@ -47,7 +47,7 @@ impl<T: Float> InputGrad<'_, T> {
             if self.conv.is_worth_flipping()
                 || I::V::LANES > 1
                     && self.conv.is_worth_flipping_directly(isa, &flipped)
-                    && isa.enter(Tame(self.w))
+                    && all_tame(isa, self.w)
             {
                 let w = flipped_weights(self.conv, self.w);
                 let (w, bias, activation) = (w.as_slice(), None, None);

@@ -21,6 +21,8 @@ const CHUNKS: usize = 16;
 /// For weights of so many taps and channels, partial sums take too much memory for that many chunks.
 const MANY_TAPS: usize = 1024;
 const FEWER_CHUNKS: usize = 4;
+/// So many sums are added up over all chunks before the next ones: they stay in the nearest cache meanwhile.
+const ADDED_AT_ONCE: usize = 1 << 12;
 
 /// Bytes of a channel of the samples that are summed together.
 const NEAR: usize = 32 * 1024;
@@ -136,9 +138,7 @@ impl<T: Float> WeightGrad<'_, T> {
                 }
             }
         });
-        for chunk in others.as_slice().chunks_exact(len.max(1)) {
-            isa.enter(AddAll { to: dw, from: chunk });
-        }
+        add_chunks(isa, dw, others.as_slice());
     }
 }
 
@@ -185,9 +185,7 @@ impl<T: Float> WeightGrad<'_, T> {
                 }
             }
         });
-        for chunk in others.as_slice().chunks_exact(len.max(1)) {
-            isa.enter(AddAll { to: dw, from: chunk });
-        }
+        add_chunks(isa, dw, others.as_slice());
     }
 }
 
@@ -261,10 +259,20 @@ unsafe fn products<'a, T: Float, I: Lanes<T>, B: Operand<T>>(
     }
 }
 
+/// Adds the sums of the other chunks to those of the first, in the order of the chunks, on all threads.
+pub(super) fn add_chunks<T: Float, I: Lanes<T>>(isa: I, to: &mut [T], others: &[T]) {
+    let len = to.len();
+    parallel::for_each_piece(to, ADDED_AT_ONCE, |piece, to| {
+        for chunk in others.chunks_exact(len) {
+            isa.enter(AddAll { from: &chunk[piece * ADDED_AT_ONCE..][..to.len()], to });
+        }
+    });
+}
+
 /// Adds one array to another.
-pub(super) struct AddAll<'a, T> {
-    pub(super) to: &'a mut [T],
-    pub(super) from: &'a [T],
+struct AddAll<'a, T> {
+    to: &'a mut [T],
+    from: &'a [T],
 }
 
 impl<T: Float> Kernel<T> for AddAll<'_, T> {

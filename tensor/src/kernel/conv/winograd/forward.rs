@@ -3,7 +3,7 @@
 // Registers are counted, for the counts are what the compiler unrolls; `array::from_fn` would be compiled for the baseline.
 #![allow(clippy::needless_range_loop)]
 
-use super::{Forth, PLACES, Tame, Tiles};
+use super::{Forth, PLACES, Tame, Tiles, all_tame};
 use crate::kernel::conv::forward::Forward;
 use crate::kernel::conv::{Conv, tasks};
 use crate::kernel::product::finish::Finish;
@@ -31,7 +31,7 @@ impl<T: Float> Forward<'_, T> {
     /// By Winograd's algorithm. The sizes must be [right for it](Conv::is_for_winograd).
     #[inline(never)]
     pub(in crate::kernel::conv) fn by_tiles<I: Lanes<T>>(self, isa: I) {
-        if !isa.enter(Tame(self.w)) {
+        if !all_tame(isa, self.w) {
             return self.by_definition(isa);
         }
         let Self { conv, x, w, y, bias, activation } = self;

@@ -44,7 +44,7 @@ use crate::kernel::product::operand::LINE;
 use crate::pointwise::Real;
 use crate::simd::{Kernel, Lanes, MOST_LANES, Vector};
 use crate::storage::Buffer;
-use crate::{Float, Window};
+use crate::{Float, Window, parallel};
 use core::ops::Range;
 
 /// Places of a transformed tile.
@@ -93,8 +93,21 @@ fn limit<T: Float>() -> T {
 /// So many channels and more are left to the definition.
 const MOST_CHANNELS: usize = 1 << 24;
 
-/// Whether all numbers are finite and none is too large.
-pub(super) struct Tame<'a, T>(pub(super) &'a [T]);
+/// So many numbers are looked at by one thread.
+const SEEN_AT_ONCE: usize = 1 << 15;
+
+/// Whether all numbers are finite and none is too large; looked at by all threads.
+pub(super) fn all_tame<T: Float, I: Lanes<T>>(isa: I, numbers: &[T]) -> bool {
+    let mut tame = Buffer::<u8>::zeros(numbers.len().div_ceil(SEEN_AT_ONCE));
+    parallel::for_each_piece(tame.make_mut(), 1, |piece, tame| {
+        let rest = &numbers[piece * SEEN_AT_ONCE..];
+        tame[0] = u8::from(isa.enter(Tame(&rest[..SEEN_AT_ONCE.min(rest.len())])));
+    });
+    tame.as_slice().iter().all(|&tame| tame == 1)
+}
+
+/// The same for few numbers, or on one of several threads that are at work.
+struct Tame<'a, T>(&'a [T]);
 
 impl<T: Float> Kernel<T> for Tame<'_, T> {
     type Output = bool;

@@ -3,10 +3,9 @@
 // Registers are counted, for the counts are what the compiler unrolls; `array::from_fn` would be compiled for the baseline.
 #![allow(clippy::needless_range_loop)]
 
-use super::{Forth, PLACES, Tame, Tiles};
-use crate::Float;
+use super::{Forth, PLACES, Tiles, all_tame};
 use crate::kernel::conv::Conv;
-use crate::kernel::conv::weight_grad::{AddAll, WeightGrad, chunks, for_each_part};
+use crate::kernel::conv::weight_grad::{WeightGrad, add_chunks, chunks, for_each_part};
 use crate::kernel::product::Epilogue;
 use crate::kernel::product::loops::{Loops, Panels, Source};
 use crate::kernel::product::operand::Matrix;
@@ -15,12 +14,15 @@ use crate::kernel::turn::Turn;
 use crate::pointwise::Real;
 use crate::simd::{Kernel, Lanes, MOST_LANES, Vector};
 use crate::storage::Buffer;
+use crate::{Float, parallel};
 use core::ops::Range;
 
 /// Numbers of a block of transformed tiles: they stay in the second-level cache beside the cotangents and the sums.
 const NEAR: usize = 1 << 16;
 /// How many tiles a block may have; a sum is a chain over a block.
 const BLOCKS: [usize; 2] = [32, 256];
+/// So many windows are transformed back by one task.
+const WINDOWS_A_TASK: usize = 1 << 10;
 
 impl<T: Float> WeightGrad<'_, T> {
     /// By Winograd's algorithm those cotangents of which no number could spread or overflow, the others by the definition: each
@@ -28,11 +30,11 @@ impl<T: Float> WeightGrad<'_, T> {
     #[inline(never)]
     pub(in crate::kernel::conv) fn by_tiles_where_tame<I: Lanes<T>>(self, isa: I) {
         let Self { conv, stack, x, dy, dw } = self;
-        if !isa.enter(Tame(x)) {
+        if !all_tame(isa, x) {
             return WeightGrad { conv, stack, x, dy, dw }.by_definition(isa);
         }
         let [each_y, each_w] = [conv.y_len(), conv.w_len()];
-        let tame = |k: usize| isa.enter(Tame(&dy[k * each_y..][..each_y]));
+        let tame = |k: usize| all_tame(isa, &dy[k * each_y..][..each_y]);
         // Neighbours that go the same way go it together.
         let (mut from, mut is_tame) = (0, tame(0));
         while from < stack {
@@ -139,11 +141,11 @@ impl<T: Float> WeightGrad<'_, T> {
             }
         });
         let (total, others) = sums.make_mut().split_at_mut(len);
-        for chunk in others.chunks_exact(len) {
-            isa.enter(AddAll { to: total, from: chunk });
-        }
+        add_chunks(isa, total, others);
         for (sums, dw) in total.chunks_exact(PLACES * windows).zip(dw.chunks_exact_mut(9 * windows)) {
-            isa.enter(Gradients { sums, dw });
+            parallel::for_each_piece(dw, 9 * WINDOWS_A_TASK, |piece, dw| {
+                isa.enter(Gradients { sums: &sums[piece * WINDOWS_A_TASK..], apart: windows, dw });
+            });
         }
     }
 }
@@ -208,10 +210,12 @@ fn of_cotangents<V: Real + Copy>([a, b]: [V; 2]) -> [V; 4] {
     [a, a + b, a - b, -b]
 }
 
-/// `G^T u G` of all windows, lanes along the windows.
+/// `G^T u G` of some windows, lanes along the windows.
 struct Gradients<'a, T> {
-    /// `[place, window]`.
+    /// `[place, window]`, from the first of them on.
     sums: &'a [T],
+    /// From one place to the next.
+    apart: usize,
     /// `[window, tap]`.
     dw: &'a mut [T],
 }
@@ -221,9 +225,9 @@ impl<T: Float> Kernel<T> for Gradients<'_, T> {
 
     #[inline(always)]
     fn run<I: Lanes<T>>(self, isa: I) {
-        let Self { sums, dw } = self;
+        let Self { sums, apart, dw } = self;
         let (lanes, windows) = (I::V::LANES, dw.len() / 9);
-        assert!(sums.len() >= PLACES * windows);
+        assert!(windows <= apart && sums.len() >= (PLACES - 1) * apart + windows);
         let half = isa.splat(T::from_f64(0.5));
         let mut taps = [T::ZERO; 9 * MOST_LANES];
         for i in (0..windows).step_by(lanes) {
@@ -234,7 +238,7 @@ impl<T: Float> Kernel<T> for Gradients<'_, T> {
                 for r in 0..4 {
                     let mut u = [half; 4];
                     for s in 0..4 {
-                        u[s] = isa.load_first(count, sums.as_ptr().add((4 * r + s) * windows + i));
+                        u[s] = isa.load_first(count, sums.as_ptr().add((4 * r + s) * apart + i));
                     }
                     rows[r] = to_weights(u, half);
                 }
