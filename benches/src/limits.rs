@@ -36,8 +36,8 @@ pub struct Memory {
     pub name: &'static str,
     /// Bytes that fit.
     pub bytes: f64,
-    /// The most bytes a second that go either way: of a copy or of numbers changed in place, those read and those written added
-    /// up, or of reading alone.
+    /// The most bytes a second that go either way: of a copy, those read and those written added up, or of reading alone.
+    /// Numbers that are changed where they lie can go faster: a copy also reads the lines that it writes.
     pub speed: f64,
 }
 
@@ -49,8 +49,7 @@ impl Limits {
             // What all cores share is divided among them.
             let share = if fits <= sizes[1] { footprint } else { footprint / threads as f64 };
             let share = share as usize;
-            let speed = copy(share, threads).max(read(share, threads)).max(change(share, threads));
-            Memory { name, bytes: fits, speed }
+            Memory { name, bytes: fits, speed: copy(share, threads).max(read(share, threads)) }
         };
         let memory = vec![
             place("L1", sizes[0], 0.5 * sizes[0]),
@@ -181,28 +180,6 @@ fn read(footprint: usize, threads: usize) -> f64 {
         move || _ = black_box(f32::dispatch(Read(black_box(&from[next()]))))
     });
     threads as f64 * (count.min(PART) * 4) as f64 / seconds
-}
-
-/// Multiplies all numbers where they lie; the compiler makes vectors of it.
-struct Change<'a>(&'a mut [f32]);
-
-impl Kernel<f32> for Change<'_> {
-    type Output = ();
-    #[inline(always)]
-    fn run<I: Lanes<f32>>(self, _: I) {
-        let factor = black_box(1.0);
-        self.0.iter_mut().for_each(|x| *x *= factor);
-    }
-}
-
-/// Bytes a second that are read and written, if each thread changes a buffer of so many where it lies.
-fn change(footprint: usize, threads: usize) -> f64 {
-    let count = (footprint / 4).max(1024);
-    let seconds = together(threads, |_| {
-        let (mut numbers, mut next) = (vec![1.0f32; count], parts(count));
-        move || f32::dispatch(Change(black_box(&mut numbers[next()])))
-    });
-    threads as f64 * (count.min(PART) * 8) as f64 / seconds
 }
 
 /// Bytes a second of zeros into memory that the system has never handed out before.
