@@ -168,10 +168,10 @@ fn gathered_and_scattered<T: Float>() {
         (1, 60, 700, 2500), // blocks whose sums are more than a task joins
         (2, 40_000, 1, 700),
     ] {
-        let index: Vec<u32> = (0..count).map(|i| (i * i % 47) as u32).collect(); // 47..50 get nothing
+        let index: Vec<u32> = (0..count as u64).map(|i| (i * i % 47) as u32).collect(); // 47..50 get nothing
         let x = numbers::<T>(outer * len * inner, 18);
         // Whole numbers, whose sums have no order.
-        let g: Vec<T> = (0..outer * index.len() * inner)
+        let g: Vec<T> = (0..(outer * index.len() * inner) as u64)
             .map(|i| T::from_f64(((i * 7919) % 1013) as f64 - 506.0))
             .collect();
         let mut rows = Vec::new();
