@@ -181,8 +181,8 @@ pub(super) const RUN: usize = 1 << 14;
 const TASK: usize = 1 << 15;
 
 /// Bytes beyond which numbers come from memory and not from a cache, and how many bytes ahead they are then asked for: the
-/// processor's own guesses end with each page (4096 x 4096: 35 GB/s without, 40 with; when it was measured again on the Zen 5 of
-/// `docs/performance.md`, 1.28 ms, and 1.31 without, 1.33 with half the distance, 1.30 with twice).
+/// processor's own guesses end with each page (4096 x 4096: 35 GB/s without, 40 with; on the Zen 5 of
+/// `docs/performance.md` 1.28 to 1.41 ms in three runs, as without, with half the distance and with twice).
 const FAR: usize = 1 << 24;
 const AHEAD: usize = 2048;
 

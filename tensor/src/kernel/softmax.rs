@@ -19,7 +19,7 @@ pub enum Normal {
 }
 
 /// Numbers that one task works on. Two tasks of rows of 64 on one thread and on two, on the Zen 5 of `docs/performance.md`: 9.0 and
-/// 5.1 us; half as many would win a quarter at best (`cargo bench -p tress-benches --bench threads`).
+/// 5.1 us (`cargo bench -p tress-benches --bench threads`).
 const TASK: usize = 1 << 14;
 
 /// `out` = softmax or log-softmax of each row of `width` numbers.

@@ -54,8 +54,8 @@ impl<T: Float> Kernel<T> for Valid<T> {
                 let mut square = [isa.splat(T::ZERO); MOST_LANES];
                 for (k, x) in square[..lanes].iter_mut().enumerate() {
                     let from = from.wrapping_offset(row(k));
-                    // One strip ahead. On the Zen 5 of `docs/performance.md` a transposing copy of 1000 x 1000 takes 89 us, 95 without; the
-                    // product 64x512x784t runs at 236 Gflop/s, at 229 without.
+                    // One strip ahead. On the Zen 5 of `docs/performance.md` a transposing copy of 1000 x 1000 takes 95 us without and 93 with
+                    // (builds differ by more); the product 64x512x784t runs at 236 Gflop/s, at 229 without this and a tile's C.
                     if ahead != 0 {
                         isa.prefetch(from.wrapping_offset(ahead));
                     }

@@ -82,7 +82,7 @@ fn places<T: Float>() {
     unseen(len * inner, "scatter_add", |out| index::scatter_add(&g, &index, len, inner, out));
     // Few results of many rows, and one of single numbers.
     for (len, picked, inner, outer) in [(2, 60_000, 5, 1), (1, 90_001, 1, 2), (300, 9000, 20, 3)] {
-        let index: Vec<u32> = (0..picked).map(|k| (k * k * 31 % len) as u32).collect();
+        let index: Vec<u32> = (0..picked as u64).map(|k| (k * k * 31 % len as u64) as u32).collect();
         let g = numbers::<T>(outer * picked * inner, 1);
         unseen(outer * len * inner, "scatter_add", |out| index::scatter_add(&g, &index, len, inner, out));
     }
