@@ -20,7 +20,7 @@ use std::time::{Duration, Instant};
 
 use rayon::{Scope, Yield};
 
-/// The most shares that a list is cut into; with more threads some begin with the same one.
+/// The most shares that a list is cut into; of more threads some begin with the same one.
 pub(super) const MOST_SHARES: usize = 64;
 
 /// How long a thread looks out for another list, and the caller for the last task of a thread, before they sleep. It keeps
@@ -45,14 +45,19 @@ pub(super) fn share(tasks: usize, share: usize, shares: usize) -> Range<usize> {
     tasks * share / shares..tasks * (share + 1) / shares
 }
 
-/// Runs `task` for all that the shares give, on the threads of the pool that this is called in, or else of the global one.
-pub(super) fn run<I: Iterator + Send>(shares: &[Mutex<I>], task: &(dyn Fn(I::Item) + Sync + Send)) {
+/// Runs `task` for all that the shares give, on `members` threads of the pool that this is called in, or else of the
+/// global one and the caller.
+pub(super) fn run<I: Iterator + Send>(
+    shares: &[Mutex<I>],
+    members: usize,
+    task: &(dyn Fn(I::Item) + Sync + Send),
+) {
     let working = Working::begin();
     LISTS.fetch_add(1, Ordering::Relaxed);
     let crew =
         Crew { shares, task, inside: rayon::current_thread_index().is_some(), others: AtomicUsize::new(0) };
     rayon::in_place_scope(|scope| {
-        crew.join(scope, 0..shares.len());
+        crew.join(scope, 0..members);
         crew.wait();
     });
     drop(working);
@@ -88,7 +93,7 @@ impl<I: Iterator + Send> Crew<'_, I> {
         let own = if self.inside { rayon::current_thread_index().unwrap_or(start) } else { start };
         for share in 0..self.shares.len() {
             let share = &self.shares[(own + share) % self.shares.len()];
-            // Nothing panics while it is locked.
+            // It is locked for no longer than the block; nothing panics in there.
             while let Some(next) = { share.lock().unwrap_or_else(PoisonError::into_inner).next() } {
                 (self.task)(next);
             }
@@ -166,8 +171,10 @@ impl Drop for Working {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::HashSet;
     use std::panic::{AssertUnwindSafe, catch_unwind};
     use std::sync::atomic::{AtomicUsize, Ordering};
+    use std::sync::{Barrier, Mutex};
     use std::vec::Vec;
 
     use crate::parallel::{for_each, for_each_piece, with_threads};
@@ -194,6 +201,21 @@ mod tests {
                 }
             });
         }
+    }
+
+    #[test]
+    fn all_threads_work_even_where_there_are_more_than_shares() {
+        let threads = super::MOST_SHARES + 6;
+        let seen = Mutex::new(HashSet::new());
+        // Nobody's task ends before all have one: this would go on for ever with a thread too few.
+        let all = Barrier::new(threads);
+        with_threads(threads, || {
+            for_each(threads, |_| {
+                seen.lock().unwrap().insert(std::thread::current().id());
+                all.wait();
+            })
+        });
+        assert_eq!(seen.into_inner().unwrap().len(), threads);
     }
 
     #[test]

@@ -83,10 +83,11 @@ mod workers {
 
     // Both take the task behind a pointer: the crew is then compiled once for a kind of list and not once a kernel.
     pub(super) fn for_each(tasks: usize, task: &(dyn Fn(usize) + Sync + Send)) {
-        let shares = threads().min(tasks).min(MOST_SHARES);
+        let members = threads().min(tasks);
+        let shares = members.min(MOST_SHARES);
         let list: [_; MOST_SHARES] =
             from_fn(|i| Mutex::new(if i < shares { share(tasks, i, shares) } else { 0..0 }));
-        crew::run(&list[..shares], task);
+        crew::run(&list[..shares], members, task);
     }
 
     pub(super) fn for_each_piece<T: Send>(
@@ -95,7 +96,8 @@ mod workers {
         task: &(dyn Fn(usize, &mut [T]) + Sync + Send),
     ) {
         let pieces = out.len().div_ceil(piece);
-        let shares = threads().min(pieces).min(MOST_SHARES);
+        let members = threads().min(pieces);
+        let shares = members.min(MOST_SHARES);
         let mut rest = out;
         let list: [_; MOST_SHARES] = from_fn(|i| {
             let indices = if i < shares { share(pieces, i, shares) } else { 0..0 };
@@ -104,7 +106,7 @@ mod workers {
             rest = others;
             Mutex::new(indices.zip(own.chunks_mut(piece)))
         });
-        crew::run(&list[..shares], &|(index, piece)| task(index, piece));
+        crew::run(&list[..shares], members, &|(index, piece)| task(index, piece));
     }
 }
 
