@@ -2,7 +2,7 @@
 
 use super::copy::copy;
 use super::zip::zip_in_place;
-use super::{BLOCK, FEW, PIECE, Room, STREAM, aligned, dense};
+use super::{AHEAD, BLOCK, FEW, PIECE, Room, STREAM, aligned, dense};
 use crate::pointwise::{Function, Map, Visit, Zip};
 use crate::simd::{Kernel, Lanes, Vector};
 use crate::view::View;
@@ -173,6 +173,9 @@ unsafe fn apply<T: Element, I: Lanes<T>, F: Function>(
     let mut i = 0;
     while i < len {
         let count = len - i;
+        if stream {
+            isa.prefetch(from.wrapping_add(i + const { AHEAD / size_of::<T>() }));
+        }
         // SAFETY: `i + min(count, LANES) <= len`; a whole number of registers behind an aligned place is aligned.
         unsafe {
             if count >= I::V::LANES {

@@ -152,14 +152,14 @@ macro_rules! sum {
     }};
 }
 
-/// `to[i]` = a value in what is loaded, over a row; past the caches if it is to `stream`.
+/// `to[i]` = a value in what is loaded, over a row; past the caches where rows that come `next` are given, which are asked for.
 macro_rules! each {
     ($isa:ident, $width:ident, $to:ident, |$load:ident| $value:expr) => {
-        each!($isa, $width, $to, false, |$load| $value)
+        each!($isa, $width, $to, None::<[*const T; 0]>, |$load| $value)
     };
-    ($isa:ident, $width:ident, $to:ident, $stream:expr, |$load:ident| $value:expr) => {{
+    ($isa:ident, $width:ident, $to:ident, $next:expr, |$load:ident| $value:expr) => {{
         let lanes = I::V::LANES;
-        let stream = $stream && crate::kernel::aligned::<I::V>($to);
+        let next = $next.filter(|_| crate::kernel::aligned::<I::V>($to));
         let mut i = 0;
         while i < $width {
             let count = ($width - i).min(lanes);
@@ -167,7 +167,12 @@ macro_rules! each {
             unsafe {
                 if count == lanes {
                     let $load = |from: *const T| $isa.load(from.add(i));
-                    if stream { $value.stream($to.add(i)) } else { $value.store($to.add(i)) }
+                    if let Some(next) = next {
+                        next.into_iter().for_each(|row| $isa.prefetch(row.wrapping_add(i)));
+                        $value.stream($to.add(i))
+                    } else {
+                        $value.store($to.add(i))
+                    }
                 } else {
                     let $load = |from: *const T| $isa.load_first(count, from.add(i));
                     $value.store_first(count, $to.add(i));
@@ -225,13 +230,14 @@ impl<T: Float> Known<T> {
     #[inline(always)]
     fn forward<I: Lanes<T>>(self, isa: I, weight: Option<*const T>, bias: Option<*const T>, to: *mut T) {
         let Self { x, width, moments, stream } = self;
+        let next = stream.then(|| [x.wrapping_add(width)]);
         let [mean, scale] = moments.map(|moment| isa.splat(moment));
         match (weight, bias) {
-            (None, None) => each!(isa, width, to, stream, |load| (load(x) - mean) * scale),
-            (Some(w), None) => each!(isa, width, to, stream, |load| (load(x) - mean) * scale * load(w)),
-            (None, Some(b)) => each!(isa, width, to, stream, |load| (load(x) - mean) * scale + load(b)),
+            (None, None) => each!(isa, width, to, next, |load| (load(x) - mean) * scale),
+            (Some(w), None) => each!(isa, width, to, next, |load| (load(x) - mean) * scale * load(w)),
+            (None, Some(b)) => each!(isa, width, to, next, |load| (load(x) - mean) * scale + load(b)),
             (Some(w), Some(b)) => {
-                each!(isa, width, to, stream, |load| ((load(x) - mean) * scale).mul_add(load(w), load(b)))
+                each!(isa, width, to, next, |load| ((load(x) - mean) * scale).mul_add(load(w), load(b)))
             }
         }
     }
@@ -261,13 +267,14 @@ impl<T: Float> Known<T> {
     #[inline(always)]
     fn back<I: Lanes<T>>(self, isa: I, g: *const T, weight: Option<*const T>, means: [T; 2], to: *mut T) {
         let Self { x, width, moments, stream } = self;
+        let next = stream.then(|| [x, g].map(|row| row.wrapping_add(width)));
         let [mean, scale] = moments.map(|moment| isa.splat(moment));
         let [g_mean, along] = means.map(|mean| isa.splat(mean));
         match weight {
-            None => each!(isa, width, to, stream, |load| {
+            None => each!(isa, width, to, next, |load| {
                 ((load(g) - g_mean) - (load(x) - mean) * scale * along) * scale
             }),
-            Some(w) => each!(isa, width, to, stream, |load| {
+            Some(w) => each!(isa, width, to, next, |load| {
                 ((load(g) * load(w) - g_mean) - (load(x) - mean) * scale * along) * scale
             }),
         }

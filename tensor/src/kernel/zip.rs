@@ -1,7 +1,7 @@
 //! Functions of two numbers.
 
 use super::copy::copy;
-use super::{BLOCK, FEW, PIECE, Room, STREAM, aligned, dense};
+use super::{AHEAD, BLOCK, FEW, PIECE, Room, STREAM, aligned, dense};
 use crate::pointwise::{Real, Zip};
 use crate::simd::{Kernel, Lanes, Vector};
 use crate::storage::Buffer;
@@ -222,6 +222,8 @@ unsafe fn apply<T: Float, I: Lanes<T>, F: Binary>(
     // aligned place is aligned.
     unsafe {
         while stream && i < whole {
+            isa.prefetch(a.wrapping_add(i + const { AHEAD / size_of::<T>() }));
+            isa.prefetch(b.wrapping_add(i + const { AHEAD / size_of::<T>() }));
             f.f(isa.load(a.add(i)), isa.load(b.add(i))).stream(to.add(i));
             i += lanes;
         }
