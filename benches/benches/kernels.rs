@@ -126,6 +126,7 @@ fn convolutions(wanted: &Wanted, peak: f64) {
     println!("{:>30} {:>9} {:>9} {:>9}   of peak, %", "convolution, f32: Gflop/s", "forward", "dx", "dw");
     let pad = [[1, 1], [1, 1]];
     let image = |side| Window::new([side, side], [3, 3]).pad(pad);
+    let five = Window::new([56, 56], [5, 5]).pad([[2, 2], [2, 2]]);
     // One such number in each sample, and Winograd's algorithm gives way to the definition: the same work without it.
     const WILD: f32 = 1e37;
     for (name, window, sizes, groups) in [
@@ -144,6 +145,11 @@ fn convolutions(wanted: &Wanted, peak: f64) {
         ("256x10x12x12, 5x5 dilated by 2", Window::new([12, 12], [5, 5]).dilation([2, 2]), [256, 10, 20], 1),
         ("16x64x28x28, depthwise 3x3", image(28), [16, 64, 64], 64),
         ("16x64x28x28, depthwise 3x3 / 2", image(28).stride([2, 2]), [16, 64, 64], 64),
+        ("1x64x56x56, depthwise 3x3", image(56), [1, 64, 64], 64),
+        ("1x64x56x56, depthwise 3x3 / 2", image(56).stride([2, 2]), [1, 64, 64], 64),
+        ("32x512x14x14, depthwise 3x3", image(14), [32, 512, 512], 512),
+        ("32x512x14x14, depthwise 3x3 / 2", image(14).stride([2, 2]), [32, 512, 512], 512),
+        ("1x64x56x56, depthwise 5x5 / 2", five.stride([2, 2]), [1, 64, 64], 64),
     ] {
         if !wanted.has("conv") && !wanted.has(name) {
             continue;

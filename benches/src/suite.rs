@@ -53,6 +53,7 @@ fn convolutions(all: &mut Vec<Workload>) {
         Convolution("128 to 256, 3x3, step 2", [16, 128, 16, 256, 3, 2, 1, 1]),
         Convolution("256 to 64, 1x1", [16, 256, 14, 64, 1, 1, 0, 1]),
         Convolution("64 depthwise, 3x3", [16, 64, 32, 64, 3, 1, 1, 64]),
+        Convolution("64 depthwise, 3x3, step 2", [16, 64, 32, 64, 3, 2, 1, 64]),
     ] {
         let out = (h + 2 * p - r) / s + 1;
         let (x, w, y) = (n * c * h * h, k * (c / g) * r * r, n * k * out * out);

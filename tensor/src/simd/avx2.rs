@@ -162,6 +162,11 @@ impl Vector for F32x8 {
         }
     }
     #[inline(always)]
+    fn rotate(self) -> Self {
+        // SAFETY: `self` is the proof of the instruction set.
+        Self(unsafe { _mm256_permutevar8x32_ps(self.0, _mm256_setr_epi32(1, 2, 3, 4, 5, 6, 7, 0)) })
+    }
+    #[inline(always)]
     fn uncouple(self, next: Self) -> (Self, Self) {
         // SAFETY: `self` is the proof of the instruction set. Shuffles stay inside of halves: quarters change places after.
         unsafe {
@@ -259,6 +264,11 @@ impl Vector for F64x4 {
                 _mm_store_sd(to, part);
             }
         }
+    }
+    #[inline(always)]
+    fn rotate(self) -> Self {
+        // SAFETY: `self` is the proof of the instruction set.
+        Self(unsafe { _mm256_permute4x64_pd::<0b00_11_10_01>(self.0) })
     }
     #[inline(always)]
     fn uncouple(self, next: Self) -> (Self, Self) {

@@ -135,6 +135,16 @@ impl Vector for F32x16 {
         unsafe { self.write_first(count, to) }
     }
     #[inline(always)]
+    fn rotate(self) -> Self {
+        // SAFETY: `self` is the proof of the instruction set.
+        Self(unsafe {
+            _mm512_castsi512_ps(_mm512_alignr_epi32::<1>(
+                _mm512_castps_si512(self.0),
+                _mm512_castps_si512(self.0),
+            ))
+        })
+    }
+    #[inline(always)]
     fn uncouple(self, next: Self) -> (Self, Self) {
         // SAFETY: `self` is the proof of the instruction set.
         unsafe {
@@ -232,6 +242,16 @@ impl Vector for F64x8 {
     unsafe fn store_first(self, count: usize, to: *mut f64) {
         // SAFETY: as the caller promises.
         unsafe { self.write_first(count, to) }
+    }
+    #[inline(always)]
+    fn rotate(self) -> Self {
+        // SAFETY: `self` is the proof of the instruction set.
+        Self(unsafe {
+            _mm512_castsi512_pd(_mm512_alignr_epi64::<1>(
+                _mm512_castpd_si512(self.0),
+                _mm512_castpd_si512(self.0),
+            ))
+        })
     }
     #[inline(always)]
     fn uncouple(self, next: Self) -> (Self, Self) {

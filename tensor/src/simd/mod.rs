@@ -91,6 +91,9 @@ pub trait Vector: Copy + Real<Mask = <Self as Vector>::Bits> {
     /// The inverse of [`uncouple`](Vector::uncouple): lanes of two registers alternate.
     fn couple(self, odd: Self) -> (Self, Self);
 
+    /// Each lane from the one behind it, and the last from the first.
+    fn rotate(self) -> Self;
+
     /// Turns a square of `LANES` registers: lane `j` of register `i` becomes lane `i` of register `j`.
     #[inline(always)]
     fn turn(square: &mut [Self]) {

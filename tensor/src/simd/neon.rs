@@ -53,7 +53,7 @@ vector! {
 
 macro_rules! memory {
     ($name:ident, $elem:ty, $lanes:literal, $dup:ident, $load:ident, $store:ident, $max:ident,
-     $uzp1:ident, $uzp2:ident, $zip1:ident, $zip2:ident) => {
+     $uzp1:ident, $uzp2:ident, $zip1:ident, $zip2:ident, $ext:ident) => {
         impl $name {
             #[inline(always)]
             fn new(_: Neon, x: $elem) -> Self {
@@ -104,6 +104,11 @@ macro_rules! memory {
                 }
             }
             #[inline(always)]
+            fn rotate(self) -> Self {
+                // SAFETY: `self` is the proof of the instruction set.
+                Self(unsafe { $ext::<1>(self.0, self.0) })
+            }
+            #[inline(always)]
             fn uncouple(self, next: Self) -> (Self, Self) {
                 // SAFETY: `self` is the proof of the instruction set.
                 unsafe { (Self($uzp1(self.0, next.0)), Self($uzp2(self.0, next.0))) }
@@ -144,7 +149,8 @@ memory!(
     vuzp1q_f32,
     vuzp2q_f32,
     vzip1q_f32,
-    vzip2q_f32
+    vzip2q_f32,
+    vextq_f32
 );
 memory!(
     F64x2,
@@ -157,7 +163,8 @@ memory!(
     vuzp1q_f64,
     vuzp2q_f64,
     vzip1q_f64,
-    vzip2q_f64
+    vzip2q_f64,
+    vextq_f64
 );
 
 macro_rules! bits {

@@ -57,6 +57,10 @@ macro_rules! scalar {
                 }
             }
             #[inline(always)]
+            fn rotate(self) -> $elem {
+                self
+            }
+            #[inline(always)]
             fn uncouple(self, next: $elem) -> ($elem, $elem) {
                 (self, next)
             }

@@ -73,6 +73,11 @@ impl<T: Float> Kernel<T> for Arithmetic<'_, T> {
         }
         assert_eq!(out[..2 * lanes], self.a[..2 * lanes]);
 
+        let mut out = [sentinel; 64];
+        // SAFETY: as above.
+        unsafe { a.rotate().store(out.as_mut_ptr()) };
+        assert!((0..lanes).all(|i| out[i] == self.a[(i + 1) % lanes]), "{:?}", &out[..lanes]);
+
         // Comparisons and selections, with a NaN and equal numbers among them.
         let mut b = [T::ZERO; 64];
         for i in 0..64 {

@@ -88,7 +88,7 @@ vector! {
 
 macro_rules! memory {
     ($name:ident, $elem:ty, $lanes:literal, $splat:ident,
-     even $even:expr, odd $odd:expr, low $low:expr, high $high:expr,
+     rotate $rotate:expr, even $even:expr, odd $odd:expr, low $low:expr, high $high:expr,
      sum |$s:ident| $sum:expr, largest |$l:ident| $largest:expr) => {
         impl $name {
             #[inline(always)]
@@ -142,6 +142,10 @@ macro_rules! memory {
                 }
             }
             #[inline(always)]
+            fn rotate(self) -> Self {
+                Self($rotate(self.0, self.0))
+            }
+            #[inline(always)]
             fn uncouple(self, next: Self) -> (Self, Self) {
                 let (a, b) = (self.0, next.0);
                 (Self($even(a, b)), Self($odd(a, b)))
@@ -168,6 +172,7 @@ macro_rules! memory {
 // Sums halves first, as all instruction sets do; the maximum of WebAssembly carries NaN on.
 memory!(
     F32x4, f32, 4, f32x4_splat,
+    rotate i32x4_shuffle::<1, 2, 3, 4>,
     even i32x4_shuffle::<0, 2, 4, 6>, odd i32x4_shuffle::<1, 3, 5, 7>,
     low i32x4_shuffle::<0, 4, 1, 5>, high i32x4_shuffle::<2, 6, 3, 7>,
     sum |x| {
@@ -181,6 +186,7 @@ memory!(
 );
 memory!(
     F64x2, f64, 2, f64x2_splat,
+    rotate i64x2_shuffle::<1, 2>,
     even i64x2_shuffle::<0, 2>, odd i64x2_shuffle::<1, 3>,
     low i64x2_shuffle::<0, 2>, high i64x2_shuffle::<1, 3>,
     sum |x| f64x2_extract_lane::<0>(x) + f64x2_extract_lane::<1>(x),

@@ -1,6 +1,7 @@
 //! The gradient by the input: `dx[n] = fold(w^T dy[n])`, one product a sample and some channels.
 
 use super::Conv;
+use super::depthwise::phases::Phases;
 use super::direct::Strips;
 use super::forward::Forward;
 use super::gather::{Fold, Runs};
@@ -53,6 +54,12 @@ impl<T: Float> InputGrad<'_, T> {
                 let (w, bias, activation) = (w.as_slice(), None, None);
                 return Forward { conv: &flipped, x: self.dy, w, y: self.dx, bias, activation }.all(isa);
             }
+        }
+        if self.conv.is_depthwise()
+            && all_tame(isa, self.w)
+            && let Some(phases) = Phases::new(self.conv)
+        {
+            return phases.input_grad(isa, self);
         }
         let Self { conv, w, dy, dx } = self;
         if conv.is_pointwise() {

@@ -223,9 +223,12 @@ impl<T: Float, const BACK: bool> Kernel<T> for Rows<'_, T, BACK> {
                             pairs::<T, I, BACK>(isa, image, even, odd, wide);
                         }
                         phases => {
-                            for x in 0..wide {
+                            for x in 0..phases.min(wide) {
                                 let at = stage.add((x + left) % phases * on.wide + (x + left) / phases);
-                                if BACK { *image.add(x) = *at } else { *at = *image.add(x) }
+                                for (i, x) in (x..wide).step_by(phases).enumerate() {
+                                    let (image, at) = (image.add(x), at.add(i));
+                                    if BACK { *image = *at } else { *at = *image }
+                                }
                             }
                         }
                     }

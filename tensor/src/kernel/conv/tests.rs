@@ -173,8 +173,12 @@ mod cases {
             image(40, 37, 3, 3).pad([[2, 0], [0, 1]]),
             image(9, 20, 3, 5).pad([[2, 2], [4, 4]]).dilation([2, 2]),
             image(9, 9, 1, 2).pad([[1, 0], [0, 3]]),
-            image(12, 35, 3, 3).pad([[1, 1], [1, 1]]).stride([2, 2]),
             image(5, 5, 1, 1),
+            // Images of another size than their stage's rows; taps that nothing but padding lies under.
+            image(5, 5, 2, 2).pad([[3, 3], [3, 3]]),
+            image(4, 90, 5, 5).pad([[2, 2], [2, 2]]),
+            image(1, 1, 5, 5).pad([[2, 2], [2, 2]]),
+            image(0, 3, 1, 1).pad([[1, 1], [0, 0]]),
         ] {
             check::<T>(&conv(window, [3, 4, 4], 4));
             check::<T>(&conv(window, [2, 3, 6], 3));
@@ -182,6 +186,67 @@ mod cases {
         // Images that are read where they lie: one column to some registers of them, and one row on.
         for (wide, high) in [1, 2, 3, 15, 16, 17, 18, 31, 32, 33, 48, 49].into_iter().zip((1..=6).cycle()) {
             check::<T>(&conv(image(high, wide, 3, 3).pad([[1, 1], [1, 1]]), [2, 2, 4], 2));
+        }
+    }
+
+    /// Steps of two and three in each direction, windows that are smaller and larger than them, and what lies between.
+    pub(super) fn depthwise_in_steps<T: Float>() {
+        let image = |high, wide, kernel| Window::new([high, wide], kernel);
+        for window in [
+            image(12, 35, [3, 3]).pad([[1, 1], [1, 1]]).stride([2, 2]),
+            image(9, 70, [5, 5]).pad([[2, 2], [2, 2]]).stride([2, 2]),
+            image(9, 9, [7, 7]).pad([[3, 3], [3, 3]]).stride([2, 2]),
+            image(23, 19, [3, 3]).pad([[1, 1], [1, 1]]).stride([3, 3]),
+            image(11, 40, [2, 4]).pad([[0, 1], [2, 1]]).stride([2, 3]),
+            image(11, 40, [3, 3]).pad([[1, 1], [1, 1]]).stride([1, 2]),
+            image(11, 40, [3, 3]).pad([[1, 1], [1, 1]]).stride([2, 1]),
+            // Pixels that no window sees, and phases without taps.
+            image(13, 38, [1, 1]).stride([2, 2]),
+            image(13, 38, [2, 2]).stride([3, 3]),
+            image(13, 38, [3, 3]).dilation([2, 2]).pad([[2, 2], [2, 2]]).stride([2, 2]),
+            image(13, 38, [3, 3]).dilation([3, 2]).pad([[3, 2], [1, 4]]).stride([2, 3]),
+            image(3, 3, [3, 3]).stride([7, 5]),
+            image(6, 6, [3, 3]).pad([[4, 4], [5, 3]]).stride([2, 2]),
+        ] {
+            check::<T>(&conv(window, [3, 4, 4], 4));
+            check::<T>(&conv(window, [2, 3, 6], 3));
+        }
+        // Windows of 3x3 at a step of two, with a row and a column of padding before, behind, both or neither: one column to some
+        // registers of them.
+        let wide = (1..=9)
+            .chain([14, 15, 16, 17, 27, 28, 29, 30, 31, 32, 33, 34, 56, 61, 62, 63, 64, 65, 66, 97, 128]);
+        for (wide, high) in wide.zip([7, 1, 2, 3, 4, 5, 6].into_iter().cycle()) {
+            for bits in 0..16 {
+                let pad = [[bits & 1, bits >> 1 & 1], [bits >> 2 & 1, bits >> 3]];
+                let window = image(high, wide, [3, 3]).pad(pad).stride([2, 2]);
+                if let Ok(conv) = Conv::new(window, [2, 2, 2 + 2 * (wide % 2)], 2, "conv2d") {
+                    check::<T>(&conv);
+                }
+            }
+        }
+    }
+
+    pub(super) fn depthwise_at_random<T: Float>() {
+        let mut state = 13u64;
+        let mut draw = |low: usize, high: usize| {
+            state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            low + (state >> 33) as usize % (high - low + 1)
+        };
+        let mut done = 0;
+        while done < 150 {
+            let window = Window {
+                input: [draw(1, 19), draw(1, 45)],
+                kernel: [draw(1, 5), draw(1, 5)],
+                stride: [draw(1, 3), draw(1, 3)],
+                pad: [[draw(0, 3), draw(0, 3)], [draw(0, 3), draw(0, 3)]],
+                dilation: [draw(1, 3), draw(1, 3)],
+            };
+            let groups = draw(2, 4);
+            let sizes = [draw(1, 3), groups, groups * draw(1, 2)];
+            if let Ok(conv) = Conv::new(window, sizes, groups, "conv2d") {
+                check::<T>(&conv);
+                done += 1;
+            }
         }
     }
 
@@ -322,6 +387,8 @@ mod cases {
             (Window::new([20, 20], [3, 3]).pad([[1, 1], [1, 1]]), 4, 6, 2),
             (Window::new([6, 5], [1, 1]), 4, 6, 2),
             (Window::new([21, 19], [3, 3]).pad([[1, 1], [0, 1]]), 32, 34, 2),
+            (Window::new([21, 39], [3, 3]).pad([[1, 1], [1, 1]]).stride([2, 2]), 4, 4, 4),
+            (Window::new([21, 39], [5, 5]).pad([[2, 2], [2, 2]]).stride([2, 2]), 3, 6, 3),
         ] {
             let conv = conv(window, [5, channels, outputs], groups);
             let (x, stacked) = (noise::<T>(conv.x_len(), 1), 3);
@@ -344,6 +411,8 @@ mod cases {
             conv(Window::new([56, 56], [3, 3]).pad(pad), [1, 16, 40], 1),
             conv(Window::new([20, 20], [3, 3]).pad(pad), [6, 32, 32], 32),
             conv(Window::new([33, 31], [3, 3]).pad(pad), [3, 40, 30], 1),
+            conv(Window::new([34, 31], [3, 3]).pad(pad).stride([2, 2]), [20, 64, 64], 64),
+            conv(Window::new([34, 31], [5, 5]).pad(pad).stride([2, 2]), [9, 32, 64], 32),
             // Few samples, for threads to share one; steps; more taps than are summed in many chunks.
             conv(Window::new([24, 24], [3, 3]).pad(pad), [1, 64, 64], 1),
             conv(Window::new([17, 19], [3, 3]).pad(pad).stride([2, 2]), [7, 20, 30], 1),
@@ -376,6 +445,8 @@ mod cases {
 
 at_each!(geometries_of_well_known_layers);
 at_each!(depthwise);
+at_each!(depthwise_in_steps);
+at_each!(depthwise_at_random);
 at_each!(an_image_where_it_lies_gives_the_bits_of_its_stage);
 at_each!(geometries_at_random);
 at_each!(tiles_at_random);

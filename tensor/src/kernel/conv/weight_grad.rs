@@ -1,10 +1,9 @@
 //! The gradient by the weights: `dw = sum over n of dy[n] gather(x[n])^T`, one product a sample and cotangent.
 
 use super::correlate::{Correlations, Shifted, sums_at_once};
-use super::depthwise::WeightSums;
+use super::depthwise;
 use super::gather::{Gather, Runs};
 use super::stage::Stage;
-use super::three;
 use super::{Conv, tasks};
 use crate::kernel::product::Epilogue;
 use crate::kernel::product::loops::{Loops, Panels, Source, cut};
@@ -69,27 +68,23 @@ impl<T: Float> WeightGrad<'_, T> {
         if let Some(layout) = along_pixels::<T, I>(self.conv) {
             return self.along_pixels(isa, &layout);
         }
+        if self.conv.is_depthwise() {
+            return depthwise::weights::weight_grad(isa, self);
+        }
         let Self { conv, stack, x, dy, dw } = self;
         let (channels, outputs, groups) = (conv.channels_each(), conv.outputs_each(), conv.groups);
         let (depth, pixels, image) = (conv.depth(), conv.pixels(), channels * conv.image());
-        let depthwise = conv.is_depthwise();
-        let stage = if depthwise { Stage::by_pixels(conv) } else { Stage::by_taps(conv) };
+        let stage = Stage::by_taps(conv);
         let (taps, corners) = (stage.taps(), stage.pixels());
-        let runs = if depthwise {
-            Runs::to_copy(&corners, pixels, I::V::LANES)
-        } else {
-            Runs::to_copy(&taps, I::TILE.1 * I::V::LANES, I::V::LANES)
-        };
+        let runs = Runs::to_copy(&taps, I::TILE.1 * I::V::LANES, I::V::LANES);
         let chunks = chunks(conv);
-        let three = if depthwise { three::Plane::new(&stage, &conv.window, conv.output) } else { None };
         // The first chunk's sum is computed where the total goes, the others beside each other.
         let len = dw.len();
         let mut others = Buffer::<T>::stale((chunks - 1) * len);
         let (first, rest) = (Disjoint(dw.as_mut_ptr()), Disjoint(others.make_mut().as_mut_ptr()));
 
-        // Columns are cut where registers and panels begin; those of a depthwise convolution are few, and its groups many.
-        let tile = if depthwise { depth } else { I::TILE.1 * I::V::LANES };
-        for_each_part(conv, [depth, tile], |chunk, g, columns| {
+        // Columns are cut where registers and panels begin.
+        for_each_part(conv, [depth, I::TILE.1 * I::V::LANES], |chunk, g, columns| {
             let sums = if chunk == 0 { first } else { rest.at((chunk - 1) * len) };
             let sums = sums.at(g * outputs * depth);
             let sizes = [outputs, pixels, depth];
@@ -104,38 +99,16 @@ impl<T: Float> WeightGrad<'_, T> {
                 };
                 let sums = |k: usize| sums.at(k * conv.w_len());
                 let first = sample == samples.start;
-                if conv.is_pointwise() && !depthwise {
+                if conv.is_pointwise() {
                     let b = &Matrix::row_major(&x[image], channels, pixels).transposed().by_columns();
                     // SAFETY: each task has its own sums, K times these columns of `outputs` rows of `depth`.
                     unsafe { products(isa, b, sizes, columns.clone(), stack, dy, sums, first) };
                     continue;
                 }
-                let lying = three.and_then(|plane| plane.image(isa, x, image.clone()));
-                let there = match lying {
-                    Some(_) => &[],
-                    None => stage.set(isa, x, image, room.get_or_insert_with(|| stage.build())),
-                };
-                if !depthwise {
-                    let b = &Gather::new(there, &taps, &corners, &runs);
-                    // SAFETY: as above.
-                    unsafe { products(isa, b, sizes, columns.clone(), stack, dy, sums, first) };
-                    continue;
-                }
-                let ground = lying.unwrap_or(three::Ground::Stage(there));
-                for k in 0..stack {
-                    // SAFETY: each task has its own sums, one number for each tap of each output.
-                    let sums = unsafe { core::slice::from_raw_parts_mut(sums(k).0, outputs * depth) };
-                    if first {
-                        sums.fill(T::ZERO);
-                    }
-                    for (dw, dy) in sums.chunks_exact_mut(depth).zip(dy(k).chunks_exact(pixels)) {
-                        let (pixels, runs, taps) = (&corners, &runs, &taps);
-                        match three {
-                            Some(plane) => isa.enter(three::WeightSums { plane, ground, dy, dw }),
-                            None => isa.enter(WeightSums { stage: there, pixels, runs, taps, dy, dw }),
-                        }
-                    }
-                }
+                let there = stage.set(isa, x, image, room.get_or_insert_with(|| stage.build()));
+                let b = &Gather::new(there, &taps, &corners, &runs);
+                // SAFETY: as above.
+                unsafe { products(isa, b, sizes, columns.clone(), stack, dy, sums, first) };
             }
         });
         add_chunks(isa, dw, others.as_slice());

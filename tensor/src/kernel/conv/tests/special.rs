@@ -6,18 +6,33 @@ use super::*;
 #[test]
 fn special_numbers_stay_where_they_belong() {
     crate::simd::at_each_level(|_| {
-        for (window, sizes) in [
-            (Window::new([20, 20], [5, 5]), [3, 2, 3]),
-            (Window::new([17, 21], [3, 3]).pad([[1, 1], [1, 1]]), [3, 2, 3]),
-            (Window::new([12, 12], [3, 3]).pad([[1, 1], [1, 1]]), [3, 2, 3]),
-            (Window::new([20, 21], [3, 3]).pad([[1, 1], [1, 1]]), [3, 16, 16]),
-        ] {
-            let conv = conv(window, sizes, 1);
+        let wide = [1, 2, 14, 15, 16, 17, 28, 29, 30, 31, 32, 33, 60, 61, 62, 63, 64, 65];
+        let padded = |wide| Window::new([7, wide], [3, 3]).pad([[1, 1], [1, 1]]).stride([2, 2]);
+        let narrow = |wide| Window::new([8, wide + 2], [3, 3]).pad([[0, 1], [0, 1]]).stride([2, 2]);
+        let mut cases = vec![
+            (Window::new([20, 20], [5, 5]), [3, 2, 3], 1),
+            (Window::new([17, 21], [3, 3]).pad([[1, 1], [1, 1]]), [3, 2, 3], 1),
+            (Window::new([12, 12], [3, 3]).pad([[1, 1], [1, 1]]), [3, 2, 3], 1),
+            (Window::new([20, 21], [3, 3]).pad([[1, 1], [1, 1]]), [3, 16, 16], 1),
+            (Window::new([9, 37], [5, 5]).pad([[2, 2], [2, 2]]).stride([2, 2]), [2, 2, 2], 2),
+            (Window::new([9, 37], [3, 2]).stride([3, 3]), [2, 2, 4], 2),
+            (Window::new([9, 37], [3, 3]).pad([[2, 2], [2, 2]]).dilation([2, 2]), [2, 3, 3], 3),
+        ];
+        cases.extend(
+            wide.into_iter().flat_map(|wide| [padded(wide), narrow(wide)]).map(|case| (case, [2, 2, 2], 2)),
+        );
+        for (window, sizes, groups) in cases {
+            let conv = conv(window, sizes, groups);
             let (clean, w) = (noise::<f32>(conv.x_len(), 1), noise::<f32>(conv.w_len(), 2));
             let dy = noise::<f32>(conv.y_len(), 3);
-            for (at, special) in
-                [(0, f32::NAN), (conv.x_len() - 1, f32::INFINITY), (conv.x_len() / 2, f32::NAN)]
-            {
+            let [_, wide] = window.input;
+            for (at, special) in [
+                (0, f32::NAN),
+                (conv.x_len() - 1, f32::INFINITY),
+                (conv.x_len() / 2, f32::NAN),
+                (3 * wide - 1, f32::NAN),
+                ((2 * wide + 30).min(conv.x_len() - 1), f32::NAN),
+            ] {
                 let mut x = clean.clone();
                 x[at] = special;
                 let (mut y, mut dw) = (vec![0.0; conv.y_len()], vec![0.0; conv.w_len()]);
@@ -30,6 +45,19 @@ fn special_numbers_stay_where_they_belong() {
                 });
                 for (got, finite) in y.iter().zip(&of_y).chain(dw.iter().zip(&of_w)) {
                     assert_eq!(got.is_finite(), *finite, "{special} at {at} of {window:?}");
+                }
+            }
+            for (at, special) in
+                [(0, f32::NAN), (conv.y_len() - 1, f32::INFINITY), (conv.output[1] - 1, f32::NAN)]
+            {
+                let mut dy = dy.clone();
+                dy[at] = special;
+                let mut dx = vec![0.0; conv.x_len()];
+                conv_input_grad(&conv, &w, &dy, &mut dx);
+                let mut of_x = vec![true; dx.len()];
+                terms(&conv, |i, _, k| of_x[i] &= k != at);
+                for (got, finite) in dx.iter().zip(&of_x) {
+                    assert_eq!(got.is_finite(), *finite, "{special} at {at} of the cotangent of {window:?}");
                 }
             }
         }
@@ -127,6 +155,9 @@ fn weights_that_are_not_finite_give_the_same_at_every_level() {
         (Window::new([9, 7], [3, 3]).pad([[1, 1], [1, 1]]), [1, 40, 3], 1),
         (Window::new([20, 20], [3, 3]).pad([[1, 1], [1, 1]]), [1, 16, 16], 1),
         (Window::new([20, 20], [3, 3]).pad([[1, 1], [1, 1]]), [1, 4, 4], 4),
+        (Window::new([20, 20], [3, 3]).pad([[1, 1], [1, 1]]).stride([2, 2]), [2, 4, 4], 4),
+        (Window::new([20, 41], [5, 5]).pad([[2, 2], [2, 2]]).stride([2, 2]), [1, 4, 8], 4),
+        (Window::new([20, 20], [3, 3]).pad([[2, 2], [2, 2]]).stride([2, 2]).dilation([2, 2]), [1, 4, 4], 4),
     ] {
         let conv = conv(window, sizes, groups);
         let (x, dy) = (vec![1.0f32; conv.x_len()], vec![1.0f32; conv.y_len()]);
@@ -139,7 +170,8 @@ fn weights_that_are_not_finite_give_the_same_at_every_level() {
                 conv_forward(&conv, &x, &w, &mut y, None, None);
                 conv_input_grad(&conv, &w, &dy, &mut dx);
                 for i in 0..conv.pixels() {
-                    let [up, left] = [i / conv.output[1], i % conv.output[1]];
+                    let [up, left] =
+                        [i / conv.output[1] * window.stride[0], i % conv.output[1] * window.stride[1]];
                     let padding = up < window.pad[0][0] || left < window.pad[1][0];
                     assert_eq!(
                         y[i].is_nan(),
