@@ -63,10 +63,9 @@ exports_make() {
   done
   exports_program sine-f32 x y
   exports_program sine-i8 x y
-  exports_lean sine-f32
-  exports_learn sine-learn sine
+  exports_learn sine-learn sine x y
   exports_learn sine-head sine
-  exports_learn two-learn two
+  exports_learn two-learn two x sum product
   exports_program one-head x a
   exports_program two-heads x a b
   exports_program speech-i8 x word
@@ -84,41 +83,61 @@ exports_fit() { "$tress" fit "$3" --target $1 >"$EXPORTS/fit-$2-$1" || true; }
 # The bytes that it leaves for the stack.
 exports_stack() { sed -n 's/.* \([0-9]*\) bytes of RAM are for the stack.*/\1/p' "$1"; }
 
-# The least program around the exported sine: a static arena, one evaluation, an end that says whether it was right.
+# The least program around an exported network, beside the one that counts: static arenas, an evaluation, and an end that says whether
+# it was right. Where the network learns, some steps before, and weights in RAM. Its flash and its `static`s are what `tress fit` is
+# held against. The name, the input, the outputs.
 exports_lean() {
-  local folder="$EXPORTS/run-sine-lean"
-  cp -r "$EXPORTS/run-$1" "$folder"
-  sed -i "s/^name = .*/name = \"run-sine-lean\"/" "$folder/Cargo.toml"
-  cat >"$folder/src/main.rs" <<'RUST'
-//! Evaluates an exported network once, with nothing around it.
-#![no_std]
-#![no_main]
-
-use core::cell::UnsafeCell;
-use sine_f32 as net;
+  local name=$1 input=$2 file="$EXPORTS/run-$1/src/bin/lean-$1.rs" output learns=
+  shift 2
+  [[ $name != *-learn ]] || learns=1
+  mkdir -p "${file%/*}"
+  {
+    echo '//! Evaluates an exported network once, with nothing around it.'
+    printf '#![no_std]\n#![no_main]\n\nuse core::cell::UnsafeCell;\nuse %s as net;\n' "${name//-/_}"
+    cat <<'RUST'
 use tress_conformance::machine;
 
 machine::program!(run);
 
-struct Alone(UnsafeCell<net::Arena>);
+struct Alone<T>(UnsafeCell<T>);
 // SAFETY: there is one thread, and `run` is called once.
-unsafe impl Sync for Alone {}
-static ARENA: Alone = Alone(UnsafeCell::new(net::Arena::new()));
-
-fn run() -> bool {
-    let mut y = [0.0];
-    // SAFETY: nothing else looks at the arena.
-    net::infer(unsafe { &mut *ARENA.0.get() }, core::hint::black_box(&net::EXAMPLE_X), &mut y);
-    y == net::EXAMPLE_Y
-}
+unsafe impl<T> Sync for Alone<T> {}
+static ARENA: Alone<net::Arena> = Alone(UnsafeCell::new(net::Arena::new()));
 RUST
+    [ -z "$learns" ] || cat <<'RUST'
+static LEARNING: Alone<net::LearningArena> = Alone(UnsafeCell::new(net::LearningArena::new()));
+static NUMBERS: Alone<[[f32; net::WEIGHTS.len()]; 2]> = Alone(UnsafeCell::new([[0.0; net::WEIGHTS.len()]; 2]));
+RUST
+    printf '\nfn run() -> bool {\n'
+    for output in "$@"; do echo "    let mut $output = [Default::default(); net::EXAMPLE_${output^^}.len()];"; done
+    echo "    let x = core::hint::black_box(&net::EXAMPLE_${input^^});"
+    [ -z "$learns" ] || cat <<RUST
+    // SAFETY: nothing else looks at these.
+    let (arena, [weights, updates]) = unsafe { (&mut *LEARNING.0.get(), &mut *NUMBERS.0.get()) };
+    *weights = net::WEIGHTS;
+    for _ in 0..10 {
+        core::hint::black_box(net::learn(arena, weights, updates, x,$(printf ' &[0.5; net::EXAMPLE_%s.len()],' "${@^^}") 0.01));
+    }
+RUST
+    echo '    // SAFETY: nothing else looks at the arena.'
+    echo "    net::infer(unsafe { &mut *ARENA.0.get() }, ${learns:+weights, }x$(printf ', &mut %s' "$@"));"
+    # Who has learnt gives another answer.
+    for output in "$@"; do echo "    let $output = $output $([ -z "$learns" ] && echo == || echo !=) net::EXAMPLE_${output^^};"; done
+    printf '    %s' "$1"
+    shift
+    [ $# = 0 ] || printf ' && %s' "$@"
+    printf '\n}\n'
+  } >"$file"
 }
 
 # A device that learns with the exported function and nothing else, sample by sample, in memory that was laid out beforehand. What
-# it learns is the second argument: the sine anew, all of it or the last layer, from weights that were spoilt; or two tasks.
+# it learns is the second argument: the sine anew, all of it or the last layer, from weights that were spoilt; or two tasks. Then the
+# input and the outputs, if all weights learn.
 exports_learn() {
   local name=$1 lesson=$2 folder="$EXPORTS/run-$1"
-  cp -r "$EXPORTS/run-sine-f32" "$folder"
+  shift 2
+  mkdir -p "$folder/src"
+  cp "$EXPORTS/run-sine-f32/Cargo.toml" "$folder/"
   sed -i "s/^name = .*/name = \"run-$name\"/; s/^sine-f32 = .*/$name = { path = \"..\/$name\" }/" "$folder/Cargo.toml"
   { sed "s/NETWORK/${name//-/_}/" <<'RUST'
 //! Learns on the device, sample by sample, in memory that was laid out beforehand.
@@ -128,20 +147,31 @@ extern crate alloc;
 
 use alloc::alloc::{Layout, alloc_zeroed};
 use NETWORK as net;
-use tress_conformance::{machine, print};
+use tress_conformance::{fence::Fence, machine, print};
 
 machine::program!(run);
 
+/// A fence on each side of each part.
+#[repr(C)]
 struct Memory {
+    a: Fence,
     arena: net::LearningArena,
+    b: Fence,
     weights: [f32; net::WEIGHTS.len()],
+    c: Fence,
     updates: [f32; net::WEIGHTS.len()],
+    d: Fence,
+}
+
+impl Memory {
+    fn fences(&mut self) -> [&mut Fence; 4] { [&mut self.a, &mut self.b, &mut self.c, &mut self.d] }
 }
 
 fn run() -> bool {
     let layout = Layout::new::<Memory>();
     // SAFETY: the memory has a size, zeros are numbers, and nothing else has this block.
     let memory = unsafe { &mut *alloc_zeroed(layout).cast::<Memory>() };
+    memory.fences().into_iter().for_each(Fence::raise);
     memory.weights.iter_mut().zip(&net::WEIGHTS).for_each(|(weight, given)| *weight = KEPT * given);
     let (mut first, mut last) = ([0.0; TASKS], [0.0; TASKS]);
     let before = machine::ticks();
@@ -153,20 +183,22 @@ fn run() -> bool {
         }
     }
     let ticks = machine::ticks().wrapping_sub(before);
-    machine::write(b"learned losses ");
+    let kept = memory.fences().iter().all(|fence| fence.stands());
+    machine::write(if kept { b"learned losses " } else { b"learned OUTSIDE losses " });
     print::decimal(f64::from(first.iter().sum::<f32>()), 9);
     machine::write(b" ");
     print::decimal(f64::from(last.iter().sum::<f32>()), 9);
-    print::entry("arena", size_of::<Memory>() as u64);
+    print::entry("fences", 4 * size_of::<Fence>() as u64);
     print::entry("times", u64::from(STEPS));
     print::entry("ticks", ticks);
     machine::figures();
     machine::write(b"\n");
-    (0..TASKS).all(|task| last[task] < 0.2 * first[task])
+    kept && (0..TASKS).all(|task| last[task] < 0.2 * first[task])
 }
 RUST
     exports_lesson_$lesson
   } >"$folder/src/main.rs"
+  [ $# = 0 ] || exports_lean "$name" "$@"
 }
 
 exports_lesson_sine() {
@@ -185,7 +217,7 @@ fn sine(x: f32) -> f32 {
     if x < 0.0 { -value } else { value }
 }
 
-fn teach(Memory { arena, weights, updates }: &mut Memory, sample: u32) -> [f32; TASKS] {
+fn teach(Memory { arena, weights, updates, .. }: &mut Memory, sample: u32) -> [f32; TASKS] {
     let x = (sample * 17 % SAMPLES) as f32 / SAMPLES as f32 * 6.2 - 3.1;
     net::learn(arena, weights, updates, &[x], &[sine(x)], 0.02)
 }
@@ -201,7 +233,7 @@ const STEPS: u32 = 4000;
 const SAMPLES: u32 = 16;
 const KEPT: f32 = 1.0;
 
-fn teach(Memory { arena, weights, updates }: &mut Memory, sample: u32) -> [f32; TASKS] {
+fn teach(Memory { arena, weights, updates, .. }: &mut Memory, sample: u32) -> [f32; TASKS] {
     let sample = sample * 5 % SAMPLES;
     let [x, y] = [sample / 4, sample % 4].map(|place| place as f32 / 2.0 - 0.75);
     net::learn(arena, weights, updates, &[x, y], &[x + y], &[x * y], 0.05)
@@ -245,18 +277,27 @@ TOML
 extern crate alloc;
 
 use alloc::alloc::{Layout, alloc_zeroed};
-use tress_conformance::{machine, print};
+use tress_conformance::{fence::Fence, machine, print};
 
 machine::program!(run);
 RUST
     echo "use $crate as net;"
     cat <<'RUST'
 
+#[repr(C)]
+struct Memory {
+    before: Fence,
+    arena: net::Arena,
+    after: Fence,
+}
+
 fn run() -> bool {
-    // The arena is all that is asked of the heap: what is counted there is what was planned.
-    let layout = Layout::new::<net::Arena>();
-    // SAFETY: an arena has a size, zeros are numbers, and nothing else has this block.
-    let arena = unsafe { &mut *alloc_zeroed(layout).cast::<net::Arena>() };
+    // The arena and its fences are all that is asked of the heap: what is counted there is what was planned.
+    let layout = Layout::new::<Memory>();
+    // SAFETY: the memory has a size, zeros are numbers, and nothing else has this block.
+    let Memory { before: lower, arena, after: upper } = unsafe { &mut *alloc_zeroed(layout).cast::<Memory>() };
+    lower.raise();
+    upper.raise();
 RUST
     local arguments="arena, core::hint::black_box(&net::EXAMPLE_${input^^})" checks="" first=""
     for output in "$@"; do
@@ -269,20 +310,35 @@ RUST
     echo "    let ticks = machine::ticks().wrapping_sub(before);"
     echo "    let fine = ${checks# && };"
     cat <<'RUST'
-    machine::write(if fine { b"exported same" } else { b"exported DIFFERENT" });
+    let kept = lower.stands() && upper.stands();
+    machine::write(if !kept { b"exported OUTSIDE" } else if fine { b"exported same" } else { b"exported DIFFERENT" });
     print::entry("arena", net::ARENA as u64);
+    print::entry("fences", 2 * size_of::<Fence>() as u64);
     print::entry("example", EXAMPLE);
     print::entry("macs", net::MULTIPLY_ADDS as u64);
     print::entry("times", u64::from(TIMES));
     print::entry("ticks", ticks);
     machine::figures();
     machine::write(b"\n");
-    fine
+    fine && kept
 }
 RUST
     echo "const EXAMPLE: u64 = (size_of_val(&net::EXAMPLE_${input^^})$(printf ' + size_of_val(&net::EXAMPLE_%s)' "${@^^}")) as u64;"
     echo "const TIMES: u32 = $([[ $name == sine* ]] && echo 100 || echo 2);"
   } >"$folder/src/main.rs"
+  exports_lean "$name" "$input" "$@"
+}
+
+# Bytes of flash that the example of a network takes in a program that looks at all of it.
+exports_example() {
+  awk -F'[][; ]+' '/^pub static EXAMPLE_/ { sum += $5 * ($4 == "f32" ? 4 : 1) } END { print sum }' "$EXPORTS/$1/src/lib.rs"
+}
+
+# Builds one of the programs of a network for a board, and says where it is.
+exports_build() { # target, bytes of heap, the folder of the linker's script, network, program
+  (cd "$EXPORTS/run-$4" && TRESS_HEAP=$2 bare_cargo "$1" rustc --quiet --release --bin "$5" -- \
+    "-Clink-arg=-T$root/embedded/cortex-m.ld" "-Clink-arg=-L$3") || return
+  product_of "$1" release "$5"
 }
 
 # Which networks a board runs: all that its memory takes.
@@ -300,43 +356,68 @@ exports_run() {
   scripts="$(board_script "$rom" "$ram")"
   for net in "${nets[@]}"; do
     [ -n "$net" ] && only $net || continue
-    (cd "$EXPORTS/run-$net" && TRESS_HEAP=$heap bare_cargo "$target" rustc --quiet --release -- \
-      "-Clink-arg=-T$root/embedded/cortex-m.ld" "-Clink-arg=-L$scripts")
-    file="$(product_of "$target" release "run-$net")"
+    if [ $net = sine-lean ]; then
+      exports_lean_run sine-f32 || return
+      note "$name" $net "$(flash "$file")" "$factor" <<<"lean right heap $(static_ram "$file")"
+      continue
+    fi
+    file="$(exports_build "$target" $heap "$scripts" $net run-$net)" || return
     status=0
     out="$(machine_arm "$machine" "$file")" || status=$?
     [ $status != 125 ] || { skip "$name" "no qemu-system-arm"; return; }
-    if [ $net = sine-lean ]; then
-      note "$name" $net "$(flash "$file")" "$factor" <<<"lean ${out:-right} heap $(static_ram "$file")"
-    else
-      note "$name" "$net" "$(flash "$file")" "$factor" <<<"$out"
-    fi
+    note "$name" "$net" "$(flash "$file")" "$factor" <<<"$out"
     [ $status = 0 ] || { echo "$name $net ended with $out" >&2; return 1; }
     # What was said before anything was built, by `tress fit` or by the export.
-    local row=floats said
-    [[ $net != *-i8 ]] || row=bytes
-    said="${net%-f32}"
+    local row=floats said fit
     case $net in
-      sine-lean)
-        # Nothing asks for memory: no allocator is linked.
-        ! nm -C "$file" | grep -E 'machine::heap|alloc::|__rust_alloc|Arena as' >&2 ||
-          { echo "$name $net: an allocator is linked" >&2; return 1; }
+      *-i8) row=bytes ;;
+      *-learn) row=learning ;;
+    esac
+    case $net in
+      sine-head)
+        # Where one head learns, less is linked, and the export says the memory.
+        fit="$EXPORTS/fit-sine-$name"
+        said="arena $(awk -F'[ ,]+' '/^learning:/ { print $3 + $8 }' "$EXPORTS/said-$net")"
         ;;
-      sine-learn | sine-head | two-learn)
-        # `tress fit` says what learning all weights takes; where one head learns, less is linked, and the export says the memory.
-        local fit="$EXPORTS/fit-${net%-*}-$name"
-        said="$(awk '$1 == "learning" { print $4 }' "$fit")"
-        note "$name" "$net-fit" "$said" "$factor" < <(
-          if [ $net = sine-head ]; then awk -F'[ ,]+' '/^learning:/ { print "fit arena", $3 + $8 }' "$EXPORTS/said-$net"
-          else awk -F'[ ,]+' '/^A step of learning:/ { print "fit arena", $6 + $10 }' "$fit"; fi | sed "s/$/ stack $(exports_stack "$fit")/")
+      *-learn)
+        fit="$EXPORTS/fit-${net%-*}-$name"
+        said="arena $(awk -F'[ ,]+' '/^A step of learning:/ { print $6 + $10 }' "$fit")"
         ;;
       *)
-        local fit="$EXPORTS/fit-${said%-i8}-$name"
-        said="$(awk -v row=$row '$1 == row { print $4, $5 }' "$fit")"
-        note "$name" "$net-fit" "${said% *}" "$factor" <<<"fit arena ${said#* } stack $(exports_stack "$fit")"
+        fit="$(exports_said $net)"
+        said="arena $(awk -v row=$row '$1 == row { print $5 }' "$fit")"
         ;;
     esac
+    said="$said stack $(exports_stack "$fit")"
+    if [ $net != sine-head ]; then
+      exports_lean_run $net || return
+      # With the weights that learn, which `tress fit` counts among inputs and outputs.
+      said="$said $(awk -v row=$row '
+        /^A step of learning:/ { split($0, word, /[ ,]+/); beside = word[10] }
+        $1 == row { least = $3; most = $4; statics = $5; ram = $7 }
+        END { print "least", least, "most", most, "statics", statics + (row == "learning" ? beside : 0), "ram", ram }' "$fit")"
+      said="$said lean $(($(flash "$file") - $(exports_example $net))) static $(static_ram "$file")"
+    fi
+    note "$name" "$net-fit" - "$factor" <<<"fit $said"
   done
+}
+
+# What `tress fit` said of a network in one of its forms on the board at hand.
+exports_said() {
+  local net="${1%-f32}"
+  echo "$EXPORTS/fit-${net%-i8}-$name"
+}
+
+# The least program around a network, for exports_run, whose variables it has: builds it, runs it, and leaves its name in `file`.
+exports_lean_run() {
+  file="$(exports_build "$target" $heap "$scripts" $1 lean-$1)" || return
+  status=0
+  out="$(machine_arm "$machine" "$file")" || status=$?
+  [ $status != 125 ] || { skip "$name" "no qemu-system-arm"; return; }
+  [ $status = 0 ] || { echo "$name lean-$1 ended with ${out:-other outputs}" >&2; return 1; }
+  # Nothing asks for memory: no allocator is linked.
+  ! nm -C "$file" | grep -E 'machine::heap|alloc::|__rust_alloc|Arena as' >&2 ||
+    { echo "$name lean-$1: an allocator is linked" >&2; return 1; }
 }
 
 # Learning two tasks on a machine that is no board: the digits must be those of the boards. Its target; host is this machine with std.
@@ -344,12 +425,12 @@ exports_learnt() {
   local name=$1 target=$2 net=run-two-learn file
   exports_make
   if [ "$target" = host ]; then
-    (cd "$EXPORTS/$net" && cargo build --quiet --release --features std)
+    (cd "$EXPORTS/$net" && cargo build --quiet --release --features std --bin "$net")
     file="$CARGO_TARGET_DIR/release/$net"
     note_run "$name" two-learn - 0 "$file"
     return
   fi
-  (cd "$EXPORTS/$net" && bare_cargo "$target" rustc --quiet --release)
+  (cd "$EXPORTS/$net" && bare_cargo "$target" rustc --quiet --release --bin "$net")
   file="$(product_of "$target" release $net)"
   case $target in
     wasm32-*)

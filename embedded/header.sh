@@ -15,7 +15,7 @@ headers_ready() {
 headers_program() {
   local number=$1 input=$2 output
   shift 2
-  printf '#define NET_EXAMPLE\n#include "net.h"\n#include "board.h"\n\n'
+  printf '#define NET_EXAMPLE\n#include "board.h"\n#include "net.h"\n\n'
   for output in "$@"; do printf 'static %s found_%s[NET_%s_LENGTH];\n' "$number" "$output" "${output^^}"; done
   printf '\nvoid evaluate(void)\n{\n    net_infer(net_example_%s' "$input"
   printf ', found_%s' "$@"
@@ -23,6 +23,8 @@ headers_program() {
   for output in "$@"; do printf '\n        && !memcmp(found_%s, net_example_%s, sizeof found_%s)' "$output" "$output" "$output"; done
   printf ';\n}\n\nconst unsigned example_bytes = sizeof net_example_%s' "$input"
   printf ' + sizeof net_example_%s' "$@"
+  printf ';\nconst unsigned output_bytes = 0'
+  printf ' + sizeof found_%s' "$@"
   printf ';\nconst unsigned multiply_adds = NET_MULTIPLY_ADDS;\n'
 }
 
@@ -63,5 +65,11 @@ headers_run() {
     [ $status != 125 ] || { skip "C on $name" "no qemu-system-arm"; return 0; }
     note "$name" $net "$(flash "$file")" "$factor" <<<"${out:-header nothing} heap $(static_ram "$file")"
     [ $status = 0 ] || { echo "$name $net ended with ${out:-nothing}" >&2; return 1; }
+    # What `tress fit` said of its RAM. The arena of C is not filled up to whole words of eight bytes.
+    local row=floats beside said
+    [[ $net != *-i8 ]] || row=bytes
+    beside="$(awk '{ for (i = 1; i < NF; i++) if ($i == "fences" || $i == "outputs") sum += $(i + 1); print sum }' <<<"$out")"
+    said="$(awk -v row=$row '$1 == row { print "statics", $5, "ram", $7 }' "$EXPORTS/fit-$([[ $net == c-sine* ]] && echo sine || echo lenet)-$name")"
+    note "$name" $net-fit - "$factor" <<<"fit $said static $((($(static_ram "$file") - beside + 7) / 8 * 8))"
   done
 }

@@ -77,15 +77,33 @@ BEGIN {
   for (i = 5; i < NF; i++) found[$i] = $(i + 1)
 }
 
-# What `tress fit` said before anything was built: bytes of flash and stack at most, and the arena to the byte.
+# What `tress fit` said before anything was built. Of what the programs that count took: the arena to the byte, and the stack at most.
+# Of the least program around the network, `lean`: its `static`s, which are the arenas and a few words, and its flash, within bounds of
+# which the upper is no more than half as much again as what it takes.
 $5 == "fit" {
   if (program !~ /-fit$/) next
   net = machine " " substr(program, 1, length(program) - 4)
-  if (arena[net] != found["arena"]) wrong(net ": the arena was to take " found["arena"] " bytes, and takes " arena[net])
-  planned++
-  if (found["stack"] + 0 <= 0 || deep[net] + 0 <= 0 || deep[net] + 0 > found["stack"] + 0)
-    wrong(net ": the stack was to take " found["stack"] " bytes at most, and takes " deep[net])
-  if (taken[net] + 0 > flash + 0) wrong(net ": flash was to take " flash " bytes at most, and takes " taken[net])
+  if (net in arena) {
+    planned++
+    if (arena[net] != found["arena"]) wrong(net ": the arena was to take " found["arena"] " bytes, and takes " arena[net])
+    if (found["stack"] + 0 <= 0 || deep[net] + 0 <= 0 || deep[net] + 0 > found["stack"] + 0)
+      wrong(net ": the stack was to take " found["stack"] " bytes at most, and takes " deep[net])
+  }
+  if ("static" in found) {
+    stood++
+    beyond = found["static"] - found["statics"]
+    if (!(found["statics"] > 0) || beyond < 0 || beyond > 8)
+      wrong(net ": static memory was to take " found["statics"] " bytes and a few words, and takes " found["static"])
+    if (found["static"] + deep[net] > found["ram"] + 0)
+      wrong(net ": RAM was to take " found["ram"] " bytes at most, and takes " found["static"] " and a stack of " deep[net])
+  }
+  if ("lean" in found) {
+    bounded++
+    lower = found["least"] + 0; upper = found["most"] + 0; lean = found["lean"] + 0
+    if (!(lower > 0 && lean >= lower && lean <= upper))
+      wrong(net ": flash was to take " lower " to " upper " bytes, and takes " lean)
+    if (upper > 1.5 * lean) wrong(net ": flash was to take up to " upper " bytes, which is over 1.5 times the " lean " that it takes")
+  }
   next
 }
 
@@ -103,9 +121,13 @@ $5 == "fit" {
   stack = "stack" in found ? found["stack"] : "-"
   time = ticks == "" ? "-" : factor > 0 ? instructions " instr" : sprintf("%.1f us", ticks / per / 1000)
   if ($5 ~ /^(exported|header|learned|lean)$/) exported++
+  if ("fences" in found) {
+    if ("heap" in found) heap = found["heap"] -= found["fences"]
+    if ($6 == "OUTSIDE") wrong(machine " " program ": writes outside of its memory")
+    if (!(found["fences"] > 0)) wrong(machine " " program ": has no fences around its memory")
+  }
   if ($5 == "exported") {
     arena[machine " " program] = found["heap"]
-    taken[machine " " program] = flash - found["example"]
     deep[machine " " program] = stack
     if ($6 != "same") wrong(machine " " program ": other outputs than on the machine that exported it")
     if (found["heap"] != found["arena"])
@@ -116,13 +138,14 @@ $5 == "fit" {
   # A header in C on a board.
   if ($5 == "header") {
     first = $6
+    deep[machine " " program] = stack
     if (first != "same") wrong(machine " " program ": the header gives other outputs than the machine that wrote it")
     second = sprintf("%.2f instr a multiply-add", ticks * factor / per / found["macs"])
   }
   if ($5 == "learned") {
     arena[machine " " program] = found["heap"]
-    taken[machine " " program] = flash
     deep[machine " " program] = stack
+    learners[program]++
     if (!(program in learned)) learned[program] = first " " second
     else if (learned[program] != first " " second)
       wrong(machine " " program ": learns " first " " second ", not " learned[program])
@@ -232,7 +255,10 @@ END {
     if (vectors) print "each of " vectors " vector paths that trained within " bound " of them"
     if (summed) print "the same sums of whole numbers, " summed " times"
     if (exported) print exported " exported programs as on the machine that exported them"
-    if (planned) print planned " arenas to the byte as was said beforehand, and no more flash or stack"
+    if (planned) print planned " arenas to the byte as was said beforehand, and no more stack"
+    if (stood) print stood " programs with no other static memory than was said"
+    if (bounded) print bounded " programs within their bounds of flash, of which the upper is at most 1.5 times what they take"
+    for (program in learned) if (learners[program] > 1) print program " learns the same digits on " learners[program] " machines"
     if (held) print held " lines within embedded/limits"
     print rows " lines measured" (page != "" ? ", as " page " says" : "")
   }

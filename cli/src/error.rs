@@ -27,6 +27,8 @@ pub enum Error {
     Training(String),
     /// A network does not fit a device, or has no form for one (exit code 1).
     Device(String),
+    /// A network may fit a device, or may not (exit code 3).
+    Unsure(String),
     /// Ctrl-C was pressed (exit code 130, as a shell expects).
     Interrupted {
         /// What was being done, and what was kept.
@@ -55,6 +57,7 @@ impl Error {
         match self {
             Error::Usage(_) => 2,
             Error::Data { .. } | Error::Write { .. } | Error::Training(_) | Error::Device(_) => 1,
+            Error::Unsure(_) => 3,
             Error::Interrupted { .. } => 130,
         }
     }
@@ -72,7 +75,9 @@ pub fn plain(source: &io::Error) -> String {
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Error::Usage(text) | Error::Training(text) | Error::Device(text) => f.write_str(&shown(text)),
+            Error::Usage(text) | Error::Training(text) | Error::Device(text) | Error::Unsure(text) => {
+                f.write_str(&shown(text))
+            }
             Error::Data { file, trouble } => write!(f, "{}: {}", shown(file), shown(trouble)),
             Error::Write { place, trouble } => write!(f, "{}: {}", shown(place), shown(trouble)),
             Error::Interrupted { during } => write!(f, "interrupted {}", shown(during)),

@@ -7,6 +7,11 @@
 #define PAINT 0xDEADBEEFu
 #define REGISTER(address) (*(volatile uint32_t *)(address))
 
+/* Bytes on both sides of the arena that nobody may change; of bytes, so that no gap is left between. */
+#define PLANK 0xA5
+static unsigned char fence_before[64] __attribute__((section(".bss.fenced.a"), used));
+static unsigned char fence_behind[64] __attribute__((section(".bss.fenced.z"), used));
+
 extern uint32_t _data, _data_end, _data_in_flash, _bss, _bss_end, _stack;
 
 static void reset(void);
@@ -60,7 +65,7 @@ void start(void);
 void start(void)
 {
     uint32_t *from = &_data_in_flash, *to, *deepest, *lowest, before, ticks;
-    int i, same;
+    int i, same, kept;
     for (to = &_data; to < &_data_end;)
         *to++ = *from++;
     for (to = &_bss; to < &_bss_end;)
@@ -73,6 +78,8 @@ void start(void)
     REGISTER(0xE000E014) = 0xFFFFFF;
     REGISTER(0xE000E018) = 0;
     REGISTER(0xE000E010) = 5;
+    for (i = 0; i < (int)sizeof fence_before; i++)
+        fence_before[i] = fence_behind[i] = PLANK;
     before = REGISTER(0xE000E018);
     for (i = 0; i < TIMES; i++)
         evaluate();
@@ -80,14 +87,19 @@ void start(void)
     same = is_same();
     for (deepest = &_bss_end; deepest < &_stack && *deepest == PAINT;)
         deepest++;
-    text(same ? "header same" : "header DIFFERENT");
+    kept = 1;
+    for (i = 0; i < (int)sizeof fence_before; i++)
+        kept &= *(volatile unsigned char *)&fence_before[i] == PLANK && *(volatile unsigned char *)&fence_behind[i] == PLANK;
+    text(!kept ? "header OUTSIDE" : same ? "header same" : "header DIFFERENT");
     entry(" example ", example_bytes);
+    entry(" outputs ", output_bytes);
+    entry(" fences ", sizeof fence_before + sizeof fence_behind);
     entry(" macs ", multiply_adds);
     entry(" times ", TIMES);
     entry(" ticks ", ticks);
     entry(" stack ", (uint32_t)((char *)&_stack - (char *)deepest));
     text("\n");
-    end(same);
+    end(same && kept);
 }
 
 /* Turns the floating-point unit on before any instruction can ask for it. */

@@ -56,7 +56,7 @@ const TAKEN: &str = " as async await break const continue crate dyn else enum ex
     thread_local typeof_unqual and and_eq asm bitand bitor catch class co_await co_return co_yield compl concept const_cast \
     consteval constinit decltype delete dynamic_cast explicit export friend mutable namespace new noexcept not not_eq operator or \
     or_eq private protected public reinterpret_cast requires static_cast template this throw typeid typename using wchar_t \
-    char8_t char16_t char32_t xor xor_eq main i8 u8 i32 f32 usize parts arena weights updates rate losses \
+    char8_t char16_t char32_t xor xor_eq main i8 u8 i32 f32 usize arena weights updates rate losses \
     int8_t int32_t int64_t uint8_t linux unix i386 mips sparc sun ";
 
 /// Whether a name is one of those words.

@@ -58,8 +58,45 @@ pub(super) struct Needs {
     pub(super) arena: usize,
     /// Bytes of inputs and outputs, which lie outside of the arena.
     pub(super) ports: usize,
-    /// What code may take.
-    pub(super) code: usize,
+    /// What code takes, at least and at most.
+    pub(super) code: [usize; 2],
+}
+
+/// What is said of a network: the better comes later.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Verdict {
+    /// Even the least that it may take is too much.
+    No,
+    /// The flash lies between the bounds.
+    Perhaps,
+    /// The most that it may take fits.
+    Yes,
+}
+
+impl Needs {
+    /// Bytes of flash, at least and at most.
+    fn flash(&self) -> [usize; 2] {
+        self.code.map(|code| self.weights.saturating_add(code))
+    }
+
+    /// Bytes of RAM at most.
+    fn ram(&self) -> usize {
+        self.arena.saturating_add(self.ports).saturating_add(Target::STACK)
+    }
+
+    /// Whether this much memory is enough, and in words.
+    fn verdict(&self, flash: usize, ram: usize) -> (Verdict, String) {
+        let [least, most] = self.flash();
+        let lacks = [(least > flash, "flash"), (self.ram() > ram, "RAM")];
+        let lacking: Vec<&str> = lacks.iter().filter(|lack| lack.0).map(|lack| lack.1).collect();
+        if !lacking.is_empty() {
+            (Verdict::No, format!("too little {}", lacking.join(" and ")))
+        } else if most > flash {
+            (Verdict::Perhaps, "may not fit".to_owned())
+        } else {
+            (Verdict::Yes, "fits".to_owned())
+        }
+    }
 }
 
 /// The needs as floats.
@@ -69,7 +106,7 @@ pub(super) fn as_floats(program: &Program, plan: &Plan, target: Target) -> Needs
         weights: 4 * numbers,
         arena: plan.arena::<f32>(),
         ports: 4 * ports(program),
-        code: Code::default().floats(plan).most(target),
+        code: Code::floats(program, plan).bounds(target),
     }
 }
 
@@ -88,7 +125,7 @@ pub(super) fn as_bytes(program: &Program, target: Target) -> Result<Needs, Error
         weights: weights.sum(),
         arena: plan.arena::<i8>(),
         ports: ports(program),
-        code: Code::bytes(&plan).most(target),
+        code: Code::bytes(program, &plan).bounds(target),
     })
 }
 
@@ -103,7 +140,7 @@ pub(super) fn as_learning(program: &Program, plan: &Plan, learning: &Learning, t
         // One program evaluates and learns, at different times.
         arena: evaluated.arena + learning.plan.arena::<f32>(),
         ports: evaluated.ports + 4 * (truths + losses) + learning.beside(program),
-        code: Code::default().floats(plan).floats(&learning.plan).most(target),
+        code: Code::learning(program, plan, (&learning.program, &learning.plan)).bounds(target),
         ..evaluated
     }
 }
@@ -136,25 +173,27 @@ pub(super) fn device(error: tress::nn::Error) -> Error {
 ///
 /// # Errors
 ///
-/// [`Error::Data`] for a file that cannot be read, [`Error::Device`] where it fits neither as floats nor as bytes.
+/// [`Error::Data`] for a file that cannot be read, [`Error::Device`] where it fits neither as floats nor as bytes, and
+/// [`Error::Unsure`] where the flash lies between the bounds of the form that takes least.
 pub fn fit(args: &FitArgs) -> Result<(), Error> {
     let model = Model::read(&args.model)?;
-    let (text, fits) = report(&model.program, args)?;
+    let (text, verdict) = report(&model.program, args)?;
     say(text.trim_end());
-    match fits {
-        true => Ok(()),
-        false if args.learn => {
-            Err(Error::Device(format!("it does not fit {} where it is to learn", args.target.name())))
-        }
-        false => Err(Error::Device(format!(
-            "it does not fit {}, neither as floats nor as bytes",
-            args.target.name()
+    let name = args.target.name();
+    match verdict {
+        Verdict::Yes => Ok(()),
+        Verdict::Perhaps => Err(Error::Unsure(format!(
+            "it may not fit {name}: the flash lies between the bounds; export it and look at what the build takes"
         ))),
+        Verdict::No if args.learn => {
+            Err(Error::Device(format!("it does not fit {name} where it is to learn")))
+        }
+        Verdict::No => Err(Error::Device(format!("it does not fit {name}, neither as floats nor as bytes"))),
     }
 }
 
-/// The report, and whether the network fits in one way at least.
-pub(super) fn report(program: &Program, args: &FitArgs) -> Result<(String, bool), Error> {
+/// The report, and what is said of the form that fits best.
+pub(super) fn report(program: &Program, args: &FitArgs) -> Result<(String, Verdict), Error> {
     let plan = program.plan().map_err(device)?;
     let [flash, ram] = args.target.memory();
     let (flash, ram) = (args.flash.unwrap_or(flash), args.ram.unwrap_or(ram));
@@ -169,7 +208,7 @@ pub(super) fn report(program: &Program, args: &FitArgs) -> Result<(String, bool)
         let _ = writeln!(out, "output {} {shape}", shown(name));
     }
     let _ = writeln!(out, "{} multiply-adds\n", plan.multiply_adds());
-    let row = ["", "weights", "code up to", "flash up to", "arena", "in, out", "RAM up to", ""];
+    let row = ["", "weights", "flash from", "flash up to", "arena", "in, out", "RAM up to", ""];
     let mut line = |row: [String; 8]| {
         let [name, figures @ .., verdict] = row;
         let [a, b, c, d, e, f] = figures;
@@ -187,23 +226,17 @@ pub(super) fn report(program: &Program, args: &FitArgs) -> Result<(String, bool)
         Err(error) if args.learn => return Err(Error::Device(error.to_string())),
         Err(_) => {}
     }
-    let mut any = false;
+    let mut best = Verdict::No;
     for (name, needs, refused) in rows {
-        let in_flash = needs.weights.saturating_add(needs.code);
-        let in_ram = needs.arena.saturating_add(needs.ports).saturating_add(Target::STACK);
-        let lacks = [(in_flash > flash, "flash"), (in_ram > ram, "RAM")];
-        let lacking: Vec<&str> = lacks.iter().filter(|lack| lack.0).map(|lack| lack.1).collect();
-        any |= lacking.is_empty() && refused.is_none() && (name == "learning") == args.learn;
-        let verdict = if let Some(why) = refused {
-            why
-        } else if lacking.is_empty() {
-            "fits".to_owned()
-        } else {
-            format!("too little {}", lacking.join(" and "))
-        };
-        let figures = [needs.weights, needs.code, in_flash, needs.arena, needs.ports, in_ram];
+        let (verdict, words) = needs.verdict(flash, ram);
+        if refused.is_none() && (name == "learning") == args.learn {
+            best = best.max(verdict);
+        }
+        let words = refused.unwrap_or(words);
+        let [least, most] = needs.flash();
+        let figures = [needs.weights, least, most, needs.arena, needs.ports, needs.ram()];
         let [a, b, c, d, e, f] = figures.map(|figure| figure.to_string());
-        line([name.to_owned(), a, b, c, d, e, f, verdict]);
+        line([name.to_owned(), a, b, c, d, e, f, words]);
     }
     if let Ok(learning) = learning {
         let (arena, beside) = (learning.plan.arena::<f32>(), learning.beside(program));
@@ -215,9 +248,10 @@ pub(super) fn report(program: &Program, args: &FitArgs) -> Result<(String, bool)
     }
     let _ = write!(
         out,
-        "\nThe arena is exact. Code is estimated from kernels, functions and calls, on the high side; {} bytes of RAM are for the \
-         stack. `embedded/run` holds all three against the networks that it builds.",
+        "\nThe arena is exact. Flash is that of the crate that `tress export --rust` writes, built for size, in the least program \
+         around it; its bounds come from what was measured of kernels, functions and calls. {} bytes of RAM are for the stack. \
+         `embedded/run` holds all of them against the networks that it builds.",
         Target::STACK
     );
-    Ok((out, any))
+    Ok((out, best))
 }

@@ -240,12 +240,6 @@ impl<'a> Writer<'a> {
             ") {{\n    let Arena {{ values: t_values, column: t_column }} = arena;\n{}}}\n",
             self.body
         );
-        let _ = writeln!(
-            out,
-            "/// Parts of the arena that do not overlap, as they were planned.\n#[inline(always)]\n#[allow(dead_code)]\n\
-             fn parts<const N: usize>(values: &mut [{number}], ranges: [core::ops::Range<usize>; N]) -> [&mut [{number}]; N] {{\n    \
-             match values.get_disjoint_mut(ranges) {{\n        Ok(parts) => parts,\n        Err(_) => unreachable!(),\n    }}\n}}"
-        );
         Ok(out)
     }
 
@@ -340,14 +334,27 @@ impl<'a> Writer<'a> {
         };
         self.body.push_str("    {\n");
         if !ranges.is_empty() {
-            let parts: Vec<String> = (0..ranges.len()).map(|number| format!("{LOCAL}p{number}")).collect();
-            let places: Vec<String> = ranges.iter().map(|(start, end)| format!("{start}..{end}")).collect();
-            let _ = writeln!(
-                self.body,
-                "        let [{}] = parts(t_values, [{}]);",
-                parts.join(", "),
-                places.join(", ")
-            );
+            // At places that the compiler knows, so that no check is left of them: what finds that a list of ranges is disjoint
+            // takes more room than the call of a kernel.
+            let mut order: Vec<usize> = (0..ranges.len()).collect();
+            order.sort_unstable_by_key(|&number| ranges[number]);
+            let (mut at, mut rest) = (0, "t_values");
+            let count = order.len();
+            for (n, number) in order.into_iter().enumerate() {
+                let (start, end) = ranges[number];
+                let after = if n + 1 < count { "t_rest" } else { "_" };
+                if start > at {
+                    let _ =
+                        writeln!(self.body, "        let (_, t_rest) = {rest}.split_at_mut({});", start - at);
+                    rest = "t_rest";
+                }
+                let _ = writeln!(
+                    self.body,
+                    "        let ({LOCAL}p{number}, {after}) = {rest}.split_at_mut({});",
+                    end - start
+                );
+                (at, rest) = (end, "t_rest");
+            }
         }
         (from, to)
     }

@@ -60,6 +60,15 @@ impl Target {
         matches!(self, Target::M0 | Target::M3)
     }
 
+    /// Its column in tables of what code takes: with floating-point instructions, an M3, an M0.
+    pub(super) fn class(self) -> usize {
+        match self {
+            Target::M3 => 1,
+            Target::M0 => 2,
+            _ => 0,
+        }
+    }
+
     /// Bytes of stack to leave room for: more than an exported program was seen to take (`embedded/run`).
     pub const STACK: usize = 1024;
 }

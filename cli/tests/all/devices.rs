@@ -479,7 +479,32 @@ fn fit_says_what_is_needed_and_refuses_what_is_too_much() {
     assert!(place.fine(&format!("fit net.safetensors --ram {}", ram - 1)).contains("too little RAM"));
     let flash: usize = row("floats")[3].parse().unwrap();
     assert!(!place.fine(&format!("fit net.safetensors --flash {flash}")).contains("too little"));
-    assert!(place.fine(&format!("fit net.safetensors --flash {}", flash - 1)).contains("too little flash"));
+    let floats = |flash: usize| -> String {
+        let said = place.tress(&format!("fit net.safetensors --flash {flash}")).stdout;
+        String::from_utf8_lossy(&said)
+            .lines()
+            .find(|line| line.starts_with("floats"))
+            .unwrap_or_default()
+            .to_owned()
+    };
+    assert!(floats(flash).ends_with("  fits"));
+    assert!(floats(flash - 1).ends_with("  may not fit"));
+    let least: usize = row("floats")[2].parse().unwrap();
+    assert!(4 * weights < least && least < flash, "{said}");
+    assert!(floats(least).ends_with("  may not fit"));
+    assert!(floats(least - 1).ends_with("  too little flash"));
+    // Between the bounds of the only form that fits there is an exit status of its own.
+    let unsure = |line: &str, word: &str| {
+        let output = place.tress(line);
+        let (said, error) =
+            (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+        assert_eq!(output.status.code(), Some(3), "{line}: {said}{error}");
+        assert!(said.contains(word) && error.contains("it may not fit m4"), "{line}: {said}{error}");
+    };
+    unsure("fit dense:1,16,16:y=1/softmax --flash 2600", "may not fit");
+    unsure("fit dense:1,16,16:y=1 --learn --flash 5K", "may not fit");
+    // What such a network takes on a board: 2 312 bytes.
+    assert!(place.fine("fit dense:1,16,16:y=1 --target m4 --flash 4K").contains("fits"));
     assert!(!said.contains("learning"), "{said}");
     let said = place.fine("fit dense:1,16,16:y=1 --target m0");
     assert!(
@@ -494,7 +519,7 @@ fn fit_says_what_is_needed_and_refuses_what_is_too_much() {
     assert!(learning("fit dense:1,16,16:y=1 --target m0").ends_with("  fits"));
     assert!(learning("fit dense:1,16,16:y=1 --target m0 --ram 3K").ends_with("too little RAM"));
     assert!(learning("fit dense:4000:y=1 --target m0").ends_with("too little RAM"));
-    assert!(learning("fit dense:1,16,16:y=1 --target m0 --flash 12K").ends_with("too little flash"));
+    assert!(learning("fit dense:1,16,16:y=1 --target m0 --flash 4K").ends_with("too little flash"));
     place.fine("fit dense:1,16,16:y=1 --target m0 --learn");
     let refused = place.refused("fit dense:1,16,16:y=1 --target m0 --ram 3K --learn");
     assert!(refused.contains("does not fit m0 where it is to learn"), "{refused}");

@@ -257,97 +257,119 @@ pub fn infer(
 ) {
     let Arena { values: t_values, column: t_column } = arena;
     {
-        let [t_p0] = parts(t_values, [0..400]);
+        let (t_p0, _) = t_values.split_at_mut(400);
         quantised::conv2d(&window[..], &Window { input: [10, 10], kernel: [3, 3], stride: [1, 1], pad: [[1, 1], [1, 1]], dilation: [1, 1] }, [1, 7], &WEIGHT_0, &Finish { bias: &BIAS_0, scale: &SCALE_0, zero: -128, low: -128 }, &mut t_column[..18], &mut *t_p0);
     }
     {
-        let [t_p0, t_p1] = parts(t_values, [0..400, 400..500]);
+        let (t_p0, t_rest) = t_values.split_at_mut(400);
+        let (t_p1, _) = t_rest.split_at_mut(100);
         planned::max_pool(&*t_p0, &Window { input: [10, 10], kernel: [2, 2], stride: [2, 2], pad: [[0, 0], [0, 0]], dilation: [1, 1] }, &mut *t_p1);
     }
     {
-        let [t_p0, t_p1] = parts(t_values, [400..500, 0..144]);
+        let (t_p1, t_rest) = t_values.split_at_mut(144);
+        let (_, t_rest) = t_rest.split_at_mut(256);
+        let (t_p0, _) = t_rest.split_at_mut(100);
         planned::max_pool(&*t_p0, &Window { input: [5, 5], kernel: [2, 2], stride: [1, 1], pad: [[1, 1], [1, 1]], dilation: [1, 1] }, &mut *t_p1);
     }
     {
-        let [t_p0, t_p1] = parts(t_values, [0..144, 144..180]);
+        let (t_p0, t_rest) = t_values.split_at_mut(144);
+        let (t_p1, _) = t_rest.split_at_mut(36);
         quantised::conv2d(&*t_p0, &Window { input: [6, 6], kernel: [2, 2], stride: [2, 2], pad: [[0, 0], [0, 0]], dilation: [1, 1] }, [2, -128], &WEIGHT_3, &Finish { bias: &BIAS_3, scale: &SCALE_3, zero: -128, low: -128 }, &mut t_column[..8], &mut *t_p1);
     }
     {
-        let [t_p0, t_p1] = parts(t_values, [0..144, 180..216]);
+        let (t_p0, t_rest) = t_values.split_at_mut(144);
+        let (_, t_rest) = t_rest.split_at_mut(36);
+        let (t_p1, _) = t_rest.split_at_mut(36);
         quantised::mean_pool(&*t_p0, &Window { input: [6, 6], kernel: [2, 2], stride: [2, 2], pad: [[0, 0], [0, 0]], dilation: [1, 1] }, [-128, -128], Scale { multiplier: 1201369902, shift: 32 }, &mut *t_p1);
     }
     {
-        let [t_p0, t_p1, t_p2] = parts(t_values, [144..180, 180..216, 216..252]);
+        let (_, t_rest) = t_values.split_at_mut(144);
+        let (t_p0, t_rest) = t_rest.split_at_mut(36);
+        let (t_p1, t_rest) = t_rest.split_at_mut(36);
+        let (t_p2, _) = t_rest.split_at_mut(36);
         quantised::add([&*t_p0, &*t_p1], [-128, -128, -128], [Scale { multiplier: 1521690667, shift: 31 }, Scale { multiplier: 1295741419, shift: 31 }], &mut *t_p2);
     }
     {
-        let [t_p0] = parts(t_values, [180..216]);
+        let (_, t_rest) = t_values.split_at_mut(180);
+        let (t_p0, _) = t_rest.split_at_mut(36);
         quantised::lookup_in_place(&mut *t_p0, &TABLE_6);
     }
     {
-        let [t_p0, t_p1, t_p2] = parts(t_values, [144..180, 180..216, 252..288]);
+        let (_, t_rest) = t_values.split_at_mut(144);
+        let (t_p0, t_rest) = t_rest.split_at_mut(36);
+        let (t_p1, t_rest) = t_rest.split_at_mut(36);
+        let (_, t_rest) = t_rest.split_at_mut(36);
+        let (t_p2, _) = t_rest.split_at_mut(36);
         quantised::add([&*t_p0, &*t_p1], [-128, -128, 9], [Scale { multiplier: 1469496506, shift: 31 }, Scale { multiplier: -1251297343, shift: 31 }], &mut *t_p2);
     }
     {
-        let [t_p0, t_p1, t_p2] = parts(t_values, [216..252, 252..288, 288..324]);
+        let (_, t_rest) = t_values.split_at_mut(216);
+        let (t_p0, t_rest) = t_rest.split_at_mut(36);
+        let (t_p1, t_rest) = t_rest.split_at_mut(36);
+        let (t_p2, _) = t_rest.split_at_mut(36);
         quantised::multiply([&*t_p0, &*t_p1], [-128, 9, -15], Scale { multiplier: 1381434793, shift: 38 }, &mut *t_p2);
     }
     {
-        let [t_p0, t_p1] = parts(t_values, [288..324, 144..148]);
+        let (_, t_rest) = t_values.split_at_mut(144);
+        let (t_p1, t_rest) = t_rest.split_at_mut(4);
+        let (_, t_rest) = t_rest.split_at_mut(140);
+        let (t_p0, _) = t_rest.split_at_mut(36);
         quantised::sums(&*t_p0, [-15, 14], Scale { multiplier: 1279277163, shift: 32 }, &mut *t_p1);
     }
     {
-        let [t_p0, t_p1] = parts(t_values, [0..144, 148..152]);
+        let (t_p0, t_rest) = t_values.split_at_mut(144);
+        let (_, t_rest) = t_rest.split_at_mut(4);
+        let (t_p1, _) = t_rest.split_at_mut(4);
         quantised::sums(&*t_p0, [-128, -128], Scale { multiplier: 1609810237, shift: 35 }, &mut *t_p1);
     }
     {
-        let [t_p0] = parts(t_values, [148..152]);
+        let (_, t_rest) = t_values.split_at_mut(148);
+        let (t_p0, _) = t_rest.split_at_mut(4);
         quantised::lookup_in_place(&mut *t_p0, &TABLE_11);
     }
     {
-        let [t_p0, t_p1, t_p2] = parts(t_values, [144..148, 148..152, 0..8]);
+        let (t_p2, t_rest) = t_values.split_at_mut(8);
+        let (_, t_rest) = t_rest.split_at_mut(136);
+        let (t_p0, t_rest) = t_rest.split_at_mut(4);
+        let (t_p1, _) = t_rest.split_at_mut(4);
         let t_y = &mut *t_p2;
         quantised::rescale(&*t_p0, [14, 14], Scale { multiplier: 1073741824, shift: 30 }, &mut t_y[0..4]);
         quantised::rescale(&*t_p1, [-128, 14], Scale { multiplier: 1492448963, shift: 35 }, &mut t_y[4..8]);
     }
     {
-        let [t_p0, t_p1] = parts(t_values, [0..8, 8..10]);
+        let (t_p0, t_rest) = t_values.split_at_mut(8);
+        let (t_p1, _) = t_rest.split_at_mut(2);
         quantised::dense(&*t_p0, &WEIGHT_13, &Finish { bias: &BIAS_13, scale: &SCALE_13, zero: 127, low: -128 }, &mut *t_p1);
     }
     {
-        let [t_p0] = parts(t_values, [8..10]);
+        let (_, t_rest) = t_values.split_at_mut(8);
+        let (t_p0, _) = t_rest.split_at_mut(2);
         quantised::lookup(&*t_p0, &TABLE_14, &mut class_[..]);
     }
     {
-        let [t_p0, t_p1] = parts(t_values, [288..324, 0..3]);
+        let (t_p1, t_rest) = t_values.split_at_mut(3);
+        let (_, t_rest) = t_rest.split_at_mut(285);
+        let (t_p0, _) = t_rest.split_at_mut(36);
         quantised::dense(&*t_p0, &WEIGHT_15, &Finish { bias: &BIAS_15, scale: &SCALE_15, zero: 54, low: -128 }, &mut *t_p1);
     }
     {
-        let [t_p0] = parts(t_values, [0..3]);
+        let (t_p0, _) = t_values.split_at_mut(3);
         quantised::lookup(&*t_p0, &TABLE_16, &mut y[..]);
     }
     {
-        let [t_p0] = parts(t_values, [0..225]);
+        let (t_p0, _) = t_values.split_at_mut(225);
         let t_y = &mut *t_p0;
         quantised::rescale(&window[..], [7, -2], Scale { multiplier: 2015056017, shift: 31 }, &mut t_y[0..200]);
         quantised::rescale(&xt_i[..], [-14, -2], Scale { multiplier: 1957529711, shift: 31 }, &mut t_y[200..225]);
     }
     {
-        let [t_p0] = parts(t_values, [0..225]);
+        let (t_p0, _) = t_values.split_at_mut(225);
         quantised::dense(&*t_p0, &WEIGHT_18, &Finish { bias: &BIAS_18, scale: &SCALE_18, zero: -10, low: -128 }, &mut net_dense[..]);
     }
     {
-        let [t_p0] = parts(t_values, [288..324]);
+        let (_, t_rest) = t_values.split_at_mut(288);
+        let (t_p0, _) = t_rest.split_at_mut(36);
         (&mut int_[..]).copy_from_slice(&*t_p0);
     }
 }
 
-/// Parts of the arena that do not overlap, as they were planned.
-#[inline(always)]
-#[allow(dead_code)]
-fn parts<const N: usize>(values: &mut [i8], ranges: [core::ops::Range<usize>; N]) -> [&mut [i8]; N] {
-    match values.get_disjoint_mut(ranges) {
-        Ok(parts) => parts,
-        Err(_) => unreachable!(),
-    }
-}

@@ -188,92 +188,111 @@ pub fn infer(
 ) {
     let Arena { values: t_values, column: t_column } = arena;
     {
-        let [t_p0] = parts(t_values, [0..400]);
+        let (t_p0, _) = t_values.split_at_mut(400);
         planned::conv2d(&window[..], &Window { input: [10, 10], kernel: [3, 3], stride: [1, 1], pad: [[1, 1], [1, 1]], dilation: [1, 1] }, 1, &WEIGHTS[0..72], &WEIGHTS[72..76], &mut t_column[..18], &mut *t_p0, t_f0);
     }
     {
-        let [t_p0, t_p1] = parts(t_values, [0..400, 400..500]);
+        let (t_p0, t_rest) = t_values.split_at_mut(400);
+        let (t_p1, _) = t_rest.split_at_mut(100);
         planned::max_pool(&*t_p0, &Window { input: [10, 10], kernel: [2, 2], stride: [2, 2], pad: [[0, 0], [0, 0]], dilation: [1, 1] }, &mut *t_p1);
     }
     {
-        let [t_p0, t_p1] = parts(t_values, [400..500, 0..144]);
+        let (t_p1, t_rest) = t_values.split_at_mut(144);
+        let (_, t_rest) = t_rest.split_at_mut(256);
+        let (t_p0, _) = t_rest.split_at_mut(100);
         planned::max_pool(&*t_p0, &Window { input: [5, 5], kernel: [2, 2], stride: [1, 1], pad: [[1, 1], [1, 1]], dilation: [1, 1] }, &mut *t_p1);
     }
     {
-        let [t_p0, t_p1] = parts(t_values, [0..144, 144..180]);
+        let (t_p0, t_rest) = t_values.split_at_mut(144);
+        let (t_p1, _) = t_rest.split_at_mut(36);
         planned::conv2d(&*t_p0, &Window { input: [6, 6], kernel: [2, 2], stride: [2, 2], pad: [[0, 0], [0, 0]], dilation: [1, 1] }, 2, &WEIGHTS[76..108], &WEIGHTS[108..112], &mut t_column[..8], &mut *t_p1, t_f0);
     }
     {
-        let [t_p0, t_p1] = parts(t_values, [0..144, 180..216]);
+        let (t_p0, t_rest) = t_values.split_at_mut(144);
+        let (_, t_rest) = t_rest.split_at_mut(36);
+        let (t_p1, _) = t_rest.split_at_mut(36);
         planned::mean_pool(&*t_p0, &Window { input: [6, 6], kernel: [2, 2], stride: [2, 2], pad: [[0, 0], [0, 0]], dilation: [1, 1] }, &mut *t_p1);
     }
     {
-        let [t_p0, t_p1, t_p2] = parts(t_values, [144..180, 180..216, 216..252]);
+        let (_, t_rest) = t_values.split_at_mut(144);
+        let (t_p0, t_rest) = t_rest.split_at_mut(36);
+        let (t_p1, t_rest) = t_rest.split_at_mut(36);
+        let (t_p2, _) = t_rest.split_at_mut(36);
         planned::zip(Zip::Add, &*t_p0, &*t_p1, &mut *t_p2);
     }
     {
-        let [t_p0] = parts(t_values, [180..216]);
+        let (_, t_rest) = t_values.split_at_mut(180);
+        let (t_p0, _) = t_rest.split_at_mut(36);
         planned::map_in_place(&mut *t_p0, t_f1);
     }
     {
-        let [t_p0, t_p1, t_p2] = parts(t_values, [144..180, 180..216, 252..288]);
+        let (_, t_rest) = t_values.split_at_mut(144);
+        let (t_p0, t_rest) = t_rest.split_at_mut(36);
+        let (t_p1, t_rest) = t_rest.split_at_mut(36);
+        let (_, t_rest) = t_rest.split_at_mut(36);
+        let (t_p2, _) = t_rest.split_at_mut(36);
         planned::zip(Zip::Sub, &*t_p0, &*t_p1, &mut *t_p2);
     }
     {
-        let [t_p0, t_p1, t_p2] = parts(t_values, [216..252, 252..288, 288..324]);
+        let (_, t_rest) = t_values.split_at_mut(216);
+        let (t_p0, t_rest) = t_rest.split_at_mut(36);
+        let (t_p1, t_rest) = t_rest.split_at_mut(36);
+        let (t_p2, _) = t_rest.split_at_mut(36);
         planned::zip(Zip::Mul, &*t_p0, &*t_p1, &mut *t_p2);
     }
     {
-        let [t_p0, t_p1] = parts(t_values, [288..324, 144..148]);
+        let (_, t_rest) = t_values.split_at_mut(144);
+        let (t_p1, t_rest) = t_rest.split_at_mut(4);
+        let (_, t_rest) = t_rest.split_at_mut(140);
+        let (t_p0, _) = t_rest.split_at_mut(36);
         planned::sums(&*t_p0, &mut *t_p1);
     }
     {
-        let [t_p0, t_p1] = parts(t_values, [0..144, 148..152]);
+        let (t_p0, t_rest) = t_values.split_at_mut(144);
+        let (_, t_rest) = t_rest.split_at_mut(4);
+        let (t_p1, _) = t_rest.split_at_mut(4);
         planned::sums(&*t_p0, &mut *t_p1);
     }
     {
-        let [t_p0] = parts(t_values, [148..152]);
+        let (_, t_rest) = t_values.split_at_mut(148);
+        let (t_p0, _) = t_rest.split_at_mut(4);
         planned::map_in_place(&mut *t_p0, t_f2);
     }
     {
-        let [t_p0, t_p1, t_p2] = parts(t_values, [144..148, 148..152, 0..8]);
+        let (t_p2, t_rest) = t_values.split_at_mut(8);
+        let (_, t_rest) = t_rest.split_at_mut(136);
+        let (t_p0, t_rest) = t_rest.split_at_mut(4);
+        let (t_p1, _) = t_rest.split_at_mut(4);
         let t_y = &mut *t_p2;
         (&mut t_y[0..4]).copy_from_slice(&*t_p0);
         (&mut t_y[4..8]).copy_from_slice(&*t_p1);
     }
     {
-        let [t_p0] = parts(t_values, [0..8]);
+        let (t_p0, _) = t_values.split_at_mut(8);
         planned::dense(&*t_p0, &WEIGHTS[112..128], &WEIGHTS[128..130], 2, &mut class_[..], t_f3);
     }
     {
-        let [t_p0] = parts(t_values, [288..324]);
+        let (_, t_rest) = t_values.split_at_mut(288);
+        let (t_p0, _) = t_rest.split_at_mut(36);
         planned::dense(&*t_p0, &WEIGHTS[130..238], &WEIGHTS[238..241], 3, &mut y[..], t_f4);
     }
     {
-        let [t_p0] = parts(t_values, [0..225]);
+        let (t_p0, _) = t_values.split_at_mut(225);
         let t_y = &mut *t_p0;
         (&mut t_y[0..200]).copy_from_slice(&window[..]);
         (&mut t_y[200..225]).copy_from_slice(&xt_i[..]);
     }
     {
-        let [t_p0] = parts(t_values, [0..225]);
+        let (t_p0, _) = t_values.split_at_mut(225);
         planned::dense(&*t_p0, &WEIGHTS[241..691], &WEIGHTS[691..693], 2, &mut net_dense[..], t_f5);
     }
     {
-        let [t_p0] = parts(t_values, [288..324]);
+        let (_, t_rest) = t_values.split_at_mut(288);
+        let (t_p0, _) = t_rest.split_at_mut(36);
         (&mut int_[..]).copy_from_slice(&*t_p0);
     }
 }
 
-/// Parts of the arena that do not overlap, as they were planned.
-#[inline(always)]
-#[allow(dead_code)]
-fn parts<const N: usize>(values: &mut [f32], ranges: [core::ops::Range<usize>; N]) -> [&mut [f32]; N] {
-    match values.get_disjoint_mut(ranges) {
-        Ok(parts) => parts,
-        Err(_) => unreachable!(),
-    }
-}
 
 #[inline]
 fn t_f0(x: f32) -> f32 {

@@ -68,28 +68,19 @@ pub fn infer(
 ) {
     let Arena { values: t_values, column: t_column } = arena;
     {
-        let [t_p0] = parts(t_values, [0..4]);
+        let (t_p0, _) = t_values.split_at_mut(4);
         planned::dense(&rate_[..], &weights[0..12], &weights[12..16], 4, &mut *t_p0, t_f0);
     }
     {
-        let [t_p0] = parts(t_values, [0..4]);
+        let (t_p0, _) = t_values.split_at_mut(4);
         planned::dense(&*t_p0, &weights[16..24], &weights[24..26], 2, &mut weights_[..], t_f1);
     }
     {
-        let [t_p0] = parts(t_values, [0..4]);
+        let (t_p0, _) = t_values.split_at_mut(4);
         planned::dense(&*t_p0, &weights[26..46], &weights[46..51], 5, &mut updates_[..], t_f1);
     }
 }
 
-/// Parts of the arena that do not overlap, as they were planned.
-#[inline(always)]
-#[allow(dead_code)]
-fn parts<const N: usize>(values: &mut [f32], ranges: [core::ops::Range<usize>; N]) -> [&mut [f32]; N] {
-    match values.get_disjoint_mut(ranges) {
-        Ok(parts) => parts,
-        Err(_) => unreachable!(),
-    }
-}
 
 /// The bytes that a step of learning needs, but for weights, updates and a few words of stack.
 pub const LEARNING_ARENA: usize = size_of::<LearningArena>();
@@ -125,151 +116,232 @@ pub fn learn(
     let LearningArena { values: t_values, column: t_column } = arena;
     let (rate, mut losses) = ([rate], [0.0; 2]);
     {
-        let [t_p0] = parts(t_values, [15..19]);
+        let (_, t_rest) = t_values.split_at_mut(15);
+        let (t_p0, _) = t_rest.split_at_mut(4);
         planned::product(&rate_[..], &weights[0..12][..], [1, 3, 4], [false, false], &weights[12..16][..], &mut *t_p0, t_f0);
     }
     {
-        let [t_p0, t_p1] = parts(t_values, [15..19, 19..21]);
+        let (_, t_rest) = t_values.split_at_mut(15);
+        let (t_p0, t_rest) = t_rest.split_at_mut(4);
+        let (t_p1, _) = t_rest.split_at_mut(2);
         planned::product(&*t_p0, &weights[16..24][..], [1, 4, 2], [false, false], &weights[24..26][..], &mut *t_p1, t_f1);
     }
     {
-        let [t_p0, t_p1] = parts(t_values, [15..19, 0..5]);
+        let (t_p1, t_rest) = t_values.split_at_mut(5);
+        let (_, t_rest) = t_rest.split_at_mut(10);
+        let (t_p0, _) = t_rest.split_at_mut(4);
         planned::product(&*t_p0, &weights[26..46][..], [1, 4, 5], [false, false], &weights[46..51][..], &mut *t_p1, t_f1);
     }
     {
-        let [t_p0, t_p1] = parts(t_values, [19..21, 5..6]);
+        let (_, t_rest) = t_values.split_at_mut(5);
+        let (t_p1, t_rest) = t_rest.split_at_mut(1);
+        let (_, t_rest) = t_rest.split_at_mut(13);
+        let (t_p0, _) = t_rest.split_at_mut(2);
         planned::log_sum_exp(&*t_p0, 2, &mut *t_p1);
     }
     {
-        let [t_p0, t_p1] = parts(t_values, [5..6, 7..8]);
+        let (_, t_rest) = t_values.split_at_mut(5);
+        let (t_p0, t_rest) = t_rest.split_at_mut(1);
+        let (_, t_rest) = t_rest.split_at_mut(1);
+        let (t_p1, _) = t_rest.split_at_mut(1);
         planned::sums(&*t_p0, &mut *t_p1);
     }
     {
-        let [t_p0, t_p1] = parts(t_values, [19..21, 5..7]);
+        let (_, t_rest) = t_values.split_at_mut(5);
+        let (t_p1, t_rest) = t_rest.split_at_mut(2);
+        let (_, t_rest) = t_rest.split_at_mut(12);
+        let (t_p0, _) = t_rest.split_at_mut(2);
         planned::zip(Zip::Mul, &*t_p0, &weights_truth[..], &mut *t_p1);
     }
     {
-        let [t_p0, t_p1] = parts(t_values, [5..7, 8..9]);
+        let (_, t_rest) = t_values.split_at_mut(5);
+        let (t_p0, t_rest) = t_rest.split_at_mut(2);
+        let (_, t_rest) = t_rest.split_at_mut(1);
+        let (t_p1, _) = t_rest.split_at_mut(1);
         planned::sums(&*t_p0, &mut *t_p1);
     }
     {
-        let [t_p0, t_p1] = parts(t_values, [7..8, 8..9]);
+        let (_, t_rest) = t_values.split_at_mut(7);
+        let (t_p0, t_rest) = t_rest.split_at_mut(1);
+        let (t_p1, _) = t_rest.split_at_mut(1);
         planned::zip(Zip::Sub, &*t_p0, &*t_p1, &mut losses[0..1][..]);
     }
     {
-        let [t_p0, t_p1] = parts(t_values, [0..5, 5..6]);
+        let (t_p0, t_rest) = t_values.split_at_mut(5);
+        let (t_p1, _) = t_rest.split_at_mut(1);
         planned::log_sum_exp(&*t_p0, 5, &mut *t_p1);
     }
     {
-        let [t_p0, t_p1] = parts(t_values, [5..6, 10..11]);
+        let (_, t_rest) = t_values.split_at_mut(5);
+        let (t_p0, t_rest) = t_rest.split_at_mut(1);
+        let (_, t_rest) = t_rest.split_at_mut(4);
+        let (t_p1, _) = t_rest.split_at_mut(1);
         planned::sums(&*t_p0, &mut *t_p1);
     }
     {
-        let [t_p0, t_p1] = parts(t_values, [0..5, 5..10]);
+        let (t_p0, t_rest) = t_values.split_at_mut(5);
+        let (t_p1, _) = t_rest.split_at_mut(5);
         planned::zip(Zip::Mul, &*t_p0, &updates_truth[..], &mut *t_p1);
     }
     {
-        let [t_p0, t_p1] = parts(t_values, [5..10, 11..12]);
+        let (_, t_rest) = t_values.split_at_mut(5);
+        let (t_p0, t_rest) = t_rest.split_at_mut(5);
+        let (_, t_rest) = t_rest.split_at_mut(1);
+        let (t_p1, _) = t_rest.split_at_mut(1);
         planned::sums(&*t_p0, &mut *t_p1);
     }
     {
-        let [t_p0, t_p1] = parts(t_values, [10..11, 11..12]);
+        let (_, t_rest) = t_values.split_at_mut(10);
+        let (t_p0, t_rest) = t_rest.split_at_mut(1);
+        let (t_p1, _) = t_rest.split_at_mut(1);
         planned::zip(Zip::Sub, &*t_p0, &*t_p1, &mut losses[1..2][..]);
     }
     {
-        let [t_p0] = parts(t_values, [5..6]);
+        let (_, t_rest) = t_values.split_at_mut(5);
+        let (t_p0, _) = t_rest.split_at_mut(1);
         planned::map(&rate[..], &mut *t_p0, t_f2);
     }
     {
-        let [t_p0, t_p1] = parts(t_values, [5..6, 21..22]);
+        let (_, t_rest) = t_values.split_at_mut(5);
+        let (t_p0, t_rest) = t_rest.split_at_mut(1);
+        let (_, t_rest) = t_rest.split_at_mut(15);
+        let (t_p1, _) = t_rest.split_at_mut(1);
         planned::sums(&*t_p0, &mut *t_p1);
     }
     {
-        let [t_p0, t_p1] = parts(t_values, [21..22, 10..11]);
+        let (_, t_rest) = t_values.split_at_mut(10);
+        let (t_p1, t_rest) = t_rest.split_at_mut(1);
+        let (_, t_rest) = t_rest.split_at_mut(10);
+        let (t_p0, _) = t_rest.split_at_mut(1);
         planned::map(&*t_p0, &mut *t_p1, t_f3);
     }
     {
-        let [t_p0, t_p1] = parts(t_values, [10..11, 5..10]);
+        let (_, t_rest) = t_values.split_at_mut(5);
+        let (t_p1, t_rest) = t_rest.split_at_mut(5);
+        let (t_p0, _) = t_rest.split_at_mut(1);
         planned::expand(&*t_p0, &mut *t_p1);
     }
     {
-        let [t_p0, t_p1] = parts(t_values, [5..10, 10..15]);
+        let (_, t_rest) = t_values.split_at_mut(5);
+        let (t_p0, t_rest) = t_rest.split_at_mut(5);
+        let (t_p1, _) = t_rest.split_at_mut(5);
         planned::zip(Zip::Mul, &*t_p0, &updates_truth[..], &mut *t_p1);
     }
     {
-        let [t_p0, t_p1] = parts(t_values, [21..22, 22..23]);
+        let (_, t_rest) = t_values.split_at_mut(21);
+        let (t_p0, t_rest) = t_rest.split_at_mut(1);
+        let (t_p1, _) = t_rest.split_at_mut(1);
         planned::expand(&*t_p0, &mut *t_p1);
     }
     {
-        let [t_p0, t_p1, t_p2] = parts(t_values, [0..5, 22..23, 5..10]);
+        let (t_p0, t_rest) = t_values.split_at_mut(5);
+        let (t_p2, t_rest) = t_rest.split_at_mut(5);
+        let (_, t_rest) = t_rest.split_at_mut(12);
+        let (t_p1, _) = t_rest.split_at_mut(1);
         planned::log_sum_exp_grad(&*t_p0, &*t_p1, 5, &mut *t_p2);
     }
     {
-        let [t_p0, t_p1, t_p2] = parts(t_values, [10..15, 5..10, 0..5]);
+        let (t_p2, t_rest) = t_values.split_at_mut(5);
+        let (t_p1, t_rest) = t_rest.split_at_mut(5);
+        let (t_p0, _) = t_rest.split_at_mut(5);
         planned::zip(Zip::Add, &*t_p0, &*t_p1, &mut *t_p2);
     }
     {
-        let [t_p0, t_p1] = parts(t_values, [21..22, 7..8]);
+        let (_, t_rest) = t_values.split_at_mut(7);
+        let (t_p1, t_rest) = t_rest.split_at_mut(1);
+        let (_, t_rest) = t_rest.split_at_mut(13);
+        let (t_p0, _) = t_rest.split_at_mut(1);
         planned::map(&*t_p0, &mut *t_p1, t_f3);
     }
     {
-        let [t_p0, t_p1] = parts(t_values, [7..8, 5..7]);
+        let (_, t_rest) = t_values.split_at_mut(5);
+        let (t_p1, t_rest) = t_rest.split_at_mut(2);
+        let (t_p0, _) = t_rest.split_at_mut(1);
         planned::expand(&*t_p0, &mut *t_p1);
     }
     {
-        let [t_p0, t_p1] = parts(t_values, [5..7, 7..9]);
+        let (_, t_rest) = t_values.split_at_mut(5);
+        let (t_p0, t_rest) = t_rest.split_at_mut(2);
+        let (t_p1, _) = t_rest.split_at_mut(2);
         planned::zip(Zip::Mul, &*t_p0, &weights_truth[..], &mut *t_p1);
     }
     {
-        let [t_p0, t_p1] = parts(t_values, [21..22, 9..10]);
+        let (_, t_rest) = t_values.split_at_mut(9);
+        let (t_p1, t_rest) = t_rest.split_at_mut(1);
+        let (_, t_rest) = t_rest.split_at_mut(11);
+        let (t_p0, _) = t_rest.split_at_mut(1);
         planned::expand(&*t_p0, &mut *t_p1);
     }
     {
-        let [t_p0, t_p1, t_p2] = parts(t_values, [19..21, 9..10, 5..7]);
+        let (_, t_rest) = t_values.split_at_mut(5);
+        let (t_p2, t_rest) = t_rest.split_at_mut(2);
+        let (_, t_rest) = t_rest.split_at_mut(2);
+        let (t_p1, t_rest) = t_rest.split_at_mut(1);
+        let (_, t_rest) = t_rest.split_at_mut(9);
+        let (t_p0, _) = t_rest.split_at_mut(2);
         planned::log_sum_exp_grad(&*t_p0, &*t_p1, 2, &mut *t_p2);
     }
     {
-        let [t_p0, t_p1, t_p2] = parts(t_values, [7..9, 5..7, 13..15]);
+        let (_, t_rest) = t_values.split_at_mut(5);
+        let (t_p1, t_rest) = t_rest.split_at_mut(2);
+        let (t_p0, t_rest) = t_rest.split_at_mut(2);
+        let (_, t_rest) = t_rest.split_at_mut(4);
+        let (t_p2, _) = t_rest.split_at_mut(2);
         planned::zip(Zip::Add, &*t_p0, &*t_p1, &mut *t_p2);
     }
     {
-        let [t_p0, t_p1] = parts(t_values, [0..5, 5..9]);
+        let (t_p0, t_rest) = t_values.split_at_mut(5);
+        let (t_p1, _) = t_rest.split_at_mut(4);
         planned::product(&*t_p0, &weights[26..46][..], [1, 5, 4], [false, true], &[], &mut *t_p1, t_f1);
     }
     {
-        let [t_p0, t_p1] = parts(t_values, [15..19, 0..5]);
+        let (t_p1, t_rest) = t_values.split_at_mut(5);
+        let (_, t_rest) = t_rest.split_at_mut(10);
+        let (t_p0, _) = t_rest.split_at_mut(4);
         planned::product(&*t_p0, &*t_p1, [4, 1, 5], [true, false], &[], &mut updates[26..46][..], t_f1);
     }
     {
-        let [t_p0] = parts(t_values, [0..5]);
+        let (t_p0, _) = t_values.split_at_mut(5);
         planned::sums(&*t_p0, &mut updates[46..51][..]);
     }
     {
-        let [t_p0, t_p1] = parts(t_values, [13..15, 0..4]);
+        let (t_p1, t_rest) = t_values.split_at_mut(4);
+        let (_, t_rest) = t_rest.split_at_mut(9);
+        let (t_p0, _) = t_rest.split_at_mut(2);
         planned::product(&*t_p0, &weights[16..24][..], [1, 2, 4], [false, true], &[], &mut *t_p1, t_f1);
     }
     {
-        let [t_p0, t_p1, t_p2] = parts(t_values, [5..9, 0..4, 9..13]);
+        let (t_p1, t_rest) = t_values.split_at_mut(4);
+        let (_, t_rest) = t_rest.split_at_mut(1);
+        let (t_p0, t_rest) = t_rest.split_at_mut(4);
+        let (t_p2, _) = t_rest.split_at_mut(4);
         planned::zip(Zip::Add, &*t_p0, &*t_p1, &mut *t_p2);
     }
     {
-        let [t_p0, t_p1] = parts(t_values, [15..19, 13..15]);
+        let (_, t_rest) = t_values.split_at_mut(13);
+        let (t_p1, t_rest) = t_rest.split_at_mut(2);
+        let (t_p0, _) = t_rest.split_at_mut(4);
         planned::product(&*t_p0, &*t_p1, [4, 1, 2], [true, false], &[], &mut updates[16..24][..], t_f1);
     }
     {
-        let [t_p0] = parts(t_values, [13..15]);
+        let (_, t_rest) = t_values.split_at_mut(13);
+        let (t_p0, _) = t_rest.split_at_mut(2);
         planned::sums(&*t_p0, &mut updates[24..26][..]);
     }
     {
-        let [t_p0, t_p1, t_p2] = parts(t_values, [15..19, 9..13, 0..4]);
+        let (t_p2, t_rest) = t_values.split_at_mut(4);
+        let (_, t_rest) = t_rest.split_at_mut(5);
+        let (t_p1, t_rest) = t_rest.split_at_mut(4);
+        let (_, t_rest) = t_rest.split_at_mut(2);
+        let (t_p0, _) = t_rest.split_at_mut(4);
         planned::map_grad(&*t_p0, &*t_p1, &mut *t_p2, t_f4);
     }
     {
-        let [t_p0] = parts(t_values, [0..4]);
+        let (t_p0, _) = t_values.split_at_mut(4);
         planned::product(&rate_[..], &*t_p0, [3, 1, 4], [true, false], &[], &mut updates[0..12][..], t_f1);
     }
     {
-        let [t_p0] = parts(t_values, [0..4]);
+        let (t_p0, _) = t_values.split_at_mut(4);
         planned::sums(&*t_p0, &mut updates[12..16][..]);
     }
 

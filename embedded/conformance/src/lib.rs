@@ -6,6 +6,7 @@
 
 extern crate alloc;
 
+pub mod fence;
 pub mod machine;
 pub mod network;
 pub mod print;

@@ -12,10 +12,17 @@ pub fn dense(x: &[f32], w: &[f32], bias: &[f32], n: usize, y: &mut [f32], f: imp
     if n == 0 {
         return;
     }
-    let k = w.len() / n;
-    for (x, y) in x.chunks_exact(k.max(1)).zip(y.chunks_exact_mut(n)) {
-        row(x, w, n, y);
-        finish_row(y, bias, &f);
+    rows(x, w, [(w.len() / n).max(1), n], y);
+    finish_rows(y, bias, &f);
+}
+
+/// Each `k` numbers of `x` by `w [k, n]`. Whatever is there once, and not for each layer, keeps the layers small; nothing here divides,
+/// which smaller processors do by software.
+#[inline(never)]
+fn rows(mut x: &[f32], w: &[f32], [k, n]: [usize; 2], mut y: &mut [f32]) {
+    while let (Some((one, others)), Some((to, after))) = (x.split_at_checked(k), y.split_at_mut_checked(n)) {
+        row(one, w, n, to);
+        (x, y) = (others, after);
     }
 }
 
@@ -67,10 +74,14 @@ pub(super) unsafe fn chain<const W: usize>(
     total
 }
 
-/// As [`finish`]: there once for each function, however many layers apply it.
+/// As [`finish`] for each of the rows: there once for each function, however many layers apply it.
 #[inline(never)]
-fn finish_row(y: &mut [f32], bias: &[f32], f: &impl Fn(f32) -> f32) {
-    finish(y, bias, f);
+pub(super) fn finish_rows(mut y: &mut [f32], bias: &[f32], f: &impl Fn(f32) -> f32) {
+    let n = if bias.is_empty() { y.len() } else { bias.len() }.max(1);
+    while let Some((row, after)) = y.split_at_mut_checked(n) {
+        finish(row, bias, f);
+        y = after;
+    }
 }
 
 #[inline(always)]
@@ -97,10 +108,9 @@ pub fn conv2d(
     f: impl Fn(f32) -> f32,
 ) {
     convolve(x, window, groups, w, column, y);
-    let Ok([high, wide]) = window.output("planned") else { return };
     match bias.is_empty() {
-        true => finish_row(y, bias, &f),
-        false => finish_planes(y, high * wide, bias, &f),
+        true => finish_rows(y, bias, &f),
+        false => finish_planes(y, y.len() / bias.len(), bias, &f),
     }
 }
 
@@ -138,6 +148,7 @@ fn convolve(x: &[f32], window: &Window, groups: usize, w: &[f32], column: &mut [
 }
 
 /// The mean of each window, padding counted as zeros: `x [C, H, W]` to `y [C, h, w]`.
+#[inline(never)]
 pub fn mean_pool(x: &[f32], window: &Window, y: &mut [f32]) {
     let part = 1.0 / (window.kernel[0] * window.kernel[1]) as f32;
     each_window(window, y.len(), |at, plane, lying| {
@@ -166,6 +177,7 @@ pub(super) fn inside<T: Copy>(x: &[T], plane: usize, lying: Lying<'_>, mut visit
 }
 
 /// The sum of each `x.len() / y.len()` neighbours: the last axes of `x` summed up.
+#[inline(never)]
 pub fn sums(x: &[f32], y: &mut [f32]) {
     let run = x.len() / y.len().max(1);
     for (y, x) in y.iter_mut().zip(x.chunks_exact(run.max(1))) {
@@ -216,6 +228,7 @@ pub(super) fn sum_exp(x: &[f32], shift: f32) -> f32 {
 }
 
 /// `x - ln sum exp(x)` over each `n` neighbours.
+#[inline(never)]
 pub fn log_softmax(x: &[f32], n: usize, y: &mut [f32]) {
     for (x, y) in x.chunks_exact(n.max(1)).zip(y.chunks_exact_mut(n.max(1))) {
         let largest = largest(x);
@@ -227,6 +240,7 @@ pub fn log_softmax(x: &[f32], n: usize, y: &mut [f32]) {
 
 /// Each `n` neighbours over the root of their mean square plus `epsilon`, after their mean is taken off if `centred`; times
 /// `weight [n]`, plus `bias [n]`, each of which may be empty.
+#[inline(never)]
 pub fn row_norm(x: &[f32], n: usize, (epsilon, centred): (f32, bool), own: [&[f32]; 2], y: &mut [f32]) {
     let [weight, bias] = own;
     let count = n as f32;
@@ -243,6 +257,7 @@ pub fn row_norm(x: &[f32], n: usize, (epsilon, centred): (f32, bool), own: [&[f3
 }
 
 /// `exp(x) / sum exp(x)` over each `n` neighbours.
+#[inline(never)]
 pub fn softmax(x: &[f32], n: usize, y: &mut [f32]) {
     for (x, y) in x.chunks_exact(n.max(1)).zip(y.chunks_exact_mut(n.max(1))) {
         exponentials(x, 1.0, y);

@@ -1,6 +1,6 @@
 //! What a step of learning from one sample adds to the kernels of an evaluation.
 
-use super::float::{chain, exponentials, finish, largest, row, sum_exp};
+use super::float::{chain, exponentials, finish, finish_rows, largest, row, sum_exp};
 use crate::kernel::product::single;
 use crate::pointwise::Real;
 
@@ -27,7 +27,10 @@ pub fn product(
         (_, 1, [_, false]) => row(&a[..k], b, n, y),
         _ => strided(a, b, [m, k, n], transposed, y),
     }
-    y.chunks_exact_mut(n).for_each(|y| finish(y, bias, &f));
+    match bias.is_empty() {
+        true => finish(y, bias, &f), // nothing at all for most
+        false => finish_rows(y, bias, &f),
+    }
 }
 
 /// Each number of `a` by all of `b`.
@@ -61,6 +64,7 @@ pub fn map_grad(kept: &[f32], g: &[f32], y: &mut [f32], df: impl Fn(f32) -> f32)
 }
 
 /// A single number as often as `y` has room, or numbers as they are.
+#[inline(never)]
 pub fn expand(x: &[f32], y: &mut [f32]) {
     match x {
         [one] => y.fill(*one),
@@ -69,6 +73,7 @@ pub fn expand(x: &[f32], y: &mut [f32]) {
 }
 
 /// `ln sum exp(x)` over each `n` neighbours.
+#[inline(never)]
 pub fn log_sum_exp(x: &[f32], n: usize, y: &mut [f32]) {
     for (x, y) in x.chunks_exact(n.max(1)).zip(y) {
         let largest = largest(x);
@@ -82,6 +87,7 @@ pub fn log_sum_exp(x: &[f32], n: usize, y: &mut [f32]) {
 }
 
 /// `g softmax(x)` over each `n` neighbours, with one `g` for them; 0 where they are nothing but minus infinity.
+#[inline(never)]
 pub fn log_sum_exp_grad(x: &[f32], g: &[f32], n: usize, y: &mut [f32]) {
     for ((x, y), &g) in x.chunks_exact(n.max(1)).zip(y.chunks_exact_mut(n.max(1))).zip(g) {
         if largest(x) == f32::NEG_INFINITY {

@@ -15,7 +15,8 @@
 //! the library shares such a row out to threads, and adds their sums.)
 //!
 //! Sizes follow from the slices. Where slices do not fit each other the part that fits is computed: a function here has no
-//! error path and no panic that it would not need, because both take room in flash.
+//! error path and no panic that it would not need, because both take room in flash. For the same reason all that does not depend on a
+//! function is never inlined: it is there once, and what a network takes can be said from its calls.
 
 mod dot;
 mod float;
@@ -68,6 +69,7 @@ impl Lying<'_> {
 }
 
 /// The largest in each window: `x [C, H, W]` to `y [C, h, w]`. Padding never wins, and NaN always does.
+#[inline(never)]
 pub fn max_pool<T: Copy + PartialOrd>(x: &[T], window: &Window, y: &mut [T]) {
     let [height, width] = window.input;
     each_window(window, y.len(), |at, plane, lying| {

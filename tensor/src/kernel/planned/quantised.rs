@@ -114,6 +114,7 @@ fn held(value: i32, zero: i8, low: i8) -> i8 {
 }
 
 /// A dense layer: `x [m, k]`, `w [n, k]` (a row for each output), to `y [m, n]`.
+#[inline(never)]
 pub fn dense(x: &[i8], w: &[i8], finish: &Finish<'_>, y: &mut [i8]) {
     let n = finish.bias.len().max(1);
     let k = (w.len() / n).max(1);
@@ -144,6 +145,7 @@ fn rows(w: &[i8], x: &[i8], finish: &Finish<'_>, first: usize, y: &mut [i8], ste
 
 /// A convolution: `x [C, H, W]`, `w [O, C / groups, kh, kw]`, to `y [O, h, w]`. `zero` is the byte that stands for 0 in `x`,
 /// `column` room for the numbers under one window of one group.
+#[inline(never)]
 pub fn conv2d(
     x: &[i8],
     window: &Window,
@@ -191,6 +193,7 @@ pub fn conv2d(
 
 /// The mean of each window: `x [C, H, W]` to `y [C, h, w]`. Padding counts as zeros; `scale` takes a sum over a window to the
 /// scale of the result.
+#[inline(never)]
 pub fn mean_pool(x: &[i8], window: &Window, [from, to]: [i8; 2], scale: Scale, y: &mut [i8]) {
     each_window(window, y.len(), |at, plane, lying: Lying<'_>| {
         let mut sum = 0;
@@ -202,6 +205,7 @@ pub fn mean_pool(x: &[i8], window: &Window, [from, to]: [i8; 2], scale: Scale, y
 }
 
 /// The sum of each `x.len() / y.len()` neighbours.
+#[inline(never)]
 pub fn sums(x: &[i8], [from, to]: [i8; 2], scale: Scale, y: &mut [i8]) {
     let run = x.len() / y.len().max(1);
     for (y, x) in y.iter_mut().zip(x.chunks_exact(run.max(1))) {
@@ -211,16 +215,19 @@ pub fn sums(x: &[i8], [from, to]: [i8; 2], scale: Scale, y: &mut [i8]) {
 }
 
 /// Any function of one number, by a table that has one byte for each: of `q` at `q + 128`.
+#[inline(never)]
 pub fn lookup(x: &[i8], table: &[i8; 256], y: &mut [i8]) {
     y.iter_mut().zip(x).for_each(|(y, &x)| *y = table[usize::from(x as u8 ^ 0x80)]);
 }
 
 /// As [`lookup`], where it lies.
+#[inline(never)]
 pub fn lookup_in_place(x: &mut [i8], table: &[i8; 256]) {
     x.iter_mut().for_each(|x| *x = table[usize::from(*x as u8 ^ 0x80)]);
 }
 
 /// `a + b`, each with its zero and a factor to the scale of the result; `a - b` with a factor below 0.
+#[inline(never)]
 pub fn add([a, b]: [&[i8]; 2], zeros: [i8; 3], scales: [Scale; 2], y: &mut [i8]) {
     // Eight more bits, so that the two are rounded once.
     let part = |x: i8, i: usize| scales[i].apply((i32::from(x) - i32::from(zeros[i])) << 8);
@@ -230,6 +237,7 @@ pub fn add([a, b]: [&[i8]; 2], zeros: [i8; 3], scales: [Scale; 2], y: &mut [i8])
 }
 
 /// `a b`, each with its zero; `scale` takes the product to the scale of the result.
+#[inline(never)]
 pub fn multiply([a, b]: [&[i8]; 2], zeros: [i8; 3], scale: Scale, y: &mut [i8]) {
     for ((y, &a), &b) in y.iter_mut().zip(a).zip(b) {
         let product = (i32::from(a) - i32::from(zeros[0])) * (i32::from(b) - i32::from(zeros[1]));
@@ -238,6 +246,7 @@ pub fn multiply([a, b]: [&[i8]; 2], zeros: [i8; 3], scale: Scale, y: &mut [i8]) 
 }
 
 /// The same numbers on another scale.
+#[inline(never)]
 pub fn rescale(x: &[i8], [from, to]: [i8; 2], scale: Scale, y: &mut [i8]) {
     for (y, &x) in y.iter_mut().zip(x) {
         *y = held(scale.apply(i32::from(x) - i32::from(from)), to, -128);
