@@ -20,6 +20,10 @@
 //! Windows of 3 x 3 at step 1 over many channels are convolved by Winograd's algorithm (`winograd`), with less than half of the
 //! multiplications: the forward role, the weight gradient, and the input gradient where it is a forward convolution.
 //!
+//! Depthwise convolutions are no products, and have loops of their own in every role (`depthwise`): 3 x 3 windows row by row, at a step
+//! of one (`three`) and of two (`two`), read where the image lies where that can be done, and all others from a stage, the input gradient
+//! by the phases of the step (`phases`).
+//!
 //! # The order of sums
 //!
 //! Samples do not meet in y and dx, so those do not depend on N. An element of dw is summed over pixels (or tiles) within a

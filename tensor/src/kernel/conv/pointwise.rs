@@ -64,7 +64,7 @@ impl<T: Float> Pointwise<'_, T> {
                     let columns = cut(part)..cut(part + 1);
                     let x = &image(sample).by_columns();
                     let y = y.at((sample * groups + g) * rows * pixels);
-                    let (x, w) = (Source::Fresh(x), Source::Packed::<T, Strided<'_, T>>(&panels));
+                    let (x, w) = (Source::Far(x), Source::Packed::<T, Strided<'_, T>>(&panels));
                     // SAFETY: the rectangles of different tasks do not overlap; each lies in its sample of y, whose length was
                     // checked, and operands and bias have the sizes that they were made with.
                     unsafe {

@@ -40,7 +40,7 @@ impl<T: Float, A: Operand<T>, B: Operand<T>, C: Target<T>> Loops<'_, T, A, B, C>
             let block = depth.block(index);
             let (start, lying, a_step) = match &self.a {
                 Source::Packed(panels) => (panels.panel(rows.start, &block), Rows::Across, r as isize),
-                Source::Fresh(a) => match a.place() {
+                Source::Fresh(a) | Source::Far(a) => match a.place() {
                     Some(place) if place.step_stride == 1 => {
                         (place.at(rows.start, block.start), Rows::Along, place.lane_stride)
                     }

@@ -273,6 +273,12 @@ fn windows<T: Float>() {
         (Window::new([7, 5], [1, 1]).stride([2, 1]), [2, 5, 9], 1),
         (Window::new([9, 17], [3, 3]).pad(pad), [1, 4, 4], 4),
         (Window::new([9, 17], [3, 3]).stride([2, 2]), [1, 4, 4], 4),
+        // Depthwise in steps: whole registers, every kind of padding, more windows than one, several outputs a channel.
+        (Window::new([9, 70], [3, 3]).pad(pad).stride([2, 2]), [2, 3, 3], 3),
+        (Window::new([9, 70], [3, 3]).pad([[0, 1], [0, 1]]).stride([2, 2]), [2, 3, 3], 3),
+        (Window::new([10, 71], [3, 3]).pad([[1, 0], [1, 0]]).stride([2, 2]), [1, 3, 3], 3),
+        (Window::new([9, 37], [5, 5]).pad([[2, 2], [2, 2]]).stride([2, 2]), [2, 3, 3], 3),
+        (Window::new([11, 40], [3, 3]).pad(pad).stride([2, 3]), [2, 3, 6], 3),
         // Winograd's tiles, whole and cut.
         (Window::new([20, 21], [3, 3]).pad(pad), [2, 16, 17], 1),
         (Window::new([22, 23], [3, 3]), [1, 34, 32], 2),

@@ -1,5 +1,5 @@
-//! The gradient by the input of a depthwise convolution by phases: at a step of two, every other pixel of the image sees the same
-//! taps, so that each quarter of the image is a convolution of the cotangent of its own, at a step of one.
+//! The gradient by the input of a depthwise convolution by phases: at a step of two, say, every other pixel of the image sees
+//! the same taps, so that each quarter of the image is a convolution of the cotangent of its own, at a step of one.
 
 use super::rows::{Ground, Interleave, Taps};
 use super::two;

@@ -25,6 +25,10 @@ pub(super) fn alone<T: Float>() {
         // Several blocks of k.
         [3, 600, 20],
         [35, 300, 3],
+        // Few rows, and a right operand that is read where it lies although the first level does not hold it.
+        [40, 300, 70],
+        [64, 200, 150],
+        [20, 600, 33],
     ] {
         let (a, b) = (numbers::<T>(m * k, 1), numbers::<T>(k * n, 2));
         let (row, column) = (numbers::<T>(n, 3), numbers::<T>(m, 4));

@@ -6,7 +6,7 @@ use crate::Float;
 use crate::pointwise::Real;
 use crate::simd::{Kernel, Lanes, Vector};
 
-/// `dx` from weights that are all finite: they meet the zeros around the cotangent.
+/// `dx` from weights that are all finite (and below 2^48, which is what is asked of them): they meet the zeros around the cotangent.
 pub(in crate::kernel::conv) struct Spread<'a, T> {
     pub(in crate::kernel::conv) plane: Plane,
     pub(in crate::kernel::conv) w: &'a [T],
