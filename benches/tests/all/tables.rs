@@ -1,4 +1,4 @@
-//! The document has the tables of the stored results, and the tables say what was measured.
+//! The documents have the tables of the stored results, and the tables say what was measured.
 
 use std::path::Path;
 use tress_benches::report::Results;
@@ -15,30 +15,41 @@ fn workloads() -> Vec<Workload> {
 }
 
 fn stored() -> Results {
-    serde_json::from_str(&read("docs/studies/performance.json")).unwrap()
+    results("docs/studies/performance.json")
 }
 
+fn results(path: &str) -> Results {
+    serde_json::from_str(&read(path)).unwrap()
+}
+
+/// Documents and what their tables are made of: a machine each.
+const MACHINES: [[&str; 2]; 2] = [
+    ["docs/performance.md", "docs/studies/performance.json"],
+    ["docs/performance-intel.md", "docs/studies/performance-intel.json"],
+];
+
 #[test]
-fn the_document_has_the_tables_of_the_stored_results() {
-    let document = read("docs/performance.md");
-    let filled = stored().fill(&document, &workloads()).unwrap();
-    for (here, there) in document.lines().zip(filled.lines()) {
-        assert_eq!(
-            here, there,
-            "`report --write docs/performance.md docs/studies/performance.json` fills the tables"
-        );
+fn the_documents_have_the_tables_of_the_stored_results() {
+    for [to, from] in MACHINES {
+        let document = read(to);
+        let filled = results(from).fill(&document, &workloads()).unwrap();
+        for (here, there) in document.lines().zip(filled.lines()) {
+            assert_eq!(here, there, "`report --write {to} {from}` fills the tables");
+        }
+        assert_eq!(document, filled);
+        assert!(document.contains("| tress |") && document.contains("| nn/1024x1024x1024 |"));
     }
-    assert_eq!(document, filled);
-    assert!(document.contains("| tress |") && document.contains("| nn/1024x1024x1024 |"));
 }
 
 #[test]
 fn stored_results_are_read_as_they_are_written() {
-    let results = stored();
-    assert_eq!(results.json().unwrap(), read("docs/studies/performance.json"));
     let all = workloads();
-    for id in results.figures.keys() {
-        assert!(all.iter().any(|work| work.id == *id), "{id} is a workload");
+    for [_, from] in MACHINES {
+        let results = results(from);
+        assert_eq!(results.json().unwrap(), read(from));
+        for id in results.figures.keys() {
+            assert!(all.iter().any(|work| work.id == *id), "{id} is a workload");
+        }
     }
 }
 
