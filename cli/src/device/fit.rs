@@ -16,6 +16,12 @@ use crate::progress::say;
 
 /// What `tress fit` is asked.
 #[derive(Debug, Clone, PartialEq, Args)]
+#[command(
+    after_help = "Of each form it says `fits`, where the most that it may take of flash and of RAM is there; `may not fit`, \
+    where only the least is: build it to know; or `too little flash` or `RAM`. Exit status, by the better of floats and bytes, or \
+    with --learn by learning: 0 it fits, 3 it may not fit, 1 it does not fit, or an error such as a file that is missing, 2 a \
+    command line that makes no sense."
+)]
 pub struct FitArgs {
     /// The folder of a run, a safetensors file with a program in it, or a network without weights yet: lenet,
     /// dense:INPUTS,WIDTH[/FUNCTION],..:NAME=OUTPUTS,.., or
@@ -56,6 +62,8 @@ pub(super) struct Needs {
     pub(super) weights: usize,
     /// Bytes of the arena.
     pub(super) arena: usize,
+    /// Bytes of weights that learn and of their updates; none without learning.
+    pub(super) beside: usize,
     /// Bytes of inputs and outputs, which lie outside of the arena.
     pub(super) ports: usize,
     /// What code takes, at least and at most.
@@ -67,7 +75,7 @@ pub(super) struct Needs {
 pub(super) enum Verdict {
     /// Even the least that it may take is too much.
     No,
-    /// The flash lies between the bounds.
+    /// The flash or the RAM lies between the bounds.
     Perhaps,
     /// The most that it may take fits.
     Yes,
@@ -79,19 +87,21 @@ impl Needs {
         self.code.map(|code| self.weights.saturating_add(code))
     }
 
-    /// Bytes of RAM at most.
-    fn ram(&self) -> usize {
-        self.arena.saturating_add(self.ports).saturating_add(Target::STACK)
+    /// Bytes of RAM, at least and at most: inputs can be constants, and outputs lie in what the stack takes at least.
+    fn ram(&self) -> [usize; 2] {
+        let known = self.arena.saturating_add(self.beside);
+        let [least, most] = Target::STACK;
+        [known.saturating_add(least), known.saturating_add(self.ports).saturating_add(most)]
     }
 
     /// Whether this much memory is enough, and in words.
     fn verdict(&self, flash: usize, ram: usize) -> (Verdict, String) {
-        let [least, most] = self.flash();
-        let lacks = [(least > flash, "flash"), (self.ram() > ram, "RAM")];
+        let ([least, most], [least_ram, most_ram]) = (self.flash(), self.ram());
+        let lacks = [(least > flash, "flash"), (least_ram > ram, "RAM")];
         let lacking: Vec<&str> = lacks.iter().filter(|lack| lack.0).map(|lack| lack.1).collect();
         if !lacking.is_empty() {
             (Verdict::No, format!("too little {}", lacking.join(" and ")))
-        } else if most > flash {
+        } else if most > flash || most_ram > ram {
             (Verdict::Perhaps, "may not fit".to_owned())
         } else {
             (Verdict::Yes, "fits".to_owned())
@@ -105,6 +115,7 @@ pub(super) fn as_floats(program: &Program, plan: &Plan, target: Target) -> Needs
     Needs {
         weights: 4 * numbers,
         arena: plan.arena::<f32>(),
+        beside: 0,
         ports: 4 * ports(program),
         code: Code::floats(program, plan).bounds(target),
     }
@@ -124,6 +135,7 @@ pub(super) fn as_bytes(program: &Program, target: Target) -> Result<Needs, Error
     Ok(Needs {
         weights: weights.sum(),
         arena: plan.arena::<i8>(),
+        beside: 0,
         ports: ports(program),
         code: Code::bytes(program, &plan).bounds(target),
     })
@@ -139,7 +151,8 @@ pub(super) fn as_learning(program: &Program, plan: &Plan, learning: &Learning, t
     Needs {
         // One program evaluates and learns, at different times.
         arena: evaluated.arena + learning.plan.arena::<f32>(),
-        ports: evaluated.ports + 4 * (truths + losses) + learning.beside(program),
+        beside: learning.beside(program),
+        ports: evaluated.ports + 4 * (truths + losses),
         code: Code::learning(program, plan, (&learning.program, &learning.plan)).bounds(target),
         ..evaluated
     }
@@ -174,7 +187,7 @@ pub(super) fn device(error: tress::nn::Error) -> Error {
 /// # Errors
 ///
 /// [`Error::Data`] for a file that cannot be read, [`Error::Device`] where it fits neither as floats nor as bytes, and
-/// [`Error::Unsure`] where the flash lies between the bounds of the form that takes least.
+/// [`Error::Unsure`] where the memory lies between the bounds of the form that takes least.
 pub fn fit(args: &FitArgs) -> Result<(), Error> {
     let model = Model::read(&args.model)?;
     let (text, verdict) = report(&model.program, args)?;
@@ -183,7 +196,7 @@ pub fn fit(args: &FitArgs) -> Result<(), Error> {
     match verdict {
         Verdict::Yes => Ok(()),
         Verdict::Perhaps => Err(Error::Unsure(format!(
-            "it may not fit {name}: the flash lies between the bounds; export it and look at what the build takes"
+            "it may not fit {name}: the memory lies between the bounds; export it and look at what the build takes"
         ))),
         Verdict::No if args.learn => {
             Err(Error::Device(format!("it does not fit {name} where it is to learn")))
@@ -208,11 +221,11 @@ pub(super) fn report(program: &Program, args: &FitArgs) -> Result<(String, Verdi
         let _ = writeln!(out, "output {} {shape}", shown(name));
     }
     let _ = writeln!(out, "{} multiply-adds\n", plan.multiply_adds());
-    let row = ["", "weights", "flash from", "flash up to", "arena", "in, out", "RAM up to", ""];
-    let mut line = |row: [String; 8]| {
+    let row = ["", "weights", "flash from", "flash up to", "arena", "in, out", "RAM from", "RAM up to", ""];
+    let mut line = |row: [String; 9]| {
         let [name, figures @ .., verdict] = row;
-        let [a, b, c, d, e, f] = figures;
-        let _ = writeln!(out, "{name:<9}{a:>8}{b:>12}{c:>13}{d:>10}{e:>9}{f:>11}  {verdict}");
+        let [a, b, c, d, e, f, g] = figures;
+        let _ = writeln!(out, "{name:<9}{a:>8}{b:>12}{c:>13}{d:>10}{e:>9}{f:>10}{g:>11}  {verdict}");
     };
     line(row.map(str::to_owned));
     let learning = Learning::of(program, Objective::Squares, None);
@@ -233,10 +246,11 @@ pub(super) fn report(program: &Program, args: &FitArgs) -> Result<(String, Verdi
             best = best.max(verdict);
         }
         let words = refused.unwrap_or(words);
-        let [least, most] = needs.flash();
-        let figures = [needs.weights, least, most, needs.arena, needs.ports, needs.ram()];
-        let [a, b, c, d, e, f] = figures.map(|figure| figure.to_string());
-        line([name.to_owned(), a, b, c, d, e, f, words]);
+        let ([least, most], [least_ram, most_ram]) = (needs.flash(), needs.ram());
+        let ports = needs.ports + needs.beside;
+        let figures = [needs.weights, least, most, needs.arena, ports, least_ram, most_ram];
+        let [a, b, c, d, e, f, g] = figures.map(|figure| figure.to_string());
+        line([name.to_owned(), a, b, c, d, e, f, g, words]);
     }
     if let Ok(learning) = learning {
         let (arena, beside) = (learning.plan.arena::<f32>(), learning.beside(program));
@@ -249,9 +263,10 @@ pub(super) fn report(program: &Program, args: &FitArgs) -> Result<(String, Verdi
     let _ = write!(
         out,
         "\nThe arena is exact. Flash is that of the crate that `tress export --rust` writes, built for size, in the least program \
-         around it; its bounds come from what was measured of kernels, functions and calls. {} bytes of RAM are for the stack. \
-         `embedded/run` holds all of them against the networks that it builds.",
-        Target::STACK
+         around it; its bounds come from what was measured of kernels, functions and calls. {} bytes of RAM at least and {} at most \
+         are for the stack. `embedded/run` holds all of them against the networks that it builds, and `embedded/bounds` against others.",
+        Target::STACK[0],
+        Target::STACK[1]
     );
     Ok((out, best))
 }

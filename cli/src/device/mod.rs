@@ -6,6 +6,7 @@ mod call;
 mod code;
 mod export;
 mod fit;
+mod functions;
 mod learn;
 mod model;
 mod rust;
