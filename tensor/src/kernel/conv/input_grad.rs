@@ -13,7 +13,7 @@ use crate::kernel::product::operand::{Matrix, Strided};
 use crate::kernel::product::target::Disjoint;
 use crate::simd::{Kernel, Lanes, Vector};
 use crate::storage::Buffer;
-use crate::{Float, Window, parallel};
+use crate::{Float, SMALL, Window, parallel};
 use alloc::vec::Vec;
 
 /// Taps of some channels that are one product, and may be one task: so many that packing the cotangent anew for the next ones
@@ -55,7 +55,9 @@ impl<T: Float> InputGrad<'_, T> {
                 return Forward { conv: &flipped, x: self.dy, w, y: self.dx, bias, activation }.all(isa);
             }
         }
-        if self.conv.is_depthwise()
+        // On a small device, where no such gradient is known to be wanted, they would be 5 KB of flash in every program with a tape.
+        if !SMALL
+            && self.conv.is_depthwise()
             && all_tame(isa, self.w)
             && let Some(phases) = Phases::new(self.conv)
         {

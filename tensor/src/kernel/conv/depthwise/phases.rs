@@ -1,5 +1,6 @@
 //! The gradient by the input of a depthwise convolution by phases: at a step of two, say, every other pixel of the image sees
-//! the same taps, so that each quarter of the image is a convolution of the cotangent of its own, at a step of one.
+//! the same taps, so that each quarter of the image is a convolution of the cotangent of its own, at a step of one. On small devices the gradient
+//! folds instead (see `input_grad`), whose last bits may differ.
 
 use super::rows::{Ground, Interleave, Taps};
 use super::two;
