@@ -128,7 +128,7 @@ impl<V: Vector<Elem: Float>> Columns<V> {
 
 /// All lanes, or `but` the first.
 #[inline(always)]
-fn not_first<T: Float, I: Lanes<T>>(isa: I, but: bool) -> <I::V as Vector>::Bits {
+pub(in crate::kernel::conv) fn not_first<T: Float, I: Lanes<T>>(isa: I, but: bool) -> <I::V as Vector>::Bits {
     let mut numbers = [T::ONE; MOST_LANES];
     if but {
         numbers[0] = T::ZERO;

@@ -8,6 +8,7 @@
 
 use super::{AHEAD, Correlate, Ground, Plane, Sums, WeightSums};
 use crate::Float;
+use crate::kernel::conv::depthwise::two::not_first;
 use crate::pointwise::Real;
 use crate::simd::{Lanes, MOST_LANES, Vector};
 
@@ -41,13 +42,7 @@ impl<V: Vector<Elem: Float>> Edges<V> {
             // Column `last + s` of the padded image is column `last + s - 1` of the image.
             counts[s] = columns.min(plane.wide + 1 - last - s);
         }
-        let mut numbers = [V::Elem::ONE; MOST_LANES];
-        if j == 0 {
-            numbers[0] = V::Elem::ZERO;
-        }
-        // SAFETY: no register has more lanes.
-        let kept = unsafe { isa.load(numbers.as_ptr()) }.gt(&isa.splat(V::Elem::ZERO));
-        Self { columns, counts, kept }
+        Self { columns, counts, kept: not_first(isa, j == 0) }
     }
 
     /// The register under column `s` of the window, whose first lane is at `from`; whether it is the first, and the last.
