@@ -1,7 +1,7 @@
 //! Copies: strided to dense, dense to strided, and from one type of number to another.
 
 use super::disjoint::Disjoint;
-use super::{BLOCK, PIECE, Room, dense, turn};
+use super::{BLOCK, PIECE, Room, dense, piece, turn};
 use crate::simd::{Kernel, Lanes};
 use crate::view::View;
 use crate::walk::Plan;
@@ -25,8 +25,9 @@ pub(crate) fn copy<T: Element>(x: View<'_, T>, out: &mut [T]) {
         return turn.copy(x.data(), out);
     }
     let [stride] = plan.inner();
-    parallel::for_each_piece(out, PIECE, |i, out| {
-        for run in plan.runs(i * PIECE, out.len()) {
+    let piece = piece(out.len());
+    parallel::for_each_piece(out, piece, |i, out| {
+        for run in plan.runs(i * piece, out.len()) {
             let (out, place) = (&mut out[run.at..run.at + run.count], run.places[0]);
             match stride {
                 1 => out.copy_from_slice(&x.data()[place..place + run.count]),
@@ -58,8 +59,9 @@ pub(crate) fn place<T: Element>(x: View<'_, T>, out: &mut [T], to: &Layout) {
     let [from_stride, to_stride] = plan.inner();
     let len = x.layout().len();
     let out = Disjoint::new(out);
-    parallel::for_each(len.div_ceil(PIECE), |piece| {
-        for run in plan.runs(piece * PIECE, PIECE.min(len - piece * PIECE)) {
+    let piece = piece(len);
+    parallel::for_each(len.div_ceil(piece), |i| {
+        for run in plan.runs(i * piece, piece.min(len - i * piece)) {
             let [from, to] = run.places;
             if (from_stride, to_stride) == (1, 1) {
                 // SAFETY: no place is reached twice, so each element has its own.
@@ -92,9 +94,10 @@ pub(crate) fn cast<S: Element, D: Element>(x: View<'_, S>, out: &mut [D]) {
     debug_assert_eq!(x.layout().len(), out.len());
     let plan = Plan::new([x.layout()]);
     let [stride] = plan.inner();
-    parallel::for_each_piece(out, PIECE, |i, out| {
+    let piece = piece(out.len());
+    parallel::for_each_piece(out, piece, |i, out| {
         let mut buffer = Room::new();
-        for run in plan.runs(i * PIECE, out.len()) {
+        for run in plan.runs(i * piece, out.len()) {
             let block = if stride == 1 { run.count } else { BLOCK };
             for (j, out) in out[run.at..run.at + run.count].chunks_mut(block).enumerate() {
                 let place = (run.places[0] as isize + (j * block) as isize * stride) as usize;

@@ -2,7 +2,7 @@
 
 use super::copy::copy;
 use super::zip::zip_in_place;
-use super::{AHEAD, BLOCK, FEW, PIECE, Room, STREAM, aligned, dense};
+use super::{AHEAD, BLOCK, FEW, Room, STREAM, aligned, dense, piece};
 use crate::pointwise::{Function, Map, Visit, Zip};
 use crate::simd::{Kernel, Lanes, Vector};
 use crate::view::View;
@@ -21,8 +21,9 @@ pub(crate) fn map<T: Float>(map: Map, x: View<'_, T>, out: &mut [T]) {
     }
     let plan = Plan::new([x.layout()]);
     let stream = size_of_val(out) >= STREAM;
-    parallel::for_each_piece(out, PIECE, |i, out| {
-        map.visit(Forward { plan: &plan, x: x.data(), start: i * PIECE, out, stream });
+    let piece = piece(out.len());
+    parallel::for_each_piece(out, piece, |i, out| {
+        map.visit(Forward { plan: &plan, x: x.data(), start: i * piece, out, stream });
     });
 }
 
@@ -34,7 +35,8 @@ pub(super) fn map_of_copy<T: Float>(map: Map, x: View<'_, T>, out: &mut [T]) {
 
 /// `x = f(x)`, where the caller owns the only copy.
 pub(crate) fn map_in_place<T: Float>(map: Map, x: &mut [T]) {
-    parallel::for_each_piece(x, PIECE, |_, x| map.visit(InPlace(x)));
+    let piece = piece(x.len());
+    parallel::for_each_piece(x, piece, |_, x| map.visit(InPlace(x)));
 }
 
 /// `out = g f'(kept)`, with `kept` the function's argument or value as [`Map::keep`] says.
@@ -44,8 +46,9 @@ pub(crate) fn map_grad<T: Float>(map: Map, kept: View<'_, T>, g: View<'_, T>, ou
         return map_grad_of_copy(map, kept, g, out);
     }
     let plan = Plan::new([kept.layout(), g.layout()]);
-    parallel::for_each_piece(out, PIECE, |i, out| {
-        map.visit(Gradient { plan: &plan, kept: kept.data(), g: g.data(), start: i * PIECE, out });
+    let piece = piece(out.len());
+    parallel::for_each_piece(out, piece, |i, out| {
+        map.visit(Gradient { plan: &plan, kept: kept.data(), g: g.data(), start: i * piece, out });
     });
 }
 

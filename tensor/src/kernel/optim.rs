@@ -1,7 +1,7 @@
 //! Steps of optimisers: one fused pass over dense blocks of parameters, gradients and state.
 
-use super::PIECE;
 use super::disjoint::Disjoint;
+use super::piece;
 use crate::pointwise::Real;
 use crate::simd::{Kernel, Lanes, Vector};
 use crate::{Float, parallel};
@@ -94,8 +94,9 @@ fn pass<T: Float, const N: usize>(
     assert!(parameters.len() == len, "a gradient has another length than its parameters");
     assert!(states.iter().all(|state| state.len() == len), "a moment has another length than its parameters");
     let (parameters, states) = (Disjoint::new(parameters), states.map(Disjoint::new));
-    parallel::for_each(len.div_ceil(PIECE), |i| {
-        let (start, count) = (i * PIECE, PIECE.min(len - i * PIECE));
+    let piece = piece(len);
+    parallel::for_each(len.div_ceil(piece), |i| {
+        let (start, count) = (i * piece, piece.min(len - i * piece));
         // SAFETY: pieces do not overlap, and each is taken once.
         let p = unsafe { parameters.part(start, count) };
         // SAFETY: as above.

@@ -291,18 +291,22 @@ impl Groups {
                 }
             });
         }
-        // Few long sums: the blocks are the tasks, and are folded afterwards in the same order as above.
-        let mut parts = Buffer::<T>::stale(self.reduced.count * blocks);
-        let parts = parts.make_mut();
+        // Few long sums: the blocks of several of them are the tasks, and are folded afterwards in the same order as above.
+        let of_each = self.reduced.count * blocks;
+        let at_once = (TASK / of_each).clamp(1, out.len());
+        let mut parts = Buffer::<T>::stale(at_once * of_each);
         let batch = (TASK / length.min(RUN)).max(1);
-        for (result, slot) in out.iter_mut().enumerate() {
+        for (first, out) in out.chunks_mut(at_once).enumerate() {
+            let parts = &mut parts.make_mut()[..out.len() * of_each];
             parallel::for_each_piece(parts, batch, |i, parts| {
                 for (j, part) in parts.iter_mut().enumerate() {
                     let n = i * batch + j;
-                    *part = block(result, n / blocks, n % blocks);
+                    *part = block(first * at_once + n / of_each, n % of_each / blocks, n % blocks);
                 }
             });
-            *slot = parts.iter().fold(f.start(), |sum, &part| f.two(sum, part));
+            for (slot, parts) in out.iter_mut().zip(parts.chunks(of_each)) {
+                *slot = parts.iter().fold(f.start(), |sum, &part| f.two(sum, part));
+            }
         }
     }
 
@@ -344,17 +348,17 @@ impl Groups {
                 }
             });
         }
-        let mut parts = Buffer::<T>::stale(heights * STRIP);
+        // Few strips of many rows: the rows of all of them are shared out.
+        let long = across.min(width);
+        let mut parts = Buffer::<T>::stale(tiles * heights * long);
         let parts = parts.make_mut();
-        for tile in 0..tiles {
-            let (o, column, count) = strip(tile);
-            parallel::for_each_piece(parts, STRIP, |height, part| {
-                self.strip(f, data, o, column, height, &mut part[..count]);
-            });
-            let out = &mut out[o * width + column..][..count];
-            for (height, part) in parts.chunks(STRIP).enumerate() {
-                fold_onto(f, height == 0, out, &part[..count]);
-            }
+        parallel::for_each_piece(parts, long, |i, part| {
+            let (o, column, count) = strip(i / heights);
+            self.strip(f, data, o, column, i % heights, &mut part[..count]);
+        });
+        for (i, part) in parts.chunks(long).enumerate() {
+            let (o, column, count) = strip(i / heights);
+            fold_onto(f, i % heights == 0, &mut out[o * width + column..][..count], &part[..count]);
         }
     }
 

@@ -1,6 +1,6 @@
 //! A choice between two numbers.
 
-use super::{BLOCK, PIECE, Room, dense};
+use super::{BLOCK, Room, dense, piece};
 use crate::pointwise::Real;
 use crate::simd::{Kernel, Lanes, Vector};
 use crate::view::View;
@@ -12,8 +12,9 @@ pub(crate) fn select<T: Float>(mask: View<'_, T>, a: View<'_, T>, b: View<'_, T>
     debug_assert_eq!(mask.layout().len(), out.len());
     let plan = Plan::new([mask.layout(), a.layout(), b.layout()]);
     let data = [mask.data(), a.data(), b.data()];
-    parallel::for_each_piece(out, PIECE, |i, out| {
-        T::dispatch(Choice { plan: &plan, data, start: i * PIECE, out });
+    let piece = piece(out.len());
+    parallel::for_each_piece(out, piece, |i, out| {
+        T::dispatch(Choice { plan: &plan, data, start: i * piece, out });
     });
 }
 

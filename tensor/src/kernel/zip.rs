@@ -1,7 +1,7 @@
 //! Functions of two numbers.
 
 use super::copy::copy;
-use super::{AHEAD, BLOCK, FEW, PIECE, Room, STREAM, aligned, dense};
+use super::{AHEAD, BLOCK, FEW, Room, STREAM, aligned, dense, piece};
 use crate::pointwise::{Real, Zip};
 use crate::simd::{Kernel, Lanes, Vector};
 use crate::storage::Buffer;
@@ -52,8 +52,9 @@ pub(crate) fn zip<T: Float>(zip: Zip, a: View<'_, T>, b: View<'_, T>, out: &mut 
     }
     let plan = Plan::new([a.layout(), b.layout()]);
     let stream = size_of_val(out) >= STREAM;
-    parallel::for_each_piece(out, PIECE, |i, out| {
-        let pair = Pair { plan: &plan, a: a.data(), b: b.data(), start: i * PIECE, out, stream };
+    let piece = piece(out.len());
+    parallel::for_each_piece(out, piece, |i, out| {
+        let pair = Pair { plan: &plan, a: a.data(), b: b.data(), start: i * piece, out, stream };
         known!(zip, f => T::dispatch(With(f, pair)))
     });
 }
@@ -74,8 +75,9 @@ pub(crate) fn zip_in_place<T: Float>(zip: Zip, a: &mut [T], b: View<'_, T>) {
         });
     }
     let plan = Plan::new([b.layout()]);
-    parallel::for_each_piece(a, PIECE, |i, a| {
-        let onto = Onto { plan: &plan, b: b.data(), start: i * PIECE, a };
+    let piece = piece(a.len());
+    parallel::for_each_piece(a, piece, |i, a| {
+        let onto = Onto { plan: &plan, b: b.data(), start: i * piece, a };
         known!(zip, f => T::dispatch(With(f, onto)))
     });
 }

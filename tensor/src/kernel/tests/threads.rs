@@ -2,7 +2,9 @@
 
 use super::super::*;
 use super::*;
-use crate::Window;
+use crate::{Axes, Window};
+use alloc::format;
+use reduce::Fold;
 use row_norm::RowNorm;
 use softmax::Normal;
 
@@ -54,6 +56,29 @@ fn rows<T: Float>() {
     }
 }
 
+/// Few results, each of many numbers: long runs, many short ones (so many that not all results are taken at once), and rows added up.
+fn sums<T: Float>() {
+    for (lengths, axes) in [
+        (&[90_000][..], &[0][..]),
+        (&[64, 10, 600], &[0, 2]),
+        (&[3, 5, 40_000], &[0, 2]),
+        (&[9_000, 15, 5], &[0, 2]),
+        (&[40_000, 3, 2], &[0, 2]),
+        (&[9_001, 5], &[0]),
+        (&[3, 20_000, 7], &[1]),
+        (&[2, 9_000, 700], &[1]),
+    ] {
+        let layout = Layout::contiguous(shape(lengths));
+        let x = numbers::<T>(layout.len(), 1);
+        let all: usize = axes.iter().map(|&axis| lengths[axis]).product();
+        let axes = axes.iter().fold(Axes::NONE, |axes, &axis| axes.and(axis));
+        for fold in [Fold::Sum, Fold::Max] {
+            let what = format!("{fold:?} of {lengths:?}");
+            unseen(x.len() / all, &what, |out| reduce::reduce(fold, View::new(&x, &layout), axes, out));
+        }
+    }
+}
+
 fn windows<T: Float>() {
     let pad = [[1, 1], [1, 1]];
     for (window, planes) in [
@@ -100,9 +125,29 @@ fn threads_change_no_bit() {
     at_each_level(|_| {
         rows::<f32>();
         rows::<f64>();
+        sums::<f32>();
+        sums::<f64>();
         windows::<f32>();
         windows::<f64>();
         places::<f32>();
         places::<f64>();
     });
+}
+
+#[test]
+fn pieces_are_equal_and_few_are_as_many_for_each_of_two_threads() {
+    for len in [0, 1, PIECE - 1, PIECE, PIECE + 1, 92_160, 401_408, 15 * PIECE + 7, 535_818, 10_000_000] {
+        let piece = piece(len);
+        assert!(
+            0 < piece && piece <= PIECE.next_multiple_of(64) && piece.is_multiple_of(64),
+            "{len}: {piece}"
+        );
+        let (pieces, last) = (len.div_ceil(piece), len - len.saturating_sub(1) / piece * piece);
+        assert_eq!(len <= PIECE, pieces <= 1, "{len}: what one task was worth, it is");
+        assert!(pieces <= 1 || pieces.is_multiple_of(2), "{len} in {pieces}");
+        assert!(
+            pieces <= 1 || last + 64 * pieces > piece,
+            "{len}: the last of {pieces} is {last} of {piece}"
+        );
+    }
 }
