@@ -1,7 +1,7 @@
 //! The forward role: `y[n] = w gather(x[n])`, one product a sample.
 
 use super::Conv;
-use super::direct::{Direct, Strips};
+use super::direct::{Direct, Strips, most_rows};
 use super::gather::{Gather, Runs};
 use super::pointwise::Pointwise;
 use super::stage::Stage;
@@ -61,10 +61,11 @@ impl<T: Float> Forward<'_, T> {
         let width = I::TILE.1 * I::V::LANES;
         let runs = Runs::to_copy(&corners, width, I::V::LANES);
         // A stage that stays in the first-level cache is not packed, but read where it lies.
-        let strips = match Strips::new(isa, conv, &stage, &corners) {
-            Some(strips) if I::V::LANES > 1 && !all_tame(isa, w) => Some(strips.with_padding(conv)),
-            strips => strips,
-        };
+        let strips =
+            match Strips::new(isa, conv, &stage, &corners).filter(|_| !conv.is_worth_packing::<T, I>()) {
+                Some(strips) if I::V::LANES > 1 && !all_tame(isa, w) => Some(strips.with_padding(conv)),
+                strips => strips,
+            };
 
         // A task is a run of pieces; a piece is some pixels of one sample. Samples are cut only where there are too few
         // of them.
@@ -74,7 +75,8 @@ impl<T: Float> Forward<'_, T> {
         let tasks = wanted.min(pieces);
         for g in 0..groups {
             let w = Matrix::row_major(&w[g * outputs * depth..][..outputs * depth], outputs, depth);
-            let panels = Panels::of_rows(isa, &w.by_rows(), outputs, depth);
+            let most = if strips.is_some() { most_rows::<T, I>() } else { I::TILE.0 };
+            let panels = Panels::of_tiles(isa, &w.by_rows(), outputs, depth, most);
             let bias = bias.map_or(Bias::None, |bias| Bias::Column(&bias[g * outputs..][..outputs]));
             let epilogue = &Epilogue { bias, activation, ..Epilogue::PLAIN };
             parallel::for_each(tasks, |task| {

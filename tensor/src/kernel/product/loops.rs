@@ -100,7 +100,18 @@ pub(crate) struct Panels<T: crate::Element> {
 impl<T: Float> Panels<T> {
     /// Packs `rows` rows of the left operand, cut as [`Loops::run`] cuts them.
     pub(crate) fn of_rows<I: Lanes<T>>(isa: I, operand: &impl Operand<T>, rows: usize, steps: usize) -> Self {
-        Self::new(isa, operand, steps, cut(0..rows, I::TILE.0).map(|tile| (tile.clone(), tile.len())), rows)
+        Self::of_tiles(isa, operand, rows, steps, I::TILE.0)
+    }
+
+    /// The same for tiles of at most `most` rows.
+    pub(crate) fn of_tiles<I: Lanes<T>>(
+        isa: I,
+        operand: &impl Operand<T>,
+        rows: usize,
+        steps: usize,
+        most: usize,
+    ) -> Self {
+        Self::new(isa, operand, steps, cut(0..rows, most).map(|tile| (tile.clone(), tile.len())), rows)
     }
 
     /// Packs `columns` columns of the right operand.

@@ -39,10 +39,12 @@ impl<T: Float> Forward<'_, T> {
         let width = I::TILE.1 * I::V::LANES;
         let block = width * (LEVEL_1 / 2 / (channels * width * size_of::<T>())).clamp(1, 4);
         let tiles = &Tiles::new(conv, block);
-        // A task is a run of pieces; a piece is some rows of tiles of one sample. Samples are cut only where there are too few.
+        // A task is a run of pieces; a piece is some rows of tiles of one sample. Samples are cut only where there are too few, and
+        // into pieces that fill a panel: each reads all transformed weights, for seven tiles as for thirty-two.
         let down = Tiles::down(conv);
         let wanted = tasks(conv);
-        let parts = wanted.div_ceil(conv.samples.max(1)).min(down).max(1);
+        let parts =
+            wanted.div_ceil(conv.samples.max(1)).min(down * tiles.across / width).clamp(1, down.max(1));
         let pieces = conv.samples * parts;
         let count = wanted.min(pieces);
         let (image, plane) = (channels * conv.image(), outputs * conv.pixels());
