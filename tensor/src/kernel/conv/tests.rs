@@ -130,6 +130,15 @@ mod cases {
         check::<T>(&conv(Window::new([16, 16], [5, 5]), [2, 3, 4], 1));
         check::<T>(&conv(Window::new([18, 16], [3, 5]).pad([[1, 0], [2, 0]]), [3, 14, 25], 1));
         check::<T>(&conv(Window::new([8, 18], [7, 3]).pad([[6, 5], [1, 1]]).stride([2, 1]), [1, 2, 13], 1));
+        // As many outputs as a tile of a product has rows, and twice as many; short rows, read where they lie and packed.
+        for (channels, outputs) in [(10, 12), (12, 10), (11, 24), (24, 25)] {
+            check::<T>(&conv(Window::new([12, 12], [5, 5]), [2, channels, outputs], 1));
+            check::<T>(&conv(Window::new([19, 17], [5, 5]).pad([[2, 2], [2, 2]]), [1, channels, outputs], 1));
+        }
+        for outputs in [31, 32, 75] {
+            check::<T>(&conv(Window::new([7, 7], [3, 3]).pad(pad), [2, 40, outputs], 1));
+            check::<T>(&conv(Window::new([9, 8], [3, 3]).pad(pad), [1, outputs, 33], 1));
+        }
         // Enough pixels for registers to lie along them in every role.
         check::<T>(&conv(Window::new([20, 20], [5, 5]), [3, 2, 7], 1));
         check::<T>(&conv(Window::new([19, 21], [3, 3]).pad([[1, 0], [2, 1]]), [2, 3, 8], 1));
@@ -415,6 +424,9 @@ mod cases {
             conv(Window::new([34, 31], [5, 5]).pad(pad).stride([2, 2]), [9, 32, 64], 32),
             // Few samples, for threads to share one; steps; more taps than are summed in many chunks.
             conv(Window::new([24, 24], [3, 3]).pad(pad), [1, 64, 64], 1),
+            // So few tiles that threads share the outputs.
+            conv(Window::new([10, 11], [3, 3]).pad(pad), [1, 64, 100], 1),
+            conv(Window::new([10, 11], [3, 3]).pad(pad), [2, 128, 75], 1),
             conv(Window::new([17, 19], [3, 3]).pad(pad).stride([2, 2]), [7, 20, 30], 1),
             conv(Window::new([17, 18], [3, 3]).pad(pad).stride([2, 1]), [1, 40, 30], 2),
             conv(Window::new([7, 7], [3, 3]).pad(pad), [6, 120, 40], 1),

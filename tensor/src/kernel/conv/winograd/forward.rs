@@ -16,11 +16,14 @@ use crate::pointwise::Real;
 use crate::simd::{Kernel, Lanes, MOST_LANES, Vector};
 use crate::storage::Buffer;
 use crate::{Float, parallel};
+use alloc::vec::Vec;
 use core::ops::Range;
 
-/// What all tasks share: one group of channels.
+/// What all rows of tiles share: some outputs of one group of channels.
 struct Winograd<'a, T: Float> {
     conv: &'a Conv,
+    /// How many outputs.
+    outputs: usize,
     tiles: &'a Tiles,
     /// The transformed weights of each place.
     panels: &'a [Option<Panels<T>>; PLACES],
@@ -40,44 +43,56 @@ impl<T: Float> Forward<'_, T> {
         let block = width * (LEVEL_1 / 2 / (channels * width * size_of::<T>())).clamp(1, 4);
         let tiles = &Tiles::new(conv, block);
         // A task is a run of pieces; a piece is some rows of tiles of one sample. Samples are cut only where there are too few, and
-        // into pieces that fill a panel: each reads all transformed weights, for seven tiles as for thirty-two.
-        let down = Tiles::down(conv);
+        // into pieces that fill a panel: each reads all transformed weights, for seven tiles as for thirty-two. Where even that leaves
+        // threads without work, each takes a share of the outputs, and all transform the image. (1 x 256 x 14 x 14 took 1.5 ms on one
+        // thread, 1.8 on two that shared its rows.)
+        let (down, threads, samples) = (Tiles::down(conv), parallel::threads(), conv.samples.max(1));
         let wanted = tasks(conv);
-        let parts =
-            wanted.div_ceil(conv.samples.max(1)).min(down * tiles.across / width).clamp(1, down.max(1));
-        let pieces = conv.samples * parts;
+        let parts = wanted.div_ceil(samples).min(down * tiles.across / width).clamp(1, down.max(1));
+        let idle = parts == 1 && wanted.min(threads) > samples;
+        let shares = if idle { threads.div_ceil(samples).min(outputs / (2 * I::TILE.0)).max(1) } else { 1 };
+        let pieces = conv.samples * shares * parts;
         let count = wanted.min(pieces);
         let (image, plane) = (channels * conv.image(), outputs * conv.pixels());
         let y = Disjoint(y.as_mut_ptr());
         for g in 0..groups {
             let w = &w[g * outputs * conv.depth()..][..outputs * conv.depth()];
-            let panels = &panels_of_places(isa, w, [outputs, channels], count > 1);
             let bias = bias.map(|bias| &bias[g * outputs..][..outputs]);
-            let epilogue =
-                &Epilogue { bias: bias.map_or(Bias::None, Bias::Column), activation, ..Epilogue::PLAIN };
-            let winograd = Winograd { conv, tiles, panels, epilogue };
+            let share = |share: usize| {
+                let of = outputs * share / shares..outputs * (share + 1) / shares;
+                let w = &w[of.start * conv.depth()..of.end * conv.depth()];
+                (of.clone(), panels_of_places(isa, w, [of.len(), channels], count > 1))
+            };
+            let all: Vec<_> = (0..shares).map(share).collect();
             let x = |sample: usize| &x[(sample * groups + g) * image..][..image];
-            // All parts of a sample must go the same way.
-            let mut tame = Buffer::<u8>::zeros(if parts > 1 { conv.samples } else { 0 });
+            // All pieces of a sample must go the same way.
+            let cut = shares * parts > 1;
+            let mut tame = Buffer::<u8>::zeros(if cut { conv.samples } else { 0 });
             parallel::for_each_piece(tame.make_mut(), 1, |sample, tame| {
                 tame[0] = u8::from(T::dispatch(Tame(x(sample))));
             });
             parallel::for_each(count, |task| {
-                let mut room = winograd.room();
+                let mut room = Room::new(tiles, outputs.div_ceil(shares));
                 for piece in pieces * task / count..pieces * (task + 1) / count {
-                    let (sample, part) = (piece / parts, piece % parts);
+                    let (share, part) = (piece / parts % shares, piece % parts);
+                    let sample = piece / (shares * parts);
                     let (x, y) = (x(sample), y.at((sample * groups + g) * plane));
                     let is_tame = match tame.as_slice().get(sample) {
                         Some(&tame) => tame == 1,
                         None => isa.enter(Tame(x)),
                     };
                     if is_tame {
-                        let rows = down * part / parts..down * (part + 1) / parts;
-                        // SAFETY: the rows of tiles of different pieces do not overlap, and lie in the sample's part of y, whose
-                        // length was checked.
+                        let (of, panels) = &all[share];
+                        let bias = bias.map_or(Bias::None, |bias| Bias::Column(&bias[of.clone()]));
+                        let epilogue = &Epilogue { bias, activation, ..Epilogue::PLAIN };
+                        let winograd = Winograd { conv, outputs: of.len(), tiles, panels, epilogue };
+                        let (y, rows) =
+                            (y.at(of.start * conv.pixels()), down * part / parts..down * (part + 1) / parts);
+                        // SAFETY: the outputs and the rows of tiles of different pieces do not both overlap, and lie in the
+                        // sample's part of y, whose length was checked.
                         unsafe { winograd.piece(isa, x, y, rows, &mut room) };
-                    } else if part == 0 {
-                        // SAFETY: the other parts of this sample leave all of its part of y to this one.
+                    } else if (share, part) == (0, 0) {
+                        // SAFETY: the other pieces of this sample leave all of its part of y to this one.
                         let y = unsafe { core::slice::from_raw_parts_mut(y.0, plane) };
                         let conv = &Conv { samples: 1, channels, outputs, groups: 1, ..*conv };
                         Forward { conv, x, w, y, bias, activation }.by_definition(isa);
@@ -118,25 +133,26 @@ struct Room<T: Float> {
     sums: Buffer<T>,
 }
 
+impl<T: Float> Room<T> {
+    fn new(tiles: &Tiles, outputs: usize) -> Self {
+        Self {
+            stage: tiles.stage(),
+            tiles: Buffer::stale(PLACES * tiles.place::<T>(tiles.channels)),
+            sums: Buffer::stale(outputs * tiles.place::<T>(PLACES) + MOST_LANES),
+        }
+    }
+}
+
 impl<T: Float> Winograd<'_, T> {
     /// Numbers from the sums of one output to those of the next: those of one tile of all places lie near each other.
     fn output(&self) -> usize {
         self.tiles.place::<T>(PLACES)
     }
 
-    fn room(&self) -> Room<T> {
-        let tiles = self.tiles;
-        Room {
-            stage: tiles.stage(),
-            tiles: Buffer::stale(PLACES * tiles.place::<T>(tiles.channels)),
-            sums: Buffer::stale(self.conv.outputs_each() * self.output() + MOST_LANES),
-        }
-    }
-
     /// The outputs of some rows of tiles of the sample `x`.
     ///
     /// # Safety
-    /// `y` is valid for writing the outputs of this group of the sample, and nobody else has those of these rows.
+    /// `y` is valid for writing these outputs of the sample, and nobody else has those of these rows.
     unsafe fn piece<I: Lanes<T>>(
         &self,
         isa: I,
@@ -145,8 +161,8 @@ impl<T: Float> Winograd<'_, T> {
         rows: Range<usize>,
         room: &mut Room<T>,
     ) {
-        let Self { conv, tiles: on, panels, epilogue } = *self;
-        let (channels, outputs, pixels) = (conv.channels_each(), conv.outputs_each(), conv.pixels());
+        let Self { conv, outputs, tiles: on, panels, epilogue } = *self;
+        let (channels, pixels) = (conv.channels_each(), conv.pixels());
         let Room { stage, tiles, sums } = room;
         let (stage, tiles, sums) = (stage.make_mut(), tiles.make_mut(), sums.make_mut());
         on.stage.fill_rows(isa, x, stage, 2 * rows.start..2 * rows.end + 2);
@@ -179,7 +195,7 @@ impl<T: Float> Winograd<'_, T> {
 struct Back<'a, T: Float> {
     on: &'a Winograd<'a, T>,
     sums: &'a [T],
-    /// The outputs of this group of this sample.
+    /// These outputs of this sample.
     y: Disjoint<T>,
     block: Range<usize>,
 }
@@ -191,7 +207,7 @@ impl<T: Float> Kernel<T> for Back<'_, T> {
     fn run<I: Lanes<T>>(self, isa: I) {
         let Self { on, sums, y, block } = self;
         let (lanes, [high, wide]) = (I::V::LANES, on.conv.output);
-        let (outputs, pixels) = (on.conv.outputs_each(), on.conv.pixels());
+        let (outputs, pixels) = (on.outputs, on.conv.pixels());
         let zero = isa.splat(T::ZERO);
         let output = on.output();
         assert!(block.len() <= on.tiles.block && sums.len() >= outputs * output + lanes);
