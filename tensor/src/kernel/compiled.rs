@@ -10,10 +10,10 @@ use super::row_norm::channels::{self, Planes};
 use super::softmax::Normal;
 use super::sort::Sort;
 use super::{
-    cumulative, dropout, extreme, gram, map, matrix, optim, pool, reduce, row_norm, select, softmax, sort,
-    zip,
+    cumulative, dropout, extreme, gates, gram, map, matrix, optim, pool, reduce, row_norm, select, softmax,
+    sort, zip,
 };
-use crate::pointwise::{Map, Zip};
+use crate::pointwise::{Gates, Map, Zip};
 use crate::view::View;
 use crate::{Axes, Window};
 
@@ -86,6 +86,7 @@ kernels! {
     );
     channels::channel_norm_sums(epsilon: f64, x: &[Self], g: &[Self], planes: Planes, out: &mut [Self]);
     channels::channel_moments(x: &[Self], planes: Planes, out: &mut [Self]);
+    gates::gates(gates: Gates, x: &[&[Self]], sizes: [usize; 2], out: &mut [Self]);
     cumulative::running_sum(x: View<'_, Self>, reversed: bool, len: usize, inner: usize, out: &mut [Self]);
     sort::sort_gather(order: Sort, x: &[Self], of: &[Self], width: usize, out: &mut [Self]);
     sort::sort_scatter(order: Sort, x: &[Self], g: &[Self], width: usize, out: &mut [Self]);

@@ -11,6 +11,7 @@ pub(crate) mod cumulative;
 mod disjoint;
 pub(crate) mod dropout;
 pub(crate) mod extreme;
+pub(crate) mod gates;
 pub(crate) mod gram;
 pub(crate) mod index;
 pub(crate) mod map;

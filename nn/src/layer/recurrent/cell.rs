@@ -1,7 +1,12 @@
 //! One step of a recurrent network.
 
+#[cfg(feature = "std")]
+use super::gates::Step;
 use crate::{Bound, Error, Handle, Init, Scope};
+use core::ops::Range;
 use tress_autograd::{Arrange, Fused, Pointwise, Value};
+#[cfg(feature = "std")]
+use tress_tensor::pointwise::Gates;
 use tress_tensor::pointwise::Map;
 use tress_tensor::{Element, Float, Tensor};
 
@@ -68,6 +73,9 @@ pub(super) struct Prepared<V> {
     projected: V,
     hidden: V,
     bias_hidden: Option<V>,
+    /// What follows the products of a step, as one operation. (Programs for devices do without: they are small, not fast.)
+    #[cfg(feature = "std")]
+    gates: Option<Step>,
 }
 
 impl Cell {
@@ -145,7 +153,18 @@ impl Cell {
             [rows, wide] => (rows, wide),
             _ => (0, 0), // a mistake
         };
-        Prepared { projected: projected.reshape([steps, rows / steps.max(1), wide]), hidden, bias_hidden }
+        let samples = rows / steps.max(1);
+        Prepared {
+            projected: projected.reshape([steps, samples, wide]),
+            hidden,
+            bias_hidden,
+            #[cfg(feature = "std")]
+            gates: match self.kind {
+                CellKind::Gru => Some(Step::new(Gates::Gru, samples, self.weight_hidden.shape()[0])),
+                CellKind::Lstm => Some(Step::new(Gates::Lstm, samples, self.weight_hidden.shape()[0])),
+                CellKind::Simple(_) => None,
+            },
+        }
     }
 
     /// From a state to the next, by step `step` of those prepared.
@@ -154,27 +173,50 @@ impl Cell {
         let size = self.weight_hidden.shape()[0];
         let from_input = prepared.projected.at(0, step);
         let from_hidden = state.hidden.affine(&prepared.hidden, prepared.bias_hidden.as_ref(), None);
-        let part =
-            |all: &V, parts: core::ops::Range<usize>| all.slice(1, parts.start * size..parts.end * size);
+        #[cfg(feature = "std")]
+        if let Some(gates) = &prepared.gates {
+            let carried = state.memory.as_ref().unwrap_or(&state.hidden);
+            let (hidden, memory) = gates.on(&from_input, &from_hidden, carried);
+            return State { hidden, memory };
+        }
         match self.kind {
             CellKind::Simple(map) => State { hidden: (from_input + from_hidden).map(map), memory: None },
             CellKind::Gru => {
-                let gates = (part(&from_input, 0..2) + part(&from_hidden, 0..2)).sigmoid();
-                let (reset, keep) = (part(&gates, 0..1), part(&gates, 1..2));
-                let new = (part(&from_input, 2..3) + reset * part(&from_hidden, 2..3)).tanh();
-                State { hidden: keep * (state.hidden.clone() - new.clone()) + new, memory: None }
+                State { hidden: gru(&from_input, &from_hidden, &state.hidden, size), memory: None }
             }
             CellKind::Lstm => {
-                let all = from_input + from_hidden;
-                let gates = part(&all, 0..2).sigmoid();
-                let (take, keep) = (part(&gates, 0..1), part(&gates, 1..2));
-                let new = take * part(&all, 2..3).tanh();
-                let memory = match &state.memory {
-                    Some(memory) => keep * memory.clone() + new,
-                    None => new,
-                };
-                State { hidden: part(&all, 3..4).sigmoid() * memory.tanh(), memory: Some(memory) }
+                let (hidden, memory) = lstm(&from_input, &from_hidden, state.memory.as_ref(), size);
+                State { hidden, memory: Some(memory) }
             }
         }
     }
+}
+
+/// What follows the products in a step of a GRU: its next hidden numbers.
+#[track_caller]
+pub(super) fn gru<V: Value>(from_input: &V, from_hidden: &V, hidden: &V, size: usize) -> V {
+    let gates = (part(from_input, 0..2, size) + part(from_hidden, 0..2, size)).sigmoid();
+    let (reset, keep) = (part(&gates, 0..1, size), part(&gates, 1..2, size));
+    let new = (part(from_input, 2..3, size) + reset * part(from_hidden, 2..3, size)).tanh();
+    keep * (hidden.clone() - new.clone()) + new
+}
+
+/// What follows the products in a step of an LSTM: its next hidden numbers and memory.
+#[track_caller]
+pub(super) fn lstm<V: Value>(from_input: &V, from_hidden: &V, memory: Option<&V>, size: usize) -> (V, V) {
+    let all = from_input.clone() + from_hidden.clone();
+    let gates = part(&all, 0..2, size).sigmoid();
+    let (take, keep) = (part(&gates, 0..1, size), part(&gates, 1..2, size));
+    let new = take * part(&all, 2..3, size).tanh();
+    let memory = match memory {
+        Some(memory) => keep * memory.clone() + new,
+        None => new,
+    };
+    (part(&all, 3..4, size).sigmoid() * memory.tanh(), memory)
+}
+
+/// Some parts of those that lie beside each other, of `size` numbers each.
+#[track_caller]
+fn part<V: Value>(all: &V, parts: Range<usize>, size: usize) -> V {
+    all.slice(1, parts.start * size..parts.end * size)
 }

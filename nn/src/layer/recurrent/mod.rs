@@ -2,6 +2,8 @@
 
 mod cell;
 mod ending;
+#[cfg(feature = "std")]
+mod gates;
 
 pub use cell::{Cell, CellKind};
 pub use ending::Ending;

@@ -1,6 +1,7 @@
 //! What the tests of kernels share: tables of layouts, levels and thread counts to run at, and ways to compare.
 
 mod blocks;
+mod gates;
 mod matrices;
 mod order;
 #[cfg(all(target_os = "linux", target_pointer_width = "64"))]

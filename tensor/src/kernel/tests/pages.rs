@@ -11,7 +11,7 @@ use super::super::row_norm::channels;
 use super::super::stretch::STRETCH;
 use super::super::*;
 use super::*;
-use crate::pointwise::{Map, Zip};
+use crate::pointwise::{Gates, Map, Zip};
 use crate::storage::pool::fence::{self, pages};
 use crate::{Axes, Window};
 
@@ -226,6 +226,19 @@ fn channels<T: Float>() {
     }
 }
 
+/// Gates of recurrent networks, whose rows the registers of each level end in.
+fn recurrent<T: Float>() {
+    for hidden in LENGTHS {
+        for gates in [Gates::Lstm, Gates::LstmGrad, Gates::Gru, Gates::GruGrad] {
+            let (shapes, count) = gates.operands(2, hidden).unwrap();
+            let x: Vec<Vec<T>> = (0..count).map(|i| numbers(shapes[i].len(), i)).collect();
+            let x: Vec<&[T]> = x.iter().map(Vec::as_slice).collect();
+            let len = gates.infer(&shapes[..count]).unwrap().len();
+            fenced(&x, len, gates.name(), |x, out| gates::gates(gates, x, [2, hidden], out));
+        }
+    }
+}
+
 /// Places of extremes: of rows, of columns, and of axes that are cut into chunks.
 fn extremes<T: Float>() {
     for len in LENGTHS.into_iter().chain([4]) {
@@ -417,6 +430,7 @@ fn nothing_beyond_the_slices_is_touched() {
         pointwise::<T>();
         rows::<T>();
         channels::<T>();
+        recurrent::<T>();
         extremes::<T>();
         layouts::lying::<T>();
         layouts::repeated::<T>();

@@ -2,6 +2,7 @@
 
 mod channels;
 mod conv;
+mod gates;
 mod index;
 mod matrix;
 mod order;
