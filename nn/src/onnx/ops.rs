@@ -122,6 +122,9 @@ impl<'a, T: Float> Writing<'a, T> {
             Op::Concat(axis) => {
                 let all = xs.full(self.writer);
                 let all: Vec<&str> = all.iter().map(String::as_str).collect();
+                if *axis == 0 && xs.sizes.iter().all(|sizes| sizes.extent(0) == Extent::of(1)) {
+                    return item(self.writer.stack(&all));
+                }
                 item(self.writer.node("Concat", &all, &[("axis", Int(*axis as i64))]))
             }
             Op::Product(product) => self.product(product, xs, &sizes),
@@ -197,10 +200,17 @@ impl<'a, T: Float> Writing<'a, T> {
                 let order = order.axes().map(|axis| axis as i64).collect();
                 w.node("Transpose", &[x], &[("perm", Ints(order))])
             }
-            Op::Reshape(_) => w.reshape(x, sizes),
+            Op::Reshape(_) => w.reshape_from(x, &xs.sizes[0], sizes),
             Op::Slice(slice) => {
                 let (start, end) = self.ends(ops, step)?;
                 let w = &mut *self.writer;
+                if slice.axis == 0
+                    && !start.is_open()
+                    && sizes.extent(0) == Extent::of(1)
+                    && let Some(row) = w.row(x, slice.start)
+                {
+                    return Ok(Some(row));
+                }
                 let (start, end) = (w.lengths(&[start]), w.lengths(&[end]));
                 let (axis, step) = (w.list(&[slice.axis as i64]), w.list(&[slice.step as i64]));
                 w.node("Slice", &[x, &start, &end, &axis, &step], &[])

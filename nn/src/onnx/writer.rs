@@ -21,9 +21,12 @@ pub(super) struct Item {
 #[derive(Default)]
 pub(super) struct Writer {
     nodes: Vec<Node>,
-    initialisers: Vec<Message>,
+    /// By name.
+    initialisers: Vec<(String, Message)>,
     inputs: Vec<Message>,
     outputs: Vec<Message>,
+    /// The names of the outputs.
+    results: Vec<String>,
     taken: BTreeSet<String>,
     /// Constants that are there already, by type, shape and bytes.
     constants: BTreeMap<(i64, Vec<usize>, Vec<u8>), String>,
@@ -37,6 +40,10 @@ pub(super) struct Writer {
     /// The name of the product of both.
     both: Option<String>,
     counts: BTreeMap<&'static str, usize>,
+    /// What has been put one behind the other along a first axis, each of length 1 there.
+    rows: BTreeMap<String, Vec<String>>,
+    /// What a value in another shape was made from, and the shape of that.
+    shaped: BTreeMap<String, (String, Sizes)>,
 }
 
 impl Writer {
@@ -87,7 +94,7 @@ impl Writer {
 
     /// Numbers that stand in the file.
     pub(super) fn initialiser(&mut self, name: &str, kind: i64, shape: &[usize], bytes: &[u8]) {
-        self.initialisers.push(proto::tensor(name, kind, shape, bytes));
+        self.initialisers.push((String::from(name), proto::tensor(name, kind, shape, bytes)));
     }
 
     fn constant(&mut self, kind: i64, shape: &[usize], bytes: Vec<u8>) -> String {
@@ -225,6 +232,30 @@ impl Writer {
         self.node("Reshape", &[x, &shape], &[])
     }
 
+    /// As [`reshape`](Writer::reshape), from a known shape: no node to undo another.
+    pub(super) fn reshape_from(&mut self, x: &str, from: &Sizes, to: &Sizes) -> String {
+        if let Some((before, sizes)) = self.shaped.get(x)
+            && sizes == to
+        {
+            return before.clone();
+        }
+        let name = self.reshape(x, to);
+        self.shaped.insert(name.clone(), (String::from(x), *from));
+        name
+    }
+
+    /// Values one behind the other along a first axis, of which each has one row.
+    pub(super) fn stack(&mut self, rows: &[&str]) -> String {
+        let name = self.node("Concat", rows, &[("axis", Attribute::Int(0))]);
+        self.rows.insert(name.clone(), rows.iter().map(ToString::to_string).collect());
+        name
+    }
+
+    /// Row `row` of a stack, which is there already.
+    pub(super) fn row(&self, stack: &str, row: usize) -> Option<String> {
+        self.rows.get(stack)?.get(row).cloned()
+    }
+
     /// A value in the shape that it stands for.
     pub(super) fn full(&mut self, x: &Item, sizes: &Sizes) -> String {
         if x.sizes == *sizes {
@@ -253,15 +284,32 @@ impl Writer {
             more: Vec::new(),
             attributes: Vec::new(),
         });
+        self.results.push(String::from(name));
         self.outputs.push(proto::value(name, proto::FLOAT, &dimensions(sizes)));
+    }
+
+    /// The nodes that lead to an output, and the names that they use. (Of a stack that is taken apart again nobody looks at the
+    /// whole.)
+    fn used(&self) -> (Vec<&Node>, BTreeSet<&str>) {
+        let mut used: BTreeSet<&str> = self.results.iter().map(String::as_str).collect();
+        let mut nodes: Vec<&Node> = Vec::with_capacity(self.nodes.len());
+        for node in self.nodes.iter().rev() {
+            if core::iter::once(&node.output).chain(&node.more).any(|name| used.contains(name.as_str())) {
+                used.extend(node.inputs.iter().map(String::as_str));
+                nodes.push(node);
+            }
+        }
+        nodes.reverse();
+        (nodes, used)
     }
 
     /// `ModelProto`.
     pub(super) fn finish(self, export: &Export) -> Result<Vec<u8>, Error> {
-        let mut graph =
-            self.nodes.iter().fold(Message::new(), |graph, node| graph.message(1, &node.message()));
+        let (nodes, used) = self.used();
+        let mut graph = nodes.iter().fold(Message::new(), |graph, node| graph.message(1, &node.message()));
         graph = graph.text(2, &export.name);
-        graph = self.initialisers.iter().fold(graph, |graph, tensor| graph.message(5, tensor));
+        let numbers = self.initialisers.iter().filter(|(name, _)| used.contains(name.as_str()));
+        graph = numbers.fold(graph, |graph, (_, tensor)| graph.message(5, tensor));
         graph = self.inputs.iter().fold(graph, |graph, input| graph.message(11, input));
         graph = self.outputs.iter().fold(graph, |graph, output| graph.message(12, output));
         if graph.len() > i32::MAX as usize {

@@ -234,7 +234,7 @@ fn recurrent<T: Float>() {
             let x: Vec<Vec<T>> = (0..count).map(|i| numbers(shapes[i].len(), i)).collect();
             let x: Vec<&[T]> = x.iter().map(Vec::as_slice).collect();
             let len = gates.infer(&shapes[..count]).unwrap().len();
-            fenced(&x, len, gates.name(), |x, out| gates::gates(gates, x, [2, hidden], out));
+            fenced(&x, len, gates.name(), |x, out| super::super::gates::gates(gates, x, [2, hidden], out));
         }
     }
 }
