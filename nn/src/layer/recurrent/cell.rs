@@ -167,7 +167,8 @@ impl Cell {
         }
     }
 
-    /// From a state to the next, by step `step` of those prepared.
+    /// From a state to the next, by step `step` of those prepared. What follows the product is one operation where there is one
+    /// for it; the programs below are what that stands for.
     #[track_caller]
     pub(super) fn step<V: Value>(&self, prepared: &Prepared<V>, step: usize, state: &State<V>) -> State<V> {
         let size = self.weight_hidden.shape()[0];
