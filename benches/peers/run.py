@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 """Interleaving driver. Starts every peer once with --serve, then for each
-workload asks peer A, B, C, A, B, C, ... for one timed slice each, and prints
-one JSON line per (workload, peer, threads) with medians over the rounds.
+workload asks peer A, B, C, A, B, C, ... for one timed slice each, on each number
+of threads, and prints one JSON line per (workload, peer, threads) with medians over
+the rounds.
 
   run.py --group gemm --threads 1 2 --out gemm.jsonl
   run.py --planted                                         # engines that make mistakes are refused
@@ -64,6 +65,7 @@ GROUPS = {
 class Live:
     def __init__(self, name, cmd, threads, core, priority, spreading):
         self.name, self.threads, self.spreading, self.pin = name, threads, spreading, {}
+        self.key = (name, threads)
         env = dict(os.environ, PEERS_WORKLOADS=os.path.join(HERE, "workloads.json"))
         for v in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "RAYON_NUM_THREADS",
                   "RTEN_NUM_THREADS", "MATMUL_NUM_THREADS"):
@@ -206,62 +208,62 @@ def main():
     out = sys.stdout if a.out == "-" else open(a.out, "a")
     work = [w for w in json.load(open(os.path.join(HERE, "workloads.json"))) if w["group"] in a.group and a.only in w["id"]]
     right, count = outcome.expected(), 0
-    for T in a.threads:
-        live = [Live(n, cmds[n], T, a.core, a.priority, a.spread) for n in names if os.path.exists(cmds[n][0])]
-        for n in names:
-            if not os.path.exists(cmds[n][0]):
-                print(f"# {n}: not built, left out", file=sys.stderr)
-        for w in work:
-            got = {l.name: [] for l in live}
-            dead = {}
-            for l in live:
-                if r := l.refused(w["id"], right.get(w["id"])):
-                    dead[l.name] = r
-                    if "refused" in r:
-                        count += 1
-                        print(f"# {w['id']}: {l.name} is refused: it {r['refused']}", file=sys.stderr)
-            for rnd in range(a.rounds):
-                for l in live:
-                    if l.name in dead:
-                        continue
-                    best = None
-                    for _ in range(1 + a.retries):
-                        r = l.ask(w["id"], a.slice)
-                        if r is None or "skip" in r:
-                            dead[l.name] = r or dict(workload=w["id"], peer=l.name, threads=T, skip="the process died")
-                            break
-                        if best is None or r["disturbed"] < best["disturbed"]:
-                            best = r
-                        if a.rest:
-                            time.sleep(a.rest)
-                        if best["disturbed"] <= a.quiet or best["n"] <= 3 and r["median_s"] > 1:
-                            break
-                    if l.name not in dead:
-                        got[l.name].append(best)
-            for l in list(live):
-                if l.name in dead:
-                    r = dead[l.name]
-                    if r.get("skip") == "the process died":  # start it again for the next workload
-                        l.quit()
-                        live[live.index(l)] = Live(l.name, cmds[l.name], T, a.core, a.priority, a.spread)
-                elif got[l.name]:
-                    rs_ = got[l.name]
-                    r = dict(rs_[0])
-                    m0 = r["median_s"]
-                    r["median_s"] = st.median(x["median_s"] for x in rs_)
-                    r["min_s"] = min(x["min_s"] for x in rs_)
-                    r["n"] = sum(x["n"] for x in rs_)
-                    r["rounds"] = len(rs_)
-                    r["disturbed"] = max(x["disturbed"] for x in rs_)
-                    for k in ("gflops", "gbs", "samples_s"):
-                        if k in r:
-                            r[k] = r[k] * m0 / r["median_s"]
-                else:
-                    continue
-                out.write(json.dumps(r) + "\n")
-                out.flush()
+    # All numbers of threads take turns as well: what two give over one is a ratio of the same minutes.
+    live = [Live(n, cmds[n], T, a.core, a.priority, a.spread) for T in a.threads for n in names if os.path.exists(cmds[n][0])]
+    for n in names:
+        if not os.path.exists(cmds[n][0]):
+            print(f"# {n}: not built, left out", file=sys.stderr)
+    for w in work:
+        got = {l.key: [] for l in live}
+        dead = {}
         for l in live:
-            l.quit()
+            if r := l.refused(w["id"], right.get(w["id"])):
+                dead[l.key] = r
+                if "refused" in r:
+                    count += 1
+                    print(f"# {w['id']}: {l.name} is refused: it {r['refused']}", file=sys.stderr)
+        for rnd in range(a.rounds):
+            for l in live:
+                if l.key in dead:
+                    continue
+                best = None
+                for _ in range(1 + a.retries):
+                    r = l.ask(w["id"], a.slice)
+                    if r is None or "skip" in r:
+                        dead[l.key] = r or dict(workload=w["id"], peer=l.name, threads=l.threads, skip="the process died")
+                        break
+                    if best is None or r["disturbed"] < best["disturbed"]:
+                        best = r
+                    if a.rest:
+                        time.sleep(a.rest)
+                    if best["disturbed"] <= a.quiet or best["n"] <= 3 and r["median_s"] > 1:
+                        break
+                if l.key not in dead:
+                    got[l.key].append(best)
+        for l in list(live):
+            if l.key in dead:
+                r = dead[l.key]
+                if r.get("skip") == "the process died":  # start it again for the next workload
+                    l.quit()
+                    live[live.index(l)] = Live(l.name, cmds[l.name], l.threads, a.core, a.priority, a.spread)
+            elif got[l.key]:
+                rs_ = got[l.key]
+                r = dict(rs_[0])
+                m0 = r["median_s"]
+                r["median_s"] = st.median(x["median_s"] for x in rs_)
+                r["min_s"] = min(x["min_s"] for x in rs_)
+                r["n"] = sum(x["n"] for x in rs_)
+                r["rounds"] = len(rs_)
+                r["disturbed"] = max(x["disturbed"] for x in rs_)
+                for k in ("gflops", "gbs", "samples_s"):
+                    if k in r:
+                        r[k] = r[k] * m0 / r["median_s"]
+            else:
+                continue
+            out.write(json.dumps(r) + "\n")
+            out.flush()
+    for l in live:
+        l.quit()
     if count:
         sys.exit(f"{count} figures refused")
 
