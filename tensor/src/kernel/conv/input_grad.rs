@@ -19,6 +19,8 @@ use alloc::vec::Vec;
 /// Taps of some channels that are one product, and may be one task: so many that packing the cotangent anew for the next ones
 /// takes no time beside multiplying it.
 const ROWS: usize = 512;
+/// Channels whose weights are flipped together.
+const ABREAST: usize = 16;
 
 /// The operands, whose sizes have been checked.
 pub struct InputGrad<'a, T> {
@@ -162,11 +164,17 @@ impl Conv {
 fn flipped_weights<T: Float>(conv: &Conv, w: &[T]) -> Buffer<T> {
     let (channels, outputs, taps) = (conv.channels_each(), conv.outputs_each(), conv.taps());
     let mut flipped = Buffer::stale(w.len());
-    for (i, to) in flipped.make_mut().chunks_exact_mut(taps.max(1)).enumerate() {
-        let (channel, output) = (i / outputs, i % outputs);
-        let (group, channel) = (channel / channels, channel % channels);
-        let from = &w[((group * outputs + output) * channels + channel) * taps..][..taps];
-        to.iter_mut().zip(from.iter().rev()).for_each(|(to, &from)| *to = from);
-    }
+    let each = outputs * taps;
+    // Some channels at a time, whose taps lie side by side in each output: alone, 512 x 512 x 9 numbers took 2 ns each.
+    parallel::for_each_piece(flipped.make_mut(), ABREAST * each, |block, to| {
+        for output in 0..outputs {
+            for (i, to) in to.chunks_exact_mut(each.max(1)).enumerate() {
+                let (group, channel) = ((block * ABREAST + i) / channels, (block * ABREAST + i) % channels);
+                let from = &w[((group * outputs + output) * channels + channel) * taps..][..taps];
+                let to = &mut to[output * taps..][..taps];
+                to.iter_mut().zip(from.iter().rev()).for_each(|(to, &from)| *to = from);
+            }
+        }
+    });
     flipped
 }
