@@ -13,6 +13,7 @@ mod pad;
 mod plain;
 mod pool;
 mod position;
+mod program;
 mod recurrent;
 mod resample;
 mod residual;

@@ -39,18 +39,17 @@ use core::mem::MaybeUninit;
 #[cfg(all(test, feature = "std"))]
 mod tests;
 
-/// Elements of a pointwise result that one task writes: large enough to pay for another thread, small enough to share
+/// Elements of a pointwise result that one task writes at most: large enough to pay for another thread, small enough to share
 /// evenly. On the Zen 5 of `docs/performance.md`, on one thread and on two: `relu` of 33,000 elements 1.3 and 1.2 us, of 50,000
 /// 1.8 and 1.2, of 100,000 4.3 and 2.4; `tanh` of 50,000 8.8 and 5.8.
 const PIECE: usize = 1 << 15;
 
 /// How many of `len` elements each task takes, at most [`PIECE`]: few pieces are a power of two of equal length, so that two threads,
 /// or four or eight, have as much to do, and each the same part of a batch in list after list, which its own caches still hold.
-/// Three pieces of 92,000 took 13 us on two threads of an Intel server processor; four take 8.
 fn piece(len: usize) -> usize {
-    const FEW: usize = 16;
+    const MANY: usize = 16;
     let least = len.div_ceil(PIECE).max(1);
-    let pieces = if least < FEW { least.next_power_of_two() } else { least.next_multiple_of(FEW) };
+    let pieces = if least < MANY { least.next_power_of_two() } else { least.next_multiple_of(MANY) };
     // Whole cache lines: two threads would write the one that they share in turns.
     len.div_ceil(pieces).max(1).next_multiple_of(64)
 }

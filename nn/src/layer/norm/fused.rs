@@ -5,9 +5,10 @@
 //! first derivatives are operations of the same family. Second derivatives are those of the program.
 
 use super::batch::{column, others, scaled, statistics};
+use crate::layer::program::Program;
 use alloc::vec::Vec;
 use tress_autograd::op::NonDifferentiable;
-use tress_autograd::{Arrange, CustomOp, Mistake, Pointwise, Procedure, Reduce, Tape, Value};
+use tress_autograd::{Arrange, CustomOp, Mistake, Pointwise, Procedure, Reduce, Value};
 use tress_tensor::{Error as Wrong, Float, Shape, Tensor};
 
 /// From so many numbers on the operations are taken; their rules are traced anew in each sweep, which smaller batches feel.
@@ -59,13 +60,12 @@ impl BatchOp {
     }
 }
 
-impl What {
-    /// What the operation is in operations of the engine.
-    fn program<V: Value>(self, xs: &[V]) -> V {
+impl Program for What {
+    fn program<V: Value>(&self, xs: &[V]) -> V {
         let (x, shape) = (&xs[0], xs[0].shape());
         let both = |a: V, b: V| a.reshape([1, shape[1]]).concat(0, &[b.reshape([1, shape[1]])]);
         let (axes, column, (centred, [mean, variance])) = (others(&shape), column(&shape), statistics(x));
-        match self {
+        match *self {
             What::Moments => both(mean, variance),
             What::Norm { epsilon } => scaled(centred, &variance, [xs.get(1), xs.get(2)], epsilon),
             What::Sums { epsilon } => {
@@ -84,7 +84,9 @@ impl What {
             }
         }
     }
+}
 
+impl What {
     fn eval<T: Float>(self, xs: &[&Tensor<T>]) -> Result<Tensor<T>, Wrong> {
         match self {
             What::Norm { epsilon } => xs[0].channel_norm(epsilon, xs.get(1).copied(), xs.get(2).copied()),
@@ -139,7 +141,9 @@ impl CustomOp for BatchOp {
     }
 
     fn reverse(&self, xs: &[Shape]) -> Result<Procedure, Mistake> {
-        let What::Norm { epsilon } = self.what else { return self.of_program(xs) };
+        let What::Norm { epsilon } = self.what else {
+            return self.what.reversed(xs, self.infer(xs).map_err(Mistake::here)?);
+        };
         let y = xs[0];
         let back = BatchOp::new(What::Back { epsilon }, &[&[y, y], &xs[1..xs.len().min(2)]].concat())?;
         let sums = BatchOp::new(What::Sums { epsilon }, &[y, y])?;
@@ -152,27 +156,6 @@ impl CustomOp for BatchOp {
                 cotangents.extend((1..xs.len()).map(|i| sums.slice(0, i - 1..i).reshape(xs[i])));
             }
             cotangents
-        })
-    }
-}
-
-impl BatchOp {
-    /// The reverse rule of the program that the operation stands for.
-    fn of_program(&self, xs: &[Shape]) -> Result<Procedure, Mistake> {
-        let y = self.infer(xs).map_err(Mistake::here)?;
-        Procedure::new::<f64>(&[xs, &[y, y]].concat(), |all| {
-            let (xs, g) = (&all[..xs.len()], &all[xs.len() + 1]);
-            let tape = Tape::new();
-            let leaves: Vec<_> = xs.iter().map(|x| tape.leaf(x.clone())).collect();
-            let y = self.what.program(&leaves);
-            match tape.cotangents(&[(y, g.clone())], &leaves, &[]) {
-                Ok(found) => found
-                    .into_iter()
-                    .zip(xs)
-                    .map(|(found, x)| found.unwrap_or_else(|| x.constant(0.0)))
-                    .collect(),
-                Err(mistake) => xs.iter().map(|x| x.wrong(mistake)).collect(),
-            }
         })
     }
 }

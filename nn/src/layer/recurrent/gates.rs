@@ -4,12 +4,13 @@
 //! operations are that program to all kinds of value but tensors (their `body`); on tensors they are kernels. Second
 //! derivatives are those of the program.
 
+use crate::layer::program::Program;
 use alloc::vec::Vec;
 use core::array::from_fn;
 use std::sync::OnceLock;
 use tress_autograd::op::{NonDifferentiable, Op};
 use tress_autograd::rule::Term;
-use tress_autograd::{Arrange, Custom, CustomOp, Mistake, Pointwise, Procedure, Tape, Value};
+use tress_autograd::{Arrange, Custom, CustomOp, Mistake, Pointwise, Procedure, Value};
 use tress_tensor::pointwise::{Gates, gates};
 use tress_tensor::{Error as Wrong, Shape, Tensor};
 
@@ -52,7 +53,32 @@ impl StepOp {
         Self { gates, sizes, body: OnceLock::new(), reverse: OnceLock::new() }
     }
 
-    /// What the operation is in operations of the engine.
+    /// The reverse rule: that of the program, or for a step itself one operation more.
+    fn rule(&self, xs: &[Shape]) -> Result<Procedure, Mistake> {
+        let y = self.infer(xs).map_err(Mistake::here)?;
+        let gates = match self.gates {
+            Gates::Lstm => Gates::LstmGrad,
+            Gates::Gru => Gates::GruGrad,
+            Gates::LstmGrad | Gates::GruGrad => return self.reversed(xs, y),
+        };
+        let back = Custom::new(Self::new(gates, self.sizes));
+        Procedure::new::<f64>(&[xs, &[y, y]].concat(), |all| {
+            let flat = Value::apply(Op::Custom(back), &[&all[0], &all[1], &all[2], &all[4]]);
+            let wide = xs[0].len();
+            let cut = |start: usize, i: usize| flat.slice(0, start..start + xs[i].len()).reshape(xs[i]);
+            match gates {
+                // The products are added, so their cotangents are the same.
+                Gates::LstmGrad => {
+                    let product = cut(0, 0);
+                    alloc::vec![product.clone(), product, cut(wide, 2)]
+                }
+                _ => alloc::vec![cut(0, 0), cut(wide, 1), cut(2 * wide, 2)],
+            }
+        })
+    }
+}
+
+impl Program for StepOp {
     #[track_caller]
     fn program<V: Value>(&self, xs: &[V]) -> V {
         let hidden = self.sizes[1];
@@ -84,48 +110,6 @@ impl StepOp {
                 flat(&[beside(&found[..3]), beside(&found[3..6]), found[6].clone()])
             }
         }
-    }
-
-    /// The reverse rule: that of the program, or for a step itself one operation more.
-    fn rule(&self, xs: &[Shape]) -> Result<Procedure, Mistake> {
-        let y = self.infer(xs).map_err(Mistake::here)?;
-        let gates = match self.gates {
-            Gates::Lstm => Gates::LstmGrad,
-            Gates::Gru => Gates::GruGrad,
-            Gates::LstmGrad | Gates::GruGrad => return self.of_program(xs, y),
-        };
-        let back = Custom::new(Self::new(gates, self.sizes));
-        Procedure::new::<f64>(&[xs, &[y, y]].concat(), |all| {
-            let flat = Value::apply(Op::Custom(back), &[&all[0], &all[1], &all[2], &all[4]]);
-            let wide = xs[0].len();
-            let cut = |start: usize, i: usize| flat.slice(0, start..start + xs[i].len()).reshape(xs[i]);
-            match gates {
-                // The products are added, so their cotangents are the same.
-                Gates::LstmGrad => {
-                    let product = cut(0, 0);
-                    alloc::vec![product.clone(), product, cut(wide, 2)]
-                }
-                _ => alloc::vec![cut(0, 0), cut(wide, 1), cut(2 * wide, 2)],
-            }
-        })
-    }
-
-    /// The reverse rule of the program that the operation stands for.
-    fn of_program(&self, xs: &[Shape], y: Shape) -> Result<Procedure, Mistake> {
-        Procedure::new::<f64>(&[xs, &[y, y]].concat(), |all| {
-            let (xs, g) = (&all[..xs.len()], &all[xs.len() + 1]);
-            let tape = Tape::new();
-            let leaves: Vec<_> = xs.iter().map(|x| tape.leaf(x.clone())).collect();
-            let y = self.program(&leaves);
-            match tape.cotangents(&[(y, g.clone())], &leaves, &[]) {
-                Ok(found) => found
-                    .into_iter()
-                    .zip(xs)
-                    .map(|(found, x)| found.unwrap_or_else(|| x.constant(0.0)))
-                    .collect(),
-                Err(mistake) => xs.iter().map(|x| x.wrong(mistake)).collect(),
-            }
-        })
     }
 }
 

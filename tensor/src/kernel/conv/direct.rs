@@ -200,7 +200,7 @@ impl Strip {
 }
 
 /// The most rows of C that are computed at once. Of twelve rows of two AVX-512 registers the compiler keeps some sums in memory, for a
-/// register under a tap is put together of two loads: 12 outputs of 64 x 10 x 12 x 12 ran at 80 instead of 150 Gflop/s, and the
+/// register under a tap is put together of two loads: 12 outputs of 64 x 10 x 12 x 12 ran at 80 instead of 138 Gflop/s, and the
 /// gradient by 8 x 12 x 16 x 16 at 38.
 pub(super) const fn most_rows<T: Float, I: Lanes<T>>() -> usize {
     if I::TILE.0 * I::TILE.1 >= 24 && I::TILE.0 > 11 { 11 } else { I::TILE.0 }

@@ -1,6 +1,8 @@
+//! A fused step is the program that it stands for, in values and gradients, under every kind of value.
+
 use super::*;
 use tress_autograd::check::second_order;
-use tress_autograd::{Dual, Eager, Stacked};
+use tress_autograd::{Dual, Eager, Stacked, Tape};
 use tress_tensor::{Float, parallel};
 
 const ALL: [Gates; 4] = [Gates::Lstm, Gates::LstmGrad, Gates::Gru, Gates::GruGrad];
