@@ -3,10 +3,10 @@
 //! Ours are mirrored, because vectors lie along the rows of a row-major C: the panel of A (up to 14 rows x one block of
 //! k) is what stays in the first-level cache, and the panels of B stream past it out of the second level.
 
-use super::lying;
 use super::operand::{LINE, Operand, Place, copy_lanes};
 use super::target::{Spot, Target};
 use super::tile::{Rows, Tile, micro};
+use super::{lying, streamed};
 use crate::Float;
 use crate::simd::{Lanes, Vector};
 use crate::storage::Buffer;
@@ -220,8 +220,7 @@ impl<T: Float, A: Operand<T>, B: Operand<T>, C: Target<T>> Loops<'_, T, A, B, C>
         let panels = columns.len().div_ceil(width);
         let bytes = |numbers: usize| numbers.saturating_mul(size_of::<T>());
 
-        if row_tiles == 1
-            && const { lying::has_room::<T, I>() }
+        if rows.len() <= const { lying::most_rows::<T, I>() }
             && let Source::Fresh(b) = &self.b
             && let Some(place) = b.place()
             && place.step_stride == 1
@@ -229,6 +228,17 @@ impl<T: Float, A: Operand<T>, B: Operand<T>, C: Target<T>> Loops<'_, T, A, B, C>
         {
             // SAFETY: as the caller promises; it is one tile of rows.
             return unsafe { self.run_lying(isa, rows, columns, blocks, &place) };
+        }
+        // A B that only memory or the third level holds.
+        let far = bytes(self.depth.saturating_mul(columns.len())) > 2 * level_2(bytes(lanes));
+        if far
+            && rows.len() <= streamed::MOST_ROWS
+            && let Source::Fresh(b) | Source::Far(b) = &self.b
+            && let Some(place) = b.place()
+            && place.lane_stride == 1
+        {
+            // SAFETY: as the caller promises; the rows are few, and B's columns lie side by side.
+            return unsafe { self.run_streamed(isa, rows, columns, blocks, &place) };
         }
 
         let a = match &self.a {
@@ -245,11 +255,14 @@ impl<T: Float, A: Operand<T>, B: Operand<T>, C: Target<T>> Loops<'_, T, A, B, C>
                 _ => Access::Pack(*a),
             },
         };
+        // Steps of a block so far apart that the second level has no room for them side by side.
+        let scattered =
+            |step: isize| bytes(longest).saturating_mul(step.unsigned_abs()) > 2 * level_2(bytes(lanes));
         let b = match &self.b {
             Source::Packed(panels) => Access::Packed(*panels),
             Source::Fresh(b) | Source::Far(b) => match b.place().filter(|place| place.lane_stride == 1) {
                 Some(place)
-                    if row_tiles == 1
+                    if row_tiles == 1 && !(far && scattered(place.step_stride))
                         || bytes(longest * columns.len()) <= LEVEL_1
                         || matches!(self.b, Source::Fresh(_))
                             && near_enough(

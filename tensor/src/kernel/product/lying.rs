@@ -6,7 +6,7 @@
 // Rows are counted, for the counts are what the compiler unrolls.
 #![allow(clippy::needless_range_loop)]
 
-use super::loops::{Depth, Loops, Source};
+use super::loops::{Depth, LEVEL_1, Loops, Source};
 use super::operand::{Operand, Place};
 use super::target::{Ground, Spot, Target};
 use super::tile::{Micro, Rows, Tile};
@@ -15,17 +15,24 @@ use crate::simd::{Kernel, Lanes, MOST_LANES, Vector};
 use crate::storage::Buffer;
 use core::ops::Range;
 
-/// Whether an instruction set has the registers for a square and the sums of a whole tile.
-pub(super) const fn has_room<T: Float, I: Lanes<T>>() -> bool {
-    I::TILE.0 * I::TILE.1 >= 24 && I::TILE.0 <= MOST_ROWS
+/// How many rows an instruction set has the registers for, beside a square: the tile of the product tells how many registers it has.
+pub(super) const fn most_rows<T: Float, I: Lanes<T>>() -> usize {
+    match I::TILE.0 * I::TILE.1 {
+        24.. if I::TILE.0 <= MOST_ROWS => I::TILE.0,
+        12.. if I::V::LANES > 1 => 4,
+        _ => 0,
+    }
 }
 
 const MOST_ROWS: usize = 12;
+/// Bytes of a column that are asked for before they are needed: so many columns at once are too many for the processor to foresee.
+const AHEAD: usize = 128;
+
 impl<T: Float, A: Operand<T>, B: Operand<T>, C: Target<T>> Loops<'_, T, A, B, C> {
     /// [`run_blocks`](Loops::run_blocks) for one tile of rows and a B that lies along k at `b`.
     ///
     /// # Safety
-    /// As for [`run_blocks`](Loops::run_blocks); the tile is no higher than that of the instruction set, which [`has_room`].
+    /// As for [`run_blocks`](Loops::run_blocks); there are at most [`most_rows`].
     pub(super) unsafe fn run_lying<I: Lanes<T>>(
         &self,
         isa: I,
@@ -35,48 +42,61 @@ impl<T: Float, A: Operand<T>, B: Operand<T>, C: Target<T>> Loops<'_, T, A, B, C>
         b: &Place<T>,
     ) {
         let (r, lanes, depth) = (rows.len(), I::V::LANES, Depth::new::<T>(self.depth));
+        // Columns of B are read to their ends one register of them after the other, as memory is best read, as long as A's share stays
+        // in the first-level cache.
+        let at_once = match &self.a {
+            // The blocks of other tiles lie between those of ours.
+            Source::Packed(_) => 1,
+            _ => (LEVEL_1 / (r * depth.block(0).len() * size_of::<T>()).max(1)).max(1),
+        };
         let mut room: Option<Buffer<T>> = None;
-        for index in blocks {
-            let block = depth.block(index);
+        for first in blocks.clone().step_by(at_once) {
+            let blocks = first..(first + at_once).min(blocks.end);
+            let steps = depth.block(blocks.start).start..depth.block(blocks.end - 1).end;
             let (start, lying, a_step) = match &self.a {
-                Source::Packed(panels) => (panels.panel(rows.start, &block), Rows::Across, r as isize),
+                Source::Packed(panels) => (panels.panel(rows.start, &steps), Rows::Across, r as isize),
                 Source::Fresh(a) | Source::Far(a) => match a.place() {
                     Some(place) if place.step_stride == 1 => {
-                        (place.at(rows.start, block.start), Rows::Along, place.lane_stride)
+                        (place.at(rows.start, steps.start), Rows::Along, place.lane_stride)
                     }
                     Some(place) if place.lane_stride == 1 => {
-                        (place.at(rows.start, block.start), Rows::Across, place.step_stride)
+                        (place.at(rows.start, steps.start), Rows::Across, place.step_stride)
                     }
                     _ => {
-                        let room = room.get_or_insert_with(|| Buffer::stale(r * block.len() + lanes));
-                        a.pack(isa, rows.clone(), block.clone(), r, room.make_mut());
+                        let room = room.get_or_insert_with(|| Buffer::stale(r * steps.len() + lanes));
+                        a.pack(isa, rows.clone(), steps.clone(), r, room.make_mut());
                         (room.as_slice().as_ptr(), Rows::Across, r as isize)
                     }
                 },
             };
-            let a = core::array::from_fn(|i| {
-                let step = if lying == Rows::Along { a_step } else { 1 };
-                start.wrapping_offset(3 * i as isize * step)
-            });
-            let (micro, last_block) = (micro::<T, I>(r, lying), index + 1 == depth.count());
+            let (row_step, k_step) = if lying == Rows::Along { (a_step, 1) } else { (1, a_step) };
+            let micro = micro::<T, I>(r, lying);
             for j in columns.clone().step_by(lanes) {
                 let last = lanes.min(columns.end - j);
-                let spot = Spot {
-                    row: rows.start,
-                    column: j,
-                    rows: r,
-                    columns: last,
-                    block: index,
-                    last: last_block,
-                };
-                // SAFETY: the caller promises the rectangle; the pointers are those of places, which an `Operand` vouches
-                // for, or of a panel just packed for these rows and this k.
-                unsafe {
-                    self.c.take(isa, spot, |ground| {
-                        let Ground { c, row_stride: c_row, scale, add, near } = ground;
-                        let (b, b_step, depth) = (b.at(j, block.start), b.lane_stride, block.len());
-                        micro(isa, &Tile { a, a_step, b, b_step, c, c_row, depth, last, scale, add, near });
-                    });
+                for index in blocks.clone() {
+                    let block = depth.block(index);
+                    let start = start.wrapping_offset((block.start - steps.start) as isize * k_step);
+                    let a = core::array::from_fn(|i| start.wrapping_offset(3 * i as isize * row_step));
+                    let spot = Spot {
+                        row: rows.start,
+                        column: j,
+                        rows: r,
+                        columns: last,
+                        block: index,
+                        last: index + 1 == depth.count(),
+                    };
+                    // SAFETY: the caller promises the rectangle; the pointers are those of places, which an `Operand` vouches
+                    // for, or of a panel just packed for these rows and this k.
+                    unsafe {
+                        self.c.take(isa, spot, |ground| {
+                            let Ground { c, row_stride: c_row, scale, add, near } = ground;
+                            let (b, b_step, depth) = (b.at(j, block.start), b.lane_stride, block.len());
+                            micro(
+                                isa,
+                                &Tile { a, a_step, b, b_step, c, c_row, depth, last, scale, add, near },
+                            );
+                        });
+                    }
                 }
             }
         }
@@ -98,8 +118,10 @@ impl<T: Float, const R: usize, const ALONG: bool> Kernel<T> for Turned<'_, T, R,
             let count = lanes.min(tile.depth - k);
             let mut square = [isa.splat(T::ZERO); MOST_LANES];
             for (column, x) in square[..lanes].iter_mut().enumerate() {
+                let from = self.column(column, k);
+                isa.prefetch(from.wrapping_add(AHEAD / size_of::<T>()));
                 // SAFETY: `count` numbers of a column that exists.
-                *x = unsafe { isa.load_first(count, self.column(column, k)) };
+                *x = unsafe { isa.load_first(count, from) };
             }
             I::V::turn(&mut square[..lanes]);
             for (step, &row) in square[..lanes].iter().enumerate() {
@@ -150,12 +172,12 @@ unsafe fn enter<T: Float, I: Lanes<T>, const R: usize, const ALONG: bool>(isa: I
 
 /// The micro-kernel for `rows` x one register.
 pub(super) fn micro<T: Float, I: Lanes<T>>(rows: usize, lying: Rows) -> Micro<I, T> {
-    // The conditions are constants: where there is no room, none of them is compiled.
+    // The conditions are constants: those for which there is no room are never compiled.
     macro_rules! choose {
         ($($r:literal)*) => {
             match (rows, lying) {
-                $(($r, Rows::Along) if const { has_room::<T, I>() } => enter::<T, I, $r, true>,
-                ($r, Rows::Across) if const { has_room::<T, I>() } => enter::<T, I, $r, false>,)*
+                $(($r, Rows::Along) if const { $r <= most_rows::<T, I>() } => enter::<T, I, $r, true>,
+                ($r, Rows::Across) if const { $r <= most_rows::<T, I>() } => enter::<T, I, $r, false>,)*
                 _ => unreachable!("a tile has at most {MOST_ROWS} rows"),
             }
         };

@@ -21,6 +21,7 @@ pub(crate) mod operand;
 pub(crate) mod plan;
 #[cfg(any(test, all(not(feature = "std"), target_os = "none", target_pointer_width = "32")))]
 mod small;
+mod streamed;
 pub(crate) mod target;
 pub(crate) mod tile;
 

@@ -185,13 +185,22 @@ impl<T: Float> One<'_, T> {
 /// multiply-add.
 pub(crate) fn turned_is_cheaper<T: Float, I: Lanes<T>>(isa: I, a: &Matrix<'_, T>, b: &Matrix<'_, T>) -> bool {
     // Full registers, read as they lie: nothing is cheaper, and the products for which counting matters are such.
-    if I::V::LANES > 1 && b.strides()[1] == 1 && b.cols().is_multiple_of(I::V::LANES) {
+    let far = lies_across_pages(a);
+    if I::V::LANES > 1 && b.strides()[1] == 1 && b.cols().is_multiple_of(I::V::LANES) && !far {
         return false;
     }
     // Each block of k after the first fetches and brings back; turning costs what packing does.
     let scattered = times(&[a.rows(), b.cols(), 2 * Depth::new::<T>(a.cols()).count() - 1]) / 2;
     let turned = cost::<T, I>(isa, &b.transposed(), &a.transposed());
-    turned.saturating_add(scattered) < cost::<T, I>(isa, a, b)
+    // A tile takes part of a line of each step; turned, the lines are read one after the other.
+    let looking = if far { times(&[a.rows(), a.cols()]) / 4 } else { 0 };
+    turned.saturating_add(scattered) < cost::<T, I>(isa, a, b).saturating_add(looking)
+}
+
+/// Whether a left operand lies step by step, each step a page or more from the last, and many of them.
+fn lies_across_pages<T: Float>(a: &Matrix<'_, T>) -> bool {
+    let [row_stride, step] = a.strides();
+    row_stride == 1 && step.unsigned_abs().saturating_mul(size_of::<T>()) >= 4096 && a.cols() >= 256
 }
 
 /// A product of counts: of 64 bits, for what three lengths give is soon too large for a place of 32.
@@ -206,7 +215,7 @@ fn cost<T: Float, I: Lanes<T>>(_: I, a: &Matrix<'_, T>, b: &Matrix<'_, T>) -> u6
     // Turning B costs about one multiply-add for each two numbers; panels that lie well are copied a register at a time.
     let packing = if b.strides()[1] == 1 {
         times(&[k, vectors])
-    } else if b.strides()[0] == 1 && m <= I::TILE.0 && const { lying::has_room::<T, I>() } {
+    } else if b.strides()[0] == 1 && m <= const { lying::most_rows::<T, I>() } {
         // Turned beside the arithmetic.
         times(&[k, n]) / 8
     } else {

@@ -1,5 +1,6 @@
 //! Products against their definition, and against themselves: same bits however they are cut.
 
+mod far;
 mod random;
 
 use super::*;
@@ -139,6 +140,7 @@ fn against_definition<T: Float>(
 }
 
 mod cases {
+    pub(super) use super::far::{far_matrices_change_no_bit, few_rows_of_a_far_matrix};
     pub(super) use super::random::products_at_random;
     use super::*;
 
@@ -385,6 +387,8 @@ at_each!(batches_equal_separate_products);
 at_each!(threads_change_no_bit);
 at_each!(blocks_of_k_change_no_bit);
 at_each!(special_numbers_stay_in_their_row);
+at_each!(few_rows_of_a_far_matrix);
+at_each!(far_matrices_change_no_bit);
 at_each!(products_at_random);
 
 #[test]
