@@ -2,6 +2,7 @@
 
 mod pointwise;
 mod special;
+mod widths;
 mod winograd;
 
 use super::*;

@@ -2,6 +2,7 @@
 
 mod far;
 mod random;
+mod wide;
 
 use super::*;
 use crate::Float;
@@ -66,9 +67,9 @@ fn room(rows: usize, cols: usize) -> usize {
     2 * rows * cols + 3 * rows + 8
 }
 
-/// The element of a matrix, by the definition of strides alone.
-fn element<T: Float>(how: How, rows: usize, cols: usize, data: &[T], i: usize, j: usize) -> f64 {
-    let at = match how {
+/// Where an element of a matrix lies, by the definition of strides alone.
+fn place(how: How, rows: usize, cols: usize, i: usize, j: usize) -> usize {
+    match how {
         How::Rows => i * cols + j,
         How::Columns => i + j * rows,
         How::Padded => 2 + i * (cols + 3) + j,
@@ -76,8 +77,11 @@ fn element<T: Float>(how: How, rows: usize, cols: usize, data: &[T], i: usize, j
         How::Every => 1 + 2 * i * cols + 2 * j,
         How::Row => j,
         How::Column => i,
-    };
-    data[at].to_f64()
+    }
+}
+
+fn element<T: Float>(how: How, rows: usize, cols: usize, data: &[T], i: usize, j: usize) -> f64 {
+    data[place(how, rows, cols, i, j)].to_f64()
 }
 
 fn activate(x: f64, activation: Option<Activation>) -> f64 {
@@ -142,6 +146,7 @@ fn against_definition<T: Float>(
 mod cases {
     pub(super) use super::far::{far_matrices_change_no_bit, few_rows_of_a_far_matrix};
     pub(super) use super::random::products_at_random;
+    pub(super) use super::wide::{products_of_many_columns, shared_columns_that_are_packed};
     use super::*;
 
     pub(super) fn sizes_around_every_tile_edge<T: Float>() {
@@ -390,6 +395,8 @@ at_each!(special_numbers_stay_in_their_row);
 at_each!(few_rows_of_a_far_matrix);
 at_each!(far_matrices_change_no_bit);
 at_each!(products_at_random);
+at_each!(products_of_many_columns);
+at_each!(shared_columns_that_are_packed);
 
 #[test]
 #[should_panic(expected = "leaves its")]
