@@ -23,4 +23,3 @@ if (process.env.TRESS_RELAXED) {
 const wasi = new WASI({ version: 'preview1', args: [file, ...args], env: process.env, returnOnExit: true });
 const { instance } = await WebAssembly.instantiate(module, wasi.getImportObject());
 process.exitCode = wasi.start(instance);
-console.log(`the module ended with ${process.exitCode}`);
