@@ -105,7 +105,7 @@ fn main() {
         "K", "plain", "of peak", "balanced", "of peak", "counted", "K sweeps", "features", "solver (us)"
     );
     parallel::with_threads(1, || {
-        let peak = limits::peak(1);
+        let peak = limits::peak::<f32>(1);
         for k in tasks {
             let mut networks = [(); 4].map(|()| Network::new(k));
             let [plain, together, separate, at_features] = &mut networks;

@@ -2,7 +2,8 @@
 //!
 //! `cargo bench -p tress-benches --bench kernels -- NAME ..` runs the lines whose name contains one of the words; a word
 //! like `300x784x256`, `300x784x256t` or `300tx784x256` (rows, steps, columns; `t` for an operand that is stored
-//! transposed) is measured as a product of its own.
+//! transposed) is measured as a product of its own. Lines of `f64` have `f64:` before their name, such a word too, and the peak of
+//! `f64` is what they are held to.
 //!
 //! What both multiplied is compared: where they differ there is no figure, and the program fails.
 //!
@@ -16,17 +17,50 @@ use tress_benches::work::number;
 use tress_benches::{fastest, limits};
 use tress_tensor::kernel::conv::{Conv, conv_forward, conv_input_grad, conv_weight_grad};
 use tress_tensor::kernel::product::{Epilogue, Matrix, product};
-use tress_tensor::{Window, parallel};
+use tress_tensor::{Float, Window, parallel};
 
-fn noise(count: usize, seed: u32) -> Vec<f32> {
-    (0..count as u32).map(|place| number(place, seed)).collect()
+/// A type of number, and what `matrixmultiply` has for it.
+trait Both: Float {
+    /// What names of lines begin with.
+    const PREFIX: &str;
+    /// Large enough for Winograd's algorithm to give way to the definition.
+    const WILD: f64;
+
+    /// `C = A B` of `[m, k, n]`, with the strides of A, B and C.
+    ///
+    /// # Safety
+    /// The three matrices lie inside of what the pointers point to, and nothing else has C.
+    unsafe fn gemm(sides: [usize; 3], a: *const Self, b: *const Self, c: *mut Self, strides: [[isize; 2]; 3]);
 }
 
-/// Whether `c` and `d` are the same numbers but for rounding: the length of their difference is 1e-5 of theirs at most.
-fn same(c: &[f32], d: &[f32]) -> bool {
-    let square = |x: f32| f64::from(x).powi(2);
-    let off: f64 = c.iter().zip(d).map(|(&c, &d)| square(c - d)).sum();
-    off <= 1e-10 * d.iter().map(|&d| square(d)).sum::<f64>()
+macro_rules! both {
+    ($($t:ident $prefix:literal $wild:literal $gemm:ident;)*) => {$(
+        impl Both for $t {
+            const PREFIX: &str = $prefix;
+            const WILD: f64 = $wild;
+
+            unsafe fn gemm([m, k, n]: [usize; 3], a: *const $t, b: *const $t, c: *mut $t, strides: [[isize; 2]; 3]) {
+                let [[ar, ac], [br, bc], [cr, cc]] = strides;
+                // SAFETY: as the caller promises.
+                unsafe { matrixmultiply::$gemm(m, k, n, 1.0, a, ar, ac, b, br, bc, 0.0, c, cr, cc) }
+            }
+        }
+    )*};
+}
+both! {
+    f32 "" 1e37 sgemm;
+    f64 "f64:" 1e300 dgemm;
+}
+
+fn noise<T: Float>(count: usize, seed: u32) -> Vec<T> {
+    (0..count as u32).map(|place| T::from_f64(f64::from(number(place, seed)))).collect()
+}
+
+/// Whether `c` and `d` are the same numbers but for rounding: the length of their difference is a hundred roundings of theirs at most.
+fn same<T: Float>(c: &[T], d: &[T]) -> bool {
+    let square = |x: f64| x * x;
+    let off: f64 = c.iter().zip(d).map(|(&c, &d)| square(c.to_f64() - d.to_f64())).sum();
+    off <= square(100.0 * T::EPSILON.to_f64()) * d.iter().map(|&d| square(d.to_f64())).sum::<f64>()
 }
 
 /// The words of the command line: what is to be measured; all if there are none.
@@ -37,10 +71,10 @@ impl Wanted {
         self.0.is_empty() || self.0.iter().any(|word| name.contains(word.as_str()))
     }
 
-    /// The words that are sizes of a product.
-    fn sizes(&self) -> impl Iterator<Item = ([usize; 3], bool, bool)> {
+    /// The words that are sizes of a product of these numbers.
+    fn sizes<T: Both>(&self) -> impl Iterator<Item = ([usize; 3], bool, bool)> {
         self.0.iter().filter_map(|word| {
-            let parts: Vec<&str> = word.split('x').collect();
+            let parts: Vec<&str> = word.strip_prefix(T::PREFIX)?.split('x').collect();
             let [m, k, n] = parts[..] else { return None };
             let length = |part: &str| part.trim_end_matches('t').parse().ok();
             Some(([length(m)?, length(k)?, length(n)?], m.ends_with('t'), n.ends_with('t')))
@@ -49,33 +83,31 @@ impl Wanted {
 }
 
 /// `rows x steps x columns`, with `t` behind an operand that is stored transposed.
-fn name_of([m, k, n]: [usize; 3], left: bool, right: bool) -> String {
-    format!("{m}{}x{k}x{n}{}", ["", "t"][left as usize], ["", "t"][right as usize])
+fn name_of<T: Both>([m, k, n]: [usize; 3], left: bool, right: bool) -> String {
+    format!("{}{m}{}x{k}x{n}{}", T::PREFIX, ["", "t"][left as usize], ["", "t"][right as usize])
 }
 
 /// One line of the table; `false`, and no figures, if the two products differ.
-fn one_product([m, k, n]: [usize; 3], left: bool, right: bool, peak: f64) -> bool {
-    let (a, b) = (noise(m * k, 1), noise(k * n, 2));
-    let (mut c, mut d) = (vec![0.0; m * n], vec![0.0; m * n]);
+fn one_product<T: Both>([m, k, n]: [usize; 3], left: bool, right: bool, peak: f64) -> bool {
+    let (a, b) = (noise::<T>(m * k, 1), noise::<T>(k * n, 2));
+    let (mut c, mut d) = (vec![T::ZERO; m * n], vec![T::ZERO; m * n]);
     let strides = |turned, rows, cols| if turned { [1, rows as isize] } else { [cols as isize, 1] };
-    let ([ar, ac], [br, bc]) = (strides(left, m, k), strides(right, k, n));
+    let (of_a, of_b) = (strides(left, m, k), strides(right, k, n));
     let flops = (2 * m * k * n) as f64 * 1e-9;
     let mut ours = || {
-        let a = Matrix::new(&a, 0, [m, k], [ar, ac]);
-        let b = Matrix::new(&b, 0, [k, n], [br, bc]);
+        let a = Matrix::new(&a, 0, [m, k], of_a);
+        let b = Matrix::new(&b, 0, [k, n], of_b);
         product(a, b, black_box(&mut c), n, &Epilogue::PLAIN);
     };
     let (left_at, right_at) = (a.as_ptr(), b.as_ptr());
     let mut theirs = || {
         let to = black_box(d.as_mut_ptr());
         // SAFETY: the three matrices lie inside their vectors.
-        unsafe {
-            matrixmultiply::sgemm(m, k, n, 1.0, left_at, ar, ac, right_at, br, bc, 0.0, to, n as isize, 1);
-        }
+        unsafe { T::gemm([m, k, n], left_at, right_at, to, [of_a, of_b, [n as isize, 1]]) };
     };
     let [ours, theirs] = fastest([&mut ours, &mut theirs]);
     let (ours, theirs) = (flops / ours, flops / theirs);
-    let name = name_of([m, k, n], left, right);
+    let name = name_of::<T>([m, k, n], left, right);
     if !same(&c, &d) {
         println!("{name:>30}   the two products differ: no figures");
         return false;
@@ -84,11 +116,12 @@ fn one_product([m, k, n]: [usize; 3], left: bool, right: bool, peak: f64) -> boo
     true
 }
 
-fn products(wanted: &Wanted, peak: f64) -> bool {
+fn products<T: Both>(wanted: &Wanted, peak: f64) -> bool {
     let mut equal = true;
-    println!("{:>30} {:>9} {:>9} {:>15}", "product, f32", "Gflop/s", "of peak", "matrixmultiply");
-    for (size, left, right) in wanted.sizes() {
-        equal &= one_product(size, left, right, peak);
+    let title = format!("product, {}", T::NAME);
+    println!("{title:>30} {:>9} {:>9} {:>15}", "Gflop/s", "of peak", "matrixmultiply");
+    for (size, left, right) in wanted.sizes::<T>() {
+        equal &= one_product::<T>(size, left, right, peak);
     }
     for (size, left, right) in [
         ([1024, 1024, 1024], false, false),
@@ -115,20 +148,19 @@ fn products(wanted: &Wanted, peak: f64) -> bool {
         ([1, 2048, 2048], false, true),
         ([2048, 2048, 1], false, false),
     ] {
-        if wanted.has("product") || wanted.has(&name_of(size, left, right)) {
-            equal &= one_product(size, left, right, peak);
+        if wanted.has("product") || wanted.has(&name_of::<T>(size, left, right)) {
+            equal &= one_product::<T>(size, left, right, peak);
         }
     }
     equal
 }
 
-fn convolutions(wanted: &Wanted, peak: f64) {
-    println!("{:>30} {:>9} {:>9} {:>9}   of peak, %", "convolution, f32: Gflop/s", "forward", "dx", "dw");
+fn convolutions<T: Both>(wanted: &Wanted, peak: f64) {
+    let title = format!("convolution, {}: Gflop/s", T::NAME);
+    println!("{title:>30} {:>9} {:>9} {:>9}   of peak, %", "forward", "dx", "dw");
     let pad = [[1, 1], [1, 1]];
     let image = |side| Window::new([side, side], [3, 3]).pad(pad);
     let five = Window::new([56, 56], [5, 5]).pad([[2, 2], [2, 2]]);
-    // One such number in each sample, and Winograd's algorithm gives way to the definition: the same work without it.
-    const WILD: f32 = 1e37;
     for (name, window, sizes, groups) in [
         ("256x1x28x28, 10 of 5x5", Window::new([28, 28], [5, 5]), [256, 1, 10], 1),
         ("256x10x12x12, 20 of 5x5", Window::new([12, 12], [5, 5]), [256, 10, 20], 1),
@@ -137,6 +169,14 @@ fn convolutions(wanted: &Wanted, peak: f64) {
         ("2x64x56x56, 64 of 3x3", image(56), [2, 64, 64], 1),
         ("4x128x28x28, 128 of 3x3", image(28), [4, 128, 128], 1),
         ("16x64x28x28, 64 of 3x3 / 2", image(28).stride([2, 2]), [16, 64, 64], 1),
+        // What a transposed convolution computes with: its forward role is the gradient by the image here, and the other way round.
+        ("16x32x28x28, 64 of 2x2 / 2", Window::new([28, 28], [2, 2]).stride([2, 2]), [16, 32, 64], 1),
+        (
+            "16x32x28x28, 64 of 4x4 / 2",
+            Window::new([28, 28], [4, 4]).pad(pad).stride([2, 2]),
+            [16, 32, 64],
+            1,
+        ),
         ("32x64x14x14, 128 of 1x1", Window::new([14, 14], [1, 1]), [32, 64, 128], 1),
         ("32x256x14x14, 64 of 1x1", Window::new([14, 14], [1, 1]), [32, 256, 64], 1),
         ("16x64x28x28, 64 in 4 of 3x3", image(28), [16, 64, 64], 4),
@@ -151,21 +191,24 @@ fn convolutions(wanted: &Wanted, peak: f64) {
         ("32x512x14x14, depthwise 3x3 / 2", image(14).stride([2, 2]), [32, 512, 512], 512),
         ("1x64x56x56, depthwise 5x5 / 2", five.stride([2, 2]), [1, 64, 64], 64),
     ] {
+        let name = &format!("{}{name}", T::PREFIX);
         if !wanted.has("conv") && !wanted.has(name) {
             continue;
         }
         let Ok(conv) = Conv::new(window, sizes, groups, "conv2d") else { continue };
         let taps = conv.w_len() / sizes[2];
         let flops = (2 * conv.y_len() * taps) as f64 * 1e-9;
-        let (x, w, dy) = (noise(conv.x_len(), 1), noise(conv.w_len(), 2), noise(conv.y_len(), 3));
-        let wild = |numbers: &[f32]| {
+        let (x, w, dy) =
+            (noise::<T>(conv.x_len(), 1), noise::<T>(conv.w_len(), 2), noise::<T>(conv.y_len(), 3));
+        // One such number in each sample, and Winograd's algorithm gives way to the definition: the same work without it.
+        let wild = |numbers: &[T]| {
             let mut numbers = numbers.to_vec();
             let sample = numbers.len() / sizes[0];
-            numbers.iter_mut().step_by(sample).for_each(|x| *x = WILD);
+            numbers.iter_mut().step_by(sample).for_each(|x| *x = T::from_f64(T::WILD));
             numbers
         };
         let [(mut y, mut y_wild), (mut dx, mut dx_wild), (mut dw, mut dw_wild)] =
-            [conv.y_len(), conv.x_len(), conv.w_len()].map(|len| (vec![0.0; len], vec![0.0; len]));
+            [conv.y_len(), conv.x_len(), conv.w_len()].map(|len| (vec![T::ZERO; len], vec![T::ZERO; len]));
         let (x_wild, dy_wild) = (wild(&x), wild(&dy));
         let mut forward = || conv_forward(&conv, &x, &w, black_box(&mut y), None, None);
         let mut input = || conv_input_grad(&conv, &w, &dy, black_box(&mut dx));
@@ -205,10 +248,11 @@ fn main() -> ExitCode {
     // `cargo bench` adds an argument of its own.
     let wanted = Wanted(std::env::args().skip(1).filter(|word| !word.starts_with("--")).collect());
     parallel::with_threads(1, || {
-        let peak = limits::peak(1) * 1e-9;
-        println!("peak of one core: {peak:.1} Gflop/s");
-        let equal = products(&wanted, peak);
-        convolutions(&wanted, peak);
+        let (peak, double) = (limits::peak::<f32>(1) * 1e-9, limits::peak::<f64>(1) * 1e-9);
+        println!("peak of one core: {peak:.1} Gflop/s, of f64 {double:.1}");
+        let equal = products::<f32>(&wanted, peak) & products::<f64>(&wanted, double);
+        convolutions::<f32>(&wanted, peak);
+        convolutions::<f64>(&wanted, double);
         if equal { ExitCode::SUCCESS } else { ExitCode::FAILURE }
     })
 }

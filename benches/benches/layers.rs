@@ -62,7 +62,7 @@ fn main() {
     });
 }
 
-type Lines = (Vec<(&'static str, Step)>, [(&'static [usize], f64); 7]);
+type Lines = (Vec<(&'static str, Step)>, [(&'static [usize], f64); 10]);
 
 /// The layers, and for each the shape of its input and the operations of its products.
 fn layers(params: &mut Params<f32>) -> Result<Lines, tress::nn::Error> {
@@ -86,19 +86,43 @@ fn layers(params: &mut Params<f32>) -> Result<Lines, tress::nn::Error> {
             "encoder 128, 4 heads, 512 hidden, 8 x 64 steps",
             EncoderBlock::builder(128, 4, 512).build(&mut root.scope("encoder"))?.into(),
         ),
+        (
+            "conv_transpose 3 x 3, 16 x 64 x 28 x 28 to 64",
+            ConvTranspose2d::builder(64, 64, [3, 3])
+                .padding([[1, 1], [1, 1]])
+                .build(&mut root.scope("same"))?
+                .into(),
+        ),
+        (
+            "conv_transpose 2 x 2 / 2, 16 x 64 x 14 x 14 to 32",
+            ConvTranspose2d::builder(64, 32, [2, 2]).stride([2, 2]).build(&mut root.scope("twice"))?.into(),
+        ),
+        (
+            "conv_transpose 4 x 4 / 2, 16 x 64 x 14 x 14 to 32",
+            ConvTranspose2d::builder(64, 32, [4, 4])
+                .stride([2, 2])
+                .padding([[1, 1], [1, 1]])
+                .build(&mut root.scope("overlapping"))?
+                .into(),
+        ),
         ("upsample bilinear 2 x 2, 4 x 16 x 64 x 64", Upsample::bilinear([2, 2])?.into()),
     ];
     let steps = 8.0 * 64.0;
     let heads = 2.0 * 2.0 * steps * 64.0 * 128.0; // scores, and means of values
     let attention = 4.0 * 2.0 * steps * 128.0 * 128.0 + heads;
     let cell = |parts: f64| 2.0 * 2.0 * 32.0 * 32.0 * 128.0 * 128.0 * parts;
-    let shapes: [(&[usize], f64); 7] = [
+    // Each number of 16 images of 64 channels is spread over so many weights.
+    let spread = |side: usize, weights: usize| (2 * 16 * 64 * side * side * weights) as f64;
+    let shapes: [(&[usize], f64); 10] = [
         (&[4096, 1024], 0.0),
         (&[32, 64, 28, 28], 0.0),
         (&[32, 32, 128], cell(3.0)),
         (&[32, 32, 128], cell(4.0)),
         (&[8, 64, 128], attention),
         (&[8, 64, 128], attention + 2.0 * 2.0 * steps * 128.0 * 512.0),
+        (&[16, 64, 28, 28], spread(28, 64 * 9)),
+        (&[16, 64, 14, 14], spread(14, 32 * 4)),
+        (&[16, 64, 14, 14], spread(14, 32 * 16)),
         (&[4, 16, 64, 64], 2.0 * 64.0 * 64.0 * (64.0 * 128.0 + 2.0 * 64.0 * 128.0)),
     ];
     Ok((layers, shapes))

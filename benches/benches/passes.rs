@@ -11,7 +11,7 @@
 use std::hint::black_box;
 use tress_benches::limits::{Least, Limits, longer};
 use tress_benches::{fastest, units::Formula};
-use tress_tensor::block::{self, Adam, Sgd};
+use tress_tensor::block::{self, Adagrad, Adam, Lion, RmsProp, Sgd};
 use tress_tensor::pointwise::{Map, Zip};
 use tress_tensor::simd::at_each_level;
 use tress_tensor::{Axes, Float, RowNorm, Solve, Sort, System, Tensor, Window, parallel};
@@ -56,6 +56,9 @@ fn main() {
     let rows = logits.as_slice().expect("dense");
     let adam = Adam { rate: 1e-3, betas: [0.9, 0.999], epsilon: 1e-8, decay: 0.0, decoupled: true };
     let sgd = |momentum| Sgd { rate: 1e-9, momentum, dampening: 0.0, decay: 1e-4, nesterov: false };
+    let rms = RmsProp { rate: 1e-9, smoothing: 0.99, epsilon: 1e-8, decay: 0.0, momentum: 0.0 };
+    let adagrad = Adagrad { rate: 1e-9, epsilon: 1e-10, decay: 0.0 };
+    let lion = Lion { rate: 1e-9, betas: [0.9, 0.99], decay: 0.0 };
     let general = Solve { system: System::General, transposed: false };
     let other_logits = tensor::<f32>(&[4096, 1024]);
     let other_rows = other_logits.as_slice().expect("dense");
@@ -339,11 +342,25 @@ fn main() {
             units("adam 5e5", 7 * 500_000, Formula::Corrected, 500_000, &mut || {
                 block::adam(&adam, 7, p, &rows[..500_000], m, v)
             });
+            units("rmsprop 5e5", 5 * 500_000, Formula::Scaled, 500_000, &mut || {
+                block::rmsprop(&rms, p, &rows[..500_000], v, &mut [], &mut [])
+            });
+            units("adagrad 5e5", 5 * 500_000, Formula::Scaled, 500_000, &mut || {
+                block::adagrad(&adagrad, p, &rows[..500_000], v)
+            });
+            line("lion 5e5", 5 * 500_000, &mut || block::lion(&lion, p, &rows[..500_000], m));
             let ([p, m, v], g) = (&mut far, huge.as_slice().expect("dense"));
             line("sgd with momentum 1e7", 5 * 10_000_000, &mut || block::sgd(&sgd(0.9), p, g, m));
             units("adam 1e7", 7 * 10_000_000, Formula::Corrected, 10_000_000, &mut || {
                 block::adam(&adam, 7, p, g, m, v)
             });
+            units("rmsprop 1e7", 5 * 10_000_000, Formula::Scaled, 10_000_000, &mut || {
+                block::rmsprop(&rms, p, g, v, &mut [], &mut [])
+            });
+            units("adagrad 1e7", 5 * 10_000_000, Formula::Scaled, 10_000_000, &mut || {
+                block::adagrad(&adagrad, p, g, v)
+            });
+            line("lion 1e7", 5 * 10_000_000, &mut || block::lion(&lion, p, g, m));
         });
     });
 }

@@ -2,12 +2,13 @@
 //!
 //! `cargo bench -p tress-benches --bench threads -- NAME ..` runs the kernels whose name contains one of the words. The constant `TASK` of a
 //! kernel is right where two tasks take less time on two threads than on one and half as many would not by much; to look below it,
-//! lower it. Wall time, the shortest of many samples in turns, at the best level that there is; at real-time priority (`chrt -f 1`) where other
-//! programs want the cores.
+//! lower it. Wall time, the shortest of many samples in turns, at the best level that there is; at real-time priority (`chrt -f 1`, which
+//! needs root; else when nothing else runs) where other programs want the cores.
 
 use std::hint::black_box;
 use tress_benches::timing;
-use tress_tensor::block;
+use tress_tensor::block::{self, Adam, Sgd};
+use tress_tensor::pointwise::{Map, Zip};
 use tress_tensor::{Axes, RowNorm, Solve, Sort, System, Tensor, Window, parallel};
 
 fn tensor(lengths: &[usize]) -> Tensor {
@@ -49,7 +50,36 @@ fn run<R: 'static>(mut f: impl FnMut() -> R + Send + 'static) -> Box<dyn FnMut()
 }
 
 /// Each kernel with the numbers that one of its tasks takes.
-const KERNELS: [(&str, usize, Make); 14] = [
+const KERNELS: [(&str, usize, Make); 20] = [
+    ("relu", 15, |n| {
+        let x = tensor(&[n]);
+        run(move || x.map(Map::Relu))
+    }),
+    ("tanh", 15, |n| {
+        let x = tensor(&[n]);
+        run(move || x.map(Map::Tanh))
+    }),
+    ("add", 15, |n| {
+        let (x, y) = (tensor(&[n]), tensor(&[n]));
+        run(move || x.zip(Zip::Add, &y))
+    }),
+    ("descent with momentum", 15, |n| {
+        let (mut p, g, mut v) = (tensor(&[n]).to_vec(), tensor(&[n]).to_vec(), vec![0.0; n]);
+        let sgd = Sgd { rate: 1e-9, momentum: 0.9, dampening: 0.0, decay: 1e-4, nesterov: false };
+        run(move || block::sgd(&sgd, &mut p, &g, &mut v))
+    }),
+    ("Adam", 15, |n| {
+        let (mut p, g) = (tensor(&[n]).to_vec(), tensor(&[n]).to_vec());
+        let (mut m, mut v) = (vec![0.0; n], vec![0.0; n]);
+        let adam = Adam { rate: 1e-9, betas: [0.9, 0.999], epsilon: 1e-8, decay: 0.0, decoupled: true };
+        run(move || block::adam(&adam, 7, &mut p, &g, &mut m, &mut v))
+    }),
+    ("convolution 16 x 8 x 8 of 3 x 3 (multiply-adds)", 19, |n| {
+        let each = 16 * 16 * 9 * 64;
+        let (x, w) = (tensor(&[n.div_ceil(each), 16, 8, 8]), tensor(&[16, 16, 3, 3]));
+        let window = Window::new([8, 8], [3, 3]).pad([[1, 1], [1, 1]]);
+        run(move || x.conv2d(&w, None, window, 1, None))
+    }),
     ("softmax of rows of 64", 14, |n| {
         let x = tensor(&[n / 64, 64]);
         run(move || x.softmax())

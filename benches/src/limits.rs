@@ -19,6 +19,8 @@ pub struct Limits {
     pub threads: usize,
     /// Multiply-adds in registers, counted as two operations each: operations of `f32` a second.
     pub peak: f64,
+    /// The same of `f64`.
+    pub peak_f64: f64,
     /// Where numbers can lie, the nearest first.
     pub memory: Vec<Memory>,
     /// Bytes a second of memory that is written for the first time, page by page as the system hands it out.
@@ -60,7 +62,8 @@ impl Limits {
         Limits {
             level: simd::level(),
             threads,
-            peak: peak(threads),
+            peak: peak::<f32>(threads),
+            peak_f64: peak::<f64>(threads),
             memory,
             fresh: fresh_pages(threads),
             dispatch: dispatch(),
@@ -77,7 +80,16 @@ impl Limits {
     /// The least seconds that such work takes here, and what holds it up: the roofline (Williams, Waterman, Patterson
     /// 2009, "Roofline: an insightful visual performance model for multicore architectures").
     pub fn least(&self, flops: Option<f64>, bytes: Option<f64>) -> Option<Least> {
-        let arithmetic = flops.map(|flops| (flops / self.peak, "arithmetic"));
+        self.roof(self.peak, flops, bytes)
+    }
+
+    /// The same of operations of `f64`.
+    pub fn least_f64(&self, flops: Option<f64>, bytes: Option<f64>) -> Option<Least> {
+        self.roof(self.peak_f64, flops, bytes)
+    }
+
+    fn roof(&self, peak: f64, flops: Option<f64>, bytes: Option<f64>) -> Option<Least> {
+        let arithmetic = flops.map(|flops| (flops / peak, "arithmetic"));
         let transfer = bytes.map(|bytes| {
             let place = self.place(bytes);
             (bytes / place.speed, place.name)
@@ -107,25 +119,25 @@ pub fn longer(a: Option<Least>, b: Option<Least>) -> Option<Least> {
 /// Twelve chains of multiply-adds that never leave the registers.
 struct Chains;
 
-impl Kernel<f32> for Chains {
+impl<T: Float> Kernel<T> for Chains {
     type Output = f64;
     #[inline(always)]
-    fn run<I: Lanes<f32>>(self, isa: I) -> f64 {
-        let (mut sums, factor) = ([isa.splat(1.0); 12], isa.splat(black_box(0.999)));
+    fn run<I: Lanes<T>>(self, isa: I) -> f64 {
+        let (mut sums, factor) = ([isa.splat(T::ONE); 12], isa.splat(black_box(T::from_f64(0.999))));
         for _ in 0..10_000 {
             for sum in &mut sums {
                 *sum = sum.mul_add(factor, factor);
             }
         }
-        black_box(sums.into_iter().fold(isa.splat(0.0), |a, b| a + b).sum());
+        black_box(sums.into_iter().fold(isa.splat(T::ZERO), |a, b| a + b).sum());
         (10_000 * 12 * I::V::LANES * 2) as f64
     }
 }
 
-/// Operations of `f32` a second, at the present level.
-pub fn peak(threads: usize) -> f64 {
-    let flops = f32::dispatch(Chains);
-    threads as f64 * flops / together(threads, |_| move || _ = black_box(f32::dispatch(Chains)))
+/// Operations of `T` a second, at the present level.
+pub fn peak<T: Float>(threads: usize) -> f64 {
+    let flops = T::dispatch(Chains);
+    threads as f64 * flops / together(threads, |_| move || _ = black_box(T::dispatch(Chains)))
 }
 
 /// Numbers that are timed at a time: large buffers are gone through part by part, so that a sample is over before the system gives the
@@ -336,6 +348,7 @@ mod tests {
             level: Level::Scalar,
             threads: 1,
             peak: 1e11,
+            peak_f64: 5e10,
             memory,
             fresh: 1e9,
             dispatch: 1e-8,
@@ -351,6 +364,8 @@ mod tests {
         // One tenth of an operation a byte: the way to the numbers.
         assert_eq!(limits.least(Some(1e4), Some(1e5)), Some((1e-5, "DRAM")));
         assert_eq!(limits.least(Some(1e2), Some(1e3)), Some((1e-8, "L1")));
+        assert_eq!(limits.least_f64(Some(4e6), Some(1e5)), Some((8e-5, "arithmetic")));
+        assert_eq!(limits.least_f64(Some(1e4), Some(1e5)), Some((1e-5, "DRAM")));
         assert_eq!(limits.least(None, None), None);
         assert_eq!(
             longer(limits.least(None, Some(1e3)), Some(limits.results(2.0))),

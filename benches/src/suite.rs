@@ -22,7 +22,14 @@ pub fn suite() -> Vec<Workload> {
 }
 
 fn products(all: &mut Vec<Workload>) {
-    let sizes: [(&str, [usize; 3]); 10] = [
+    let mut product = |kind: &str, [m, k, n]: [usize; 3], double: bool| {
+        let (flops, numbers) = (2 * m * k * n, m * k + k * n + m * n);
+        let mut settings = json!({ "tr": kind, "m": m, "k": k, "n": n });
+        let (of, size) = precision(&mut settings, double);
+        let work = [Some(flops as f64), Some((size * numbers) as f64), None];
+        all.push(workload("gemm", &format!("{of}{kind} {m}x{k}x{n}"), "gemm", settings, work));
+    };
+    for (kind, sides) in [
         ("nn", [32, 32, 32]),
         ("nn", [64, 64, 64]),
         ("nn", [256, 256, 256]),
@@ -33,38 +40,60 @@ fn products(all: &mut Vec<Workload>) {
         ("nn", [256, 512, 10]),
         ("tn", [512, 256, 10]),
         ("nt", [256, 500, 2880]),
-    ];
-    for (kind, [m, k, n]) in sizes {
-        let (flops, bytes) = (2 * m * k * n, 4 * (m * k + k * n + m * n));
-        let settings = json!({ "tr": kind, "m": m, "k": k, "n": n });
-        let work = [Some(flops as f64), Some(bytes as f64), None];
-        all.push(workload("gemm", &format!("{kind} {m}x{k}x{n}"), "gemm", settings, work));
+    ] {
+        product(kind, sides, false);
+    }
+    for (kind, sides) in [
+        ("nn", [32, 32, 32]),
+        ("nn", [256, 256, 256]),
+        ("nn", [1024, 1024, 1024]),
+        ("nn", [64, 784, 512]),
+        ("nt", [64, 512, 784]),
+        ("tn", [784, 64, 512]),
+        ("nn", [256, 512, 10]),
+    ] {
+        product(kind, sides, true);
     }
 }
 
-/// Images `[N, C, H, H]`, `K` windows of `R x R` at a step, padded by `P` on each side, in `G` groups.
-struct Convolution(&'static str, [usize; 8]);
+/// Notes in the settings that numbers are `f64`; what a name begins with then, and the bytes of a number.
+fn precision(settings: &mut Value, double: bool) -> (&'static str, usize) {
+    if double {
+        settings["t"] = json!("f64");
+    }
+    if double { ("f64 ", 8) } else { ("", 4) }
+}
+
+/// Images `[N, C, H, H]`, `K` windows of `R x R` at a step, padded by `P` on each side, in `G` groups; whether in `f64` as well.
+struct Convolution(&'static str, [usize; 8], bool);
 
 fn convolutions(all: &mut Vec<Workload>) {
-    for Convolution(name, [n, c, h, k, r, s, p, g]) in [
-        Convolution("LeNet 1: 1 to 10, 5x5", [256, 1, 28, 10, 5, 1, 0, 1]),
-        Convolution("LeNet 2: 10 to 20, 5x5", [256, 10, 12, 20, 5, 1, 0, 1]),
-        Convolution("64 to 64, 3x3", [16, 64, 32, 64, 3, 1, 1, 1]),
-        Convolution("128 to 256, 3x3, step 2", [16, 128, 16, 256, 3, 2, 1, 1]),
-        Convolution("256 to 64, 1x1", [16, 256, 14, 64, 1, 1, 0, 1]),
-        Convolution("64 depthwise, 3x3", [16, 64, 32, 64, 3, 1, 1, 64]),
-        Convolution("64 depthwise, 3x3, step 2", [16, 64, 32, 64, 3, 2, 1, 64]),
+    for Convolution(name, sizes, both) in [
+        Convolution("LeNet 1: 1 to 10, 5x5", [256, 1, 28, 10, 5, 1, 0, 1], false),
+        Convolution("LeNet 2: 10 to 20, 5x5", [256, 10, 12, 20, 5, 1, 0, 1], true),
+        Convolution("64 to 64, 3x3", [16, 64, 32, 64, 3, 1, 1, 1], true),
+        Convolution("128 to 256, 3x3, step 2", [16, 128, 16, 256, 3, 2, 1, 1], false),
+        Convolution("256 to 64, 1x1", [16, 256, 14, 64, 1, 1, 0, 1], true),
+        Convolution("64 depthwise, 3x3", [16, 64, 32, 64, 3, 1, 1, 64], true),
+        Convolution("64 depthwise, 3x3, step 2", [16, 64, 32, 64, 3, 2, 1, 64], false),
     ] {
-        let out = (h + 2 * p - r) / s + 1;
-        let (x, w, y) = (n * c * h * h, k * (c / g) * r * r, n * k * out * out);
-        let flops = 2 * y * (c / g) * r * r;
-        for (role, op) in
-            [("forward", "conv_fwd"), ("images", "conv_bwd_data"), ("weights", "conv_bwd_weight")]
-        {
-            let settings = json!({ "n": n, "c": c, "h": h, "w": h, "k": k, "r": r, "s": s, "p": p, "g": g });
-            let work = [Some(flops as f64), Some(4.0 * (x + w + y) as f64), None];
-            all.push(workload("conv", &format!("{name}: {role}"), op, settings, work));
+        convolution(all, name, sizes, false);
+        if both {
+            convolution(all, name, sizes, true);
         }
+    }
+}
+
+/// The three roles of one.
+fn convolution(all: &mut Vec<Workload>, name: &str, [n, c, h, k, r, s, p, g]: [usize; 8], double: bool) {
+    let out = (h + 2 * p - r) / s + 1;
+    let (x, w, y) = (n * c * h * h, k * (c / g) * r * r, n * k * out * out);
+    let flops = 2 * y * (c / g) * r * r;
+    for (role, op) in [("forward", "conv_fwd"), ("images", "conv_bwd_data"), ("weights", "conv_bwd_weight")] {
+        let mut settings = json!({ "n": n, "c": c, "h": h, "w": h, "k": k, "r": r, "s": s, "p": p, "g": g });
+        let (of, size) = precision(&mut settings, double);
+        let work = [Some(flops as f64), Some((size * (x + w + y)) as f64), None];
+        all.push(workload("conv", &format!("{of}{name}: {role}"), op, settings, work));
     }
 }
 
@@ -189,6 +218,8 @@ mod tests {
         let find = |id: &str| all.iter().find(|workload| workload.id == id).unwrap();
         let product = find("gemm/nn 64x784x512");
         assert_eq!((product.flops, product.bytes), (Some(51_380_224.0), Some(1_937_408.0)));
+        let double = find("gemm/f64 nn 64x784x512");
+        assert_eq!((double.flops, double.bytes), (Some(51_380_224.0), Some(2.0 * 1_937_408.0)));
         let first = find("conv/LeNet 1: 1 to 10, 5x5: forward");
         assert_eq!((first.flops, first.bytes), (Some(73_728_000.0), Some(6_702_056.0)));
         let step = find("conv/128 to 256, 3x3, step 2: images");

@@ -54,7 +54,7 @@ fn run(words: &[String]) -> Result<(), String> {
             }
             results.take(&all?.join("\n"))?;
             results.machine = here;
-            results.peak = limits::peak(1);
+            results.peak = limits::peak::<f32>(1);
             write(to, &results.json().map_err(|error| error.to_string())?)
         }
         ["--write", document, results] => {

@@ -13,7 +13,7 @@ use crate::limits::{Least, Limits, longer};
 use serde_json::Value;
 use std::hint::black_box;
 use tress::nn::{Labels, Params};
-use tress::tensor::Tensor;
+use tress::tensor::{Float, Tensor};
 
 pub use outcome::{Outcome, number};
 
@@ -66,15 +66,15 @@ impl Given for f32 {
     }
 }
 
-impl Given for Tensor {
+impl<T: Float> Given for Tensor<T> {
     fn numbers(&self) -> Vec<f32> {
-        self.to_vec()
+        self.to_vec().into_iter().map(|x| x.to_f64() as f32).collect()
     }
 }
 
 impl Given for Vec<Tensor> {
     fn numbers(&self) -> Vec<f32> {
-        self.iter().flat_map(Tensor::to_vec).collect()
+        self.iter().flat_map(Given::numbers).collect()
     }
 }
 
@@ -123,7 +123,8 @@ impl Workload {
             "overhead" => overhead::results(self).map(|count| limits.results(count)),
             _ => None,
         };
-        longer(limits.least(self.flops, self.bytes), beyond)
+        let roof = if self.is_double() { Limits::least_f64 } else { Limits::least };
+        longer(roof(limits, self.flops, self.bytes), beyond)
     }
 
     /// Workloads as `benches/peers/workloads.json` has them.
@@ -161,6 +162,11 @@ impl Workload {
             *size = self.size(name)?;
         }
         Some(sizes)
+    }
+
+    /// Whether its numbers are `f64`.
+    fn is_double(&self) -> bool {
+        self.word("t") == Some("f64")
     }
 
     /// A choice by name.

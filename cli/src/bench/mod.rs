@@ -163,6 +163,7 @@ mod tests {
             level: Level::Scalar,
             threads: 2,
             peak: 1e11,
+            peak_f64: 5e10,
             memory,
             fresh: 1e9,
             dispatch: 1e-8,

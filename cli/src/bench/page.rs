@@ -54,7 +54,7 @@ pub(super) fn page(limits: &Limits, figures: &[Figure], when: SystemTime) -> Str
     }
     html.push_str(
         "<footer><p>Times are the shortest of many samples. The limit of a workload is the longer of two times: its \
-         operations at the machine's rate of multiply-adds, and its bytes at the most that a copy or a plain read \
+         operations at the machine's rate of multiply-adds (of f64 where its name says so), and its bytes at the most that a copy or a plain read \
          moves in the memory that they fit into.</p></footer>\n</main>\n</body>\n</html>\n",
     );
     html
@@ -66,6 +66,7 @@ fn tiles(html: &mut String, limits: &Limits) {
         let _ = writeln!(html, "<div class=\"tile\"><span>{name}</span><strong>{value}</strong></div>");
     };
     tile("multiply-adds of f32", format!("{:.0} Gflop/s", limits.peak * 1e-9));
+    tile("multiply-adds of f64", format!("{:.0} Gflop/s", limits.peak_f64 * 1e-9));
     for place in &limits.memory {
         tile(&format!("to and from {}", place.name), format!("{:.0} GB/s", place.speed * 1e-9));
     }

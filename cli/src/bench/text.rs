@@ -30,9 +30,10 @@ pub(super) fn limits(limits: &Limits) -> String {
     let memory: Vec<String> =
         limits.memory.iter().map(|place| format!("{} {:.0}", place.name, place.speed * 1e-9)).collect();
     let mut text = format!(
-        "{} on {threads}: multiply-adds of f32 {:.1} Gflop/s; copied or read, GB/s: {}; fresh pages {:.1} GB/s",
+        "{} on {threads}: multiply-adds of f32 {:.1} Gflop/s, of f64 {:.1}; copied or read, GB/s: {}; fresh pages {:.1} GB/s",
         limits.level.name(),
         limits.peak * 1e-9,
+        limits.peak_f64 * 1e-9,
         memory.join(", "),
         limits.fresh * 1e-9,
     );
@@ -71,6 +72,7 @@ pub(super) fn json(limits: &Limits, figures: &[Figure]) -> String {
         "instruction_set": limits.level.name(),
         "threads": limits.threads,
         "flops_per_second": limits.peak,
+        "flops_per_second_f64": limits.peak_f64,
         "memory": memory,
         "fresh_bytes_per_second": limits.fresh,
         "wake_seconds": limits.wake,
