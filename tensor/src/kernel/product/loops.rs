@@ -233,6 +233,8 @@ impl<T: Float, A: Operand<T>, B: Operand<T>, C: Target<T>> Loops<'_, T, A, B, C>
         let far = bytes(self.depth.saturating_mul(columns.len())) > 2 * level_2(bytes(lanes));
         if far
             && rows.len() <= streamed::MOST_ROWS
+            // Packed rows lie tile by tile, and where registers are few they are several.
+            && (row_tiles == 1 || !matches!(self.a, Source::Packed(_)))
             && let Source::Fresh(b) | Source::Far(b) = &self.b
             && let Some(place) = b.place()
             && place.lane_stride == 1
