@@ -131,11 +131,71 @@ pub(super) fn spread<T: Float, I: Lanes<T>, const FINITE: bool>(
 
 /// The sums of two rows' 2 x 2 windows, times `share`.
 #[inline(always)]
-pub(super) fn halve_sums<T: Float>(top: &[T], bottom: &[T], share: T, out: &mut [T]) {
+pub(super) fn halve_sums<T: Float, I: Lanes<T>>(isa: I, top: &[T], bottom: &[T], share: T, out: &mut [T]) {
+    let (n, lanes) = (out.len(), I::V::LANES);
+    if lanes == 1 {
+        return halve_sums_by_one(top, bottom, share, out);
+    }
+    let (top, bottom) = (top[..2 * n].as_ptr(), bottom[..2 * n].as_ptr());
+    let (zero, share) = (isa.splat(T::ZERO), isa.splat(share));
+    for q in (0..n).step_by(lanes) {
+        // SAFETY: both rows have `2 n` numbers and the result `n`.
+        unsafe {
+            let ((a, b), (c, d)) = (columns(isa, top, q, n), columns(isa, bottom, q, n));
+            // From 0 on, as the sums of other windows.
+            let sum = (((zero + a) + b) + c) + d;
+            (sum * share).store_first((n - q).min(lanes), out.as_mut_ptr().add(q));
+        }
+    }
+}
+
+/// The same for the compiler, which makes registers of it that the scalar path does not know.
+#[inline(always)]
+fn halve_sums_by_one<T: Float>(top: &[T], bottom: &[T], share: T, out: &mut [T]) {
     let (top, bottom) = (&top.as_chunks::<2>().0[..out.len()], &bottom.as_chunks::<2>().0[..out.len()]);
     for (q, out) in out.iter_mut().enumerate() {
         let ([a, b], [c, d]) = (top[q], bottom[q]);
         // From 0 on, as the sums of other windows.
         *out = ((((T::ZERO + a) + b) + c) + d) * share;
+    }
+}
+
+/// Each number of `g`, times `share`, to both columns of its window, in both rows.
+#[inline(always)]
+pub(super) fn spread_shares<T: Float, I: Lanes<T>>(
+    isa: I,
+    g: &[T],
+    share: T,
+    top: &mut [T],
+    bottom: &mut [T],
+) {
+    let (n, lanes) = (g.len(), I::V::LANES);
+    if lanes == 1 {
+        for row in [top, bottom] {
+            for (pair, &g) in row.as_chunks_mut::<2>().0.iter_mut().zip(g) {
+                *pair = [g * share; 2];
+            }
+        }
+        return;
+    }
+    let (rows, share) = ([top, bottom].map(|row| row[..2 * n].as_mut_ptr()), isa.splat(share));
+    for q in (0..n).step_by(lanes) {
+        let count = 2 * (n - q);
+        // SAFETY: both rows have `2 n` numbers and `g` has `n`.
+        unsafe {
+            let part = isa.load_first((n - q).min(lanes), g.as_ptr().add(q)) * share;
+            let (first, second) = part.couple(part);
+            for to in rows.map(|row| row.add(2 * q)) {
+                if count >= 2 * lanes {
+                    first.store(to);
+                    second.store(to.add(lanes));
+                } else {
+                    first.store_first(count.min(lanes), to);
+                    if count > lanes {
+                        second.store_first(count - lanes, to.add(lanes));
+                    }
+                }
+            }
+        }
     }
 }

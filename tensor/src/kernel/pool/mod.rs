@@ -10,7 +10,7 @@ use super::disjoint::Disjoint;
 use crate::simd::{Kernel, Lanes};
 use crate::{Float, SMALL, Window, parallel};
 use core::ops::Range;
-use halving::{all_finite, halve, halve_sums, lanes_later, spread};
+use halving::{all_finite, halve, halve_sums, lanes_later, spread, spread_shares};
 use rows::fold_row;
 
 /// Numbers that one task reads. Two tasks on one thread and on two, on the Zen 5 of `docs/performance.md`: maxima of 2 x 2 2.5 and
@@ -319,7 +319,7 @@ impl<T: Float> Kernel<T> for Mean<'_, T> {
                 for (p, out) in rows.clone().zip(out.chunks_exact_mut(columns)) {
                     if halving {
                         let (top, bottom) = x[2 * p * width..][..2 * width].split_at(width);
-                        halve_sums(top, bottom, share, out);
+                        halve_sums(isa, top, bottom, share, out);
                         continue;
                     }
                     let (rows, scale) = (down.taps(p), isa.splat(share));
@@ -338,16 +338,15 @@ impl<T: Float> Kernel<T> for Mean<'_, T> {
             return;
         }
         for (g, out) in from.chunks_exact(output).zip(out.chunks_exact_mut(rows.len() * width)) {
-            out.fill(T::ZERO);
+            // What windows of 2 x 2 cover whole is written once.
+            if !halving || input != 4 * output {
+                out.fill(T::ZERO);
+            }
             for p in down.covering(&rows, high) {
                 let g = &g[p * columns..][..columns];
                 if halving {
                     let (top, bottom) = out[(2 * p - rows.start) * width..][..2 * width].split_at_mut(width);
-                    for row in [top, bottom] {
-                        for (pair, &g) in row.as_chunks_mut::<2>().0.iter_mut().zip(g) {
-                            *pair = [g * share; 2];
-                        }
-                    }
+                    spread_shares(isa, g, share, top, bottom);
                     continue;
                 }
                 for (q, &g) in g.iter().enumerate() {
