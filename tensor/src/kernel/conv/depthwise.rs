@@ -28,8 +28,8 @@ impl Conv {
 
 /// The forward role.
 pub(super) fn forward<T: Float, I: Lanes<T>>(isa: I, role: Forward<'_, T>) {
-    let Forward { conv, x, w, y, bias, activation } = role;
-    correlate(isa, conv, x, y, false, w, (bias, activation));
+    let Forward { conv, x, w, flipped, y, bias, activation } = role;
+    correlate(isa, conv, x, y, flipped, w, (bias, activation));
 }
 
 /// The gradient by the input, as the `flipped` convolution.

@@ -1,10 +1,12 @@
-//! The forward role: `y[n] = w gather(x[n])`, one product a sample.
+//! The forward role: `y[n] = w gather(x[n])`, one product a sample, or one for several together.
 
 use super::Conv;
 use super::direct::{Direct, Strips, most_rows};
+use super::flip::flipped_weights;
 use super::gather::{Gather, Runs};
 use super::pointwise::Pointwise;
 use super::stage::Stage;
+use super::together::Together;
 use super::winograd::all_tame;
 use crate::kernel::product::finish::Finish;
 use crate::kernel::product::loops::{Loops, Panels, Source};
@@ -12,13 +14,16 @@ use crate::kernel::product::operand::{Matrix, Strided};
 use crate::kernel::product::target::{Disjoint, RowMajor};
 use crate::kernel::product::{Activation, Bias, Epilogue};
 use crate::simd::{Kernel, Lanes, Vector};
-use crate::{Float, parallel};
+use crate::storage::Buffer;
+use crate::{Float, SMALL, parallel};
 
 /// The operands, whose sizes have been checked.
 pub struct Forward<'a, T> {
     pub(super) conv: &'a Conv,
     pub(super) x: &'a [T],
     pub(super) w: &'a [T],
+    /// Whether `w` is of the convolution whose input gradient this is, by a product or by tiles.
+    pub(super) flipped: bool,
     pub(super) y: &'a mut [T],
     pub(super) bias: Option<&'a [T]>,
     pub(super) activation: Option<Activation>,
@@ -39,12 +44,15 @@ impl<T: Float> Forward<'_, T> {
         if self.conv.is_depthwise() {
             return super::depthwise::forward(isa, self);
         }
-        if self.conv.is_pointwise() {
-            let Self { conv, x, w, y, bias, activation } = self;
+        if self.conv.is_pointwise() && (SMALL || !self.conv.goes_together::<T, I>(self.flipped)) {
+            let Self { conv, x, w, flipped: _, y, bias, activation } = self;
             return Pointwise { conv, x, w, transposed: false, y, bias, activation }.run(isa);
         }
         if self.conv.is_for_winograd::<T, I>() {
-            return self.by_tiles(isa);
+            let Self { conv, x, w, flipped, y, bias, activation } = self;
+            let turned = flipped.then(|| flipped_weights(conv, w));
+            let w = turned.as_ref().map_or(w, Buffer::as_slice);
+            return Forward { conv, x, w, flipped: false, y, bias, activation }.by_tiles(isa);
         }
         self.by_definition(isa);
     }
@@ -52,12 +60,11 @@ impl<T: Float> Forward<'_, T> {
     /// Each output as one chain of multiply-adds over the taps of all channels.
     #[inline(never)]
     pub(super) fn by_definition<I: Lanes<T>>(self, isa: I) {
-        let Self { conv, x, w, y, bias, activation } = self;
+        let Self { conv, x, w, flipped, y, bias, activation } = self;
         let (channels, outputs, groups) = (conv.channels_each(), conv.outputs_each(), conv.groups);
         let (depth, pixels, image) = (conv.depth(), conv.pixels(), conv.image());
         let stage = Stage::by_pixels(conv);
         let (taps, corners) = (stage.taps(), stage.pixels());
-        let y = Disjoint(y.as_mut_ptr());
         let width = I::TILE.1 * I::V::LANES;
         let runs = Runs::to_copy(&corners, width, I::V::LANES);
         // A stage that stays in the first-level cache is not packed, but read where it lies.
@@ -66,6 +73,12 @@ impl<T: Float> Forward<'_, T> {
                 Some(strips) if I::V::LANES > 1 && !all_tame(isa, w) => Some(strips.with_padding(conv)),
                 strips => strips,
             };
+        if !SMALL && strips.is_none() && conv.goes_together::<T, I>(flipped) {
+            return Together { conv, x, w, flipped, y, bias, activation }.run(isa);
+        }
+        let turned = flipped.then(|| flipped_weights(conv, w));
+        let w = turned.as_ref().map_or(w, Buffer::as_slice);
+        let y = Disjoint(y.as_mut_ptr());
 
         // A task is a run of pieces; a piece is some pixels of one sample. Samples are cut only where there are too few
         // of them.

@@ -59,6 +59,21 @@ impl Axis {
     pub(super) fn check(&self, other: &Self, len: usize) {
         assert!(self.reach + other.reach + SLACK <= len || self.len() * other.len() == 0);
     }
+
+    /// From which of our offsets on a sum with one of `other` and the slack may leave `len` numbers.
+    ///
+    /// # Panics
+    /// If a sum of offsets alone does.
+    fn whole(&self, other: &Self, len: usize) -> usize {
+        assert!(self.reach + other.reach < len || self.len() * other.len() == 0);
+        match len.checked_sub(other.reach + SLACK) {
+            Some(most) if self.reach <= most => self.len(),
+            Some(most) => {
+                self.offsets().iter().position(|&offset| offset as usize > most).unwrap_or(self.len())
+            }
+            None => 0,
+        }
+    }
 }
 
 /// An axis cut into panels of equal width and those into runs of neighbours, once for all samples.
@@ -154,14 +169,16 @@ pub(super) struct Gather<'a, T> {
     steps: &'a Axis,
     /// The lanes' runs, by panels of the width that the loops ask for.
     runs: &'a Runs,
+    /// So many steps leave room for a whole register behind each lane; of the others no more is read than there is.
+    whole: usize,
 }
 
 impl<'a, T: Float> Gather<'a, T> {
     /// # Panics
-    /// If the offsets and the slack leave the stage.
+    /// If the offsets leave the stage.
     pub(super) fn new(stage: &'a [T], lanes: &'a Axis, steps: &'a Axis, runs: &'a Runs) -> Self {
-        lanes.check(steps, stage.len());
-        Self { stage, lanes, steps, runs }
+        let whole = steps.whole(lanes, stage.len());
+        Self { stage, lanes, steps, runs, whole }
     }
 }
 
@@ -181,11 +198,18 @@ unsafe impl<T: Float> Operand<T> for Gather<'_, T> {
         check_panel(isa, [self.lanes.len(), self.steps.len()], &lanes, &steps, width, panel.len());
         assert!(width <= MOST_LANES && I::V::LANES <= SLACK);
         assert!(lanes.len() == self.runs.width || lanes.end == self.lanes.len());
+        if lanes.len() < width {
+            // What memory held before may be numbers so small that arithmetic with them is slow, such as offsets.
+            panel[..steps.len() * width].fill(T::ZERO);
+        }
         let runs = self.runs.of(lanes.start);
+        let whole = self.whole.clamp(steps.start, steps.end) - steps.start;
+        let (steps, rest) = self.steps.offsets()[steps].split_at(whole);
         isa.enter(Pack {
             from: self.stage.as_ptr(),
             runs,
-            steps: &self.steps.offsets()[steps],
+            steps,
+            rest,
             short: PIECE < I::V::LANES && runs.iter().all(|&[_, _, length]| length as usize <= PIECE),
             width,
             panel: panel.as_mut_ptr(),
@@ -205,6 +229,8 @@ struct Pack<'a, T> {
     from: *const T,
     runs: &'a [[u32; 3]],
     steps: &'a [u32],
+    /// The steps after those, behind which there may be nothing to read.
+    rest: &'a [u32],
     short: bool,
     width: usize,
     panel: *mut T,
@@ -240,7 +266,7 @@ impl<T: Float> Pack<'_, T> {
         for &step in self.steps {
             let from = self.from.wrapping_add(step as usize);
             for &[at, offset, _] in if N == 0 { self.runs } else { &few } {
-                // SAFETY: `Gather::new` has checked that the largest sum of offsets and a register lie on the stage, and
+                // SAFETY: `Gather::new` has seen that the sums of these steps' offsets and a register lie on the stage, and
                 // `check_panel` that the panel has room for a register more.
                 unsafe {
                     let (from, to) = (from.add(offset as usize), to.add(at as usize));
@@ -249,6 +275,16 @@ impl<T: Float> Pack<'_, T> {
                     } else {
                         isa.load(from).store(to);
                     }
+                }
+            }
+            to = to.wrapping_add(self.width);
+        }
+        for &step in self.rest {
+            for &[at, offset, length] in self.runs {
+                // SAFETY: so many neighbours lie on the stage, as the largest sum of offsets does; the panel has room as above.
+                unsafe {
+                    let from = self.from.add((step + offset) as usize);
+                    isa.load_first(length as usize, from).store(to.add(at as usize));
                 }
             }
             to = to.wrapping_add(self.width);

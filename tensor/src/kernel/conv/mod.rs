@@ -14,6 +14,9 @@
 //! where the stride is 1 and the image keeps most of its size it is a forward convolution with flipped weights instead.
 //! No matrix of columns is ever stored.
 //!
+//! Samples of few pixels are one product together (`together`, `weights_together`): their pixels are its columns or, in the weight
+//! gradient, its steps.
+//!
 //! With few channels packing costs as much as multiplying. Then the forward role reads registers of pixels off the stage
 //! (`direct`), with the sums of the product; and the weight gradient has its lanes along the pixels (`correlate`).
 //!
@@ -27,12 +30,13 @@
 //! # The order of sums
 //!
 //! Samples do not meet in y and dx, so those do not depend on N. An element of dw is summed over pixels (or tiles) within a
-//! sample, over the samples of a chunk, and over chunks, in order (with lanes along the pixels: each lane over some samples,
-//! and then the lanes). K cotangents of one image are summed as each of them would be alone. Threads change no bit.
+//! sample, or some samples of few pixels, over the samples of a chunk, and over chunks, in order (with lanes along the pixels: each
+//! lane over some samples, and then the lanes). K cotangents of one image are summed as each of them would be alone. Threads change no bit.
 
 mod correlate;
 mod depthwise;
 mod direct;
+mod flip;
 mod forward;
 mod gather;
 mod input_grad;
@@ -40,7 +44,9 @@ mod pointwise;
 mod roles;
 mod stage;
 mod three;
+mod together;
 mod weight_grad;
+mod weights_together;
 mod winograd;
 
 #[cfg(test)]

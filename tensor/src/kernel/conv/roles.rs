@@ -128,7 +128,7 @@ pub fn conv_forward<T: Float>(
 ) {
     assert_eq!([x.len(), w.len(), y.len()], [conv.x_len(), conv.w_len(), conv.y_len()]);
     assert!(bias.is_none_or(|bias| bias.len() == conv.outputs), "one bias an output channel");
-    T::conv_forward(Forward { conv, x, w, y, bias, activation });
+    T::conv_forward(Forward { conv, x, w, flipped: false, y, bias, activation });
 }
 
 /// `dx`, the cotangent of `x`, from `w` and the cotangent `dy` of `y`.

@@ -2,6 +2,7 @@
 
 use super::Conv;
 use super::gather::Axis;
+use crate::kernel::turn::Turn;
 use crate::simd::{Kernel, Lanes, Vector};
 use crate::storage::Buffer;
 use crate::{Float, Window};
@@ -187,7 +188,7 @@ impl Stage {
     }
 
     /// Whether the stage is the image itself.
-    fn is_image(&self) -> bool {
+    pub(super) fn is_image(&self) -> bool {
         self.window.pad == [[0; 2]; 2] && self.phases == 1
     }
 }
@@ -294,18 +295,47 @@ unsafe fn pairs<T: Float, I: Lanes<T>, const BACK: bool>(
 
 /// Those of the weights `[outputs, channels, taps]` of one group that belong to the channels `of`, as `[outputs, taps, channels]`,
 /// to go with [`Stage::taps_of_channels`].
-pub(super) fn taps_before_channels<T: Float>(
+pub(super) fn taps_before_channels<T: Float, I: Lanes<T>>(
+    isa: I,
     w: &[T],
     [channels, taps]: [usize; 2],
     of: &Range<usize>,
 ) -> Buffer<T> {
-    let (size, count) = ((channels * taps).max(1), of.len());
-    let mut turned = Buffer::stale(w.len() / size * count * taps);
-    let rows = turned.make_mut().chunks_exact_mut((count * taps).max(1));
-    for (to, from) in rows.zip(w.chunks_exact(size)) {
-        for (i, to) in to.iter_mut().enumerate() {
-            *to = from[(of.start + i % count) * taps + i / count];
-        }
+    let outputs = w.len() / (channels * taps).max(1);
+    let mut turned = Buffer::stale(outputs * of.len() * taps);
+    if !turned.is_empty() {
+        isa.enter(TapsFirst { w, channels, taps, of: of.clone(), turned: turned.make_mut() });
     }
     turned
+}
+
+/// Turns the weights of each output.
+struct TapsFirst<'a, T> {
+    w: &'a [T],
+    channels: usize,
+    taps: usize,
+    of: Range<usize>,
+    turned: &'a mut [T],
+}
+
+impl<T: Float> Kernel<T> for TapsFirst<'_, T> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<I: Lanes<T>>(self, isa: I) {
+        let Self { w, channels, taps, of, turned } = self;
+        let rows = of.len();
+        for (to, from) in turned.chunks_exact_mut(rows * taps).zip(w.chunks_exact(channels * taps)) {
+            let from = &from[of.start * taps..of.end * taps];
+            if taps == 1 {
+                to.copy_from_slice(from);
+                continue;
+            }
+            let (from, to, from_stride, to_stride) =
+                (from.as_ptr(), to.as_mut_ptr(), taps as isize, rows as isize);
+            let turn = Turn { from, from_stride, rows, columns: taps, to, to_stride, fill: rows, ahead: 0 };
+            // SAFETY: both hold as many numbers as there are channels and taps.
+            unsafe { turn.valid() }.run(isa);
+        }
+    }
 }

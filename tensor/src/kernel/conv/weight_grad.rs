@@ -12,7 +12,7 @@ use crate::kernel::product::target::{Disjoint, RowMajor};
 use crate::parallel::Shared;
 use crate::simd::{Kernel, Lanes, Vector};
 use crate::storage::Buffer;
-use crate::{Float, parallel};
+use crate::{Float, SMALL, parallel};
 use core::ops::Range;
 
 /// Samples are cut into so many chunks, whatever the number of threads, because partial sums are added chunk by chunk.
@@ -23,12 +23,21 @@ const FEWER_CHUNKS: usize = 4;
 /// So many sums are added up over all chunks before the next ones: they stay in the nearest cache meanwhile.
 const ADDED_AT_ONCE: usize = 1 << 12;
 
-/// Bytes of a channel of the samples that are summed together.
+/// Bytes of a channel of the samples that are summed together, of more than one if they are no more.
 const NEAR: usize = 32 * 1024;
+/// Bytes of a channel of one sample and of some planes of the cotangent: what is read again and again. For few outputs it may come
+/// from the second level, for packing for them costs more.
+const NEAR_ENOUGH: usize = 64 * 1024;
+const FAR: usize = 256 * 1024;
 /// Adding up the lanes of a sum costs about as much as so many registers of it.
 const STRIPS: usize = 16;
-/// Of more taps and channels than that the right operand fills its registers well and is packed for many outputs.
+/// So many samples a chunk, where there are, for the lanes of a sum are added up once a chunk.
+const SAMPLES_A_CHUNK: usize = 4;
+/// Of more taps and channels than that the right operand fills its registers well, and is packed for many outputs; but not for so
+/// few. On an Intel processor, packed and along the pixels, Gflop/s: 16 x 16 x 32 x 32 of 7x7 to 16 outputs 100 and 130, 16 x 128 x
+/// 16 x 16 of 5x5 to 16 83 and 133, 16 x 32 x 32 x 32 of 5x5 to 32 110 and 122; to 48 and 64 packing is as fast or faster.
 const FEW_TAPS: usize = 256;
+const FEW_OUTPUTS: [usize; 2] = [16, 32];
 
 /// The operands, whose sizes have been checked.
 pub struct WeightGrad<'a, T> {
@@ -71,6 +80,9 @@ impl<T: Float> WeightGrad<'_, T> {
         if self.conv.is_depthwise() {
             return depthwise::weights::weight_grad(isa, self);
         }
+        if !SMALL && self.conv.weights_go_together::<T, I>() {
+            return self.together(isa);
+        }
         let Self { conv, stack, x, dy, dw } = self;
         let (channels, outputs, groups) = (conv.channels_each(), conv.outputs_each(), conv.groups);
         let (depth, pixels, image) = (conv.depth(), conv.pixels(), channels * conv.image());
@@ -84,10 +96,9 @@ impl<T: Float> WeightGrad<'_, T> {
         let (first, rest) = (Disjoint(dw.as_mut_ptr()), Disjoint(others.make_mut().as_mut_ptr()));
 
         // Columns are cut where registers and panels begin.
-        for_each_part(conv, [depth, I::TILE.1 * I::V::LANES], |chunk, g, columns| {
+        for_each_part(conv, chunks, [depth, I::TILE.1 * I::V::LANES], |chunk, g, columns| {
             let sums = if chunk == 0 { first } else { rest.at((chunk - 1) * len) };
             let sums = sums.at(g * outputs * depth);
-            let sizes = [outputs, pixels, depth];
             let mut room: Option<Buffer<T>> = None;
             let samples = conv.samples * chunk / chunks..conv.samples * (chunk + 1) / chunks;
             for sample in samples.clone() {
@@ -95,20 +106,27 @@ impl<T: Float> WeightGrad<'_, T> {
                 let image = piece * image..(piece + 1) * image;
                 let dy = |k: usize| {
                     let piece = k * conv.samples * groups + piece;
-                    &dy[piece * outputs * pixels..][..outputs * pixels]
+                    let dy = &dy[piece * outputs * pixels..][..outputs * pixels];
+                    Matrix::row_major(dy, outputs, pixels).by_rows()
                 };
                 let sums = |k: usize| sums.at(k * conv.w_len());
-                let first = sample == samples.start;
+                let products = Products {
+                    isa,
+                    sizes: [outputs, pixels, depth],
+                    columns: columns.clone(),
+                    stack,
+                    first: sample == samples.start,
+                };
                 if conv.is_pointwise() {
                     let b = &Matrix::row_major(&x[image], channels, pixels).transposed().by_columns();
                     // SAFETY: each task has its own sums, K times these columns of `outputs` rows of `depth`.
-                    unsafe { products(isa, b, sizes, columns.clone(), stack, dy, sums, first) };
+                    unsafe { products.run(dy, b, sums) };
                     continue;
                 }
                 let there = stage.set(isa, x, image, room.get_or_insert_with(|| stage.build()));
                 let b = &Gather::new(there, &taps, &corners, &runs);
                 // SAFETY: as above.
-                unsafe { products(isa, b, sizes, columns.clone(), stack, dy, sums, first) };
+                unsafe { products.run(dy, b, sums) };
             }
         });
         add_chunks(isa, dw, others.as_slice());
@@ -121,13 +139,13 @@ impl<T: Float> WeightGrad<'_, T> {
         let Self { conv, stack, x, dy, dw } = self;
         let (channels, outputs, groups) = (conv.channels_each(), conv.outputs_each(), conv.groups);
         let (depth, pixels, image) = (conv.depth(), conv.pixels(), conv.image());
-        let chunks = chunks(conv);
+        let chunks = chunks_along_pixels(conv);
         let len = dw.len();
         let mut others = Buffer::<T>::stale((chunks - 1) * len);
         let (first, rest) = (Disjoint(dw.as_mut_ptr()), Disjoint(others.make_mut().as_mut_ptr()));
         let at_once = (NEAR / size_of::<T>() / layout.len()).max(1);
 
-        for_each_part(conv, [channels, 1], |chunk, g, own| {
+        for_each_part(conv, chunks, [channels, 1], |chunk, g, own| {
             let sums = if chunk == 0 { first } else { rest.at((chunk - 1) * len) };
             let samples = conv.samples * chunk / chunks..conv.samples * (chunk + 1) / chunks;
             let mut room = layout.build::<T>(at_once.min(samples.len()));
@@ -166,13 +184,20 @@ impl<T: Float> WeightGrad<'_, T> {
 /// registers, and what is summed together stays near.
 fn along_pixels<T: Float, I: Lanes<T>>(conv: &Conv) -> Option<Shifted> {
     sums_at_once::<T, I>(1)?;
-    let (pixels, lanes) = (conv.pixels(), I::V::LANES);
-    let enough = pixels * conv.samples >= chunks(conv) * STRIPS * lanes;
+    let (pixels, lanes, roomy) = (conv.pixels(), I::V::LANES, I::TILE.0 * I::TILE.1 >= 24);
+    let enough = pixels * conv.samples >= chunks_along_pixels(conv) * STRIPS * lanes;
     let filled = 16 * pixels >= 15 * pixels.next_multiple_of(lanes);
-    let few = conv.taps() > 1 && conv.depth() <= FEW_TAPS && !conv.is_depthwise();
+    let few = conv.depth() <= FEW_TAPS || roomy && conv.outputs_each() <= FEW_OUTPUTS[1];
+    let most = if roomy && conv.outputs_each() <= FEW_OUTPUTS[0] { FAR } else { NEAR_ENOUGH };
+    let several = conv.taps() > 1 && !conv.is_depthwise();
     let layout = Shifted::new(conv)?;
     let bytes = (layout.len() + 8 * pixels) * size_of::<T>();
-    (enough && filled && few && bytes <= 2 * NEAR).then_some(layout)
+    (enough && filled && few && several && bytes <= most).then_some(layout)
+}
+
+/// How many chunks the samples are cut into where lanes lie along the pixels.
+fn chunks_along_pixels(conv: &Conv) -> usize {
+    conv.samples.div_ceil(SAMPLES_A_CHUNK).min(CHUNKS)
 }
 
 /// Runs `work(chunk, group, columns)` for all of them, on all threads: some chunks and groups a task, for those of a depthwise
@@ -180,10 +205,11 @@ fn along_pixels<T: Float, I: Lanes<T>>(conv: &Conv) -> Option<Shifted> {
 /// the `columns` of a group, what its sums lie side by side in, are cut as well, at multiples of `tile`: no sum sees that.
 pub(super) fn for_each_part(
     conv: &Conv,
+    chunks: usize,
     [columns, tile]: [usize; 2],
     work: impl Fn(usize, usize, Range<usize>) + Shared,
 ) {
-    let (chunks, groups, threads) = (chunks(conv), conv.groups, parallel::threads());
+    let (groups, threads) = (conv.groups, parallel::threads());
     let tiles = columns.div_ceil(tile);
     // Each piece lays the same samples out, so there are no more of them than it takes to keep all threads at work: equally, or
     // two tasks each.
@@ -206,29 +232,40 @@ pub(super) fn chunks(conv: &Conv) -> usize {
     if conv.depth() > MANY_TAPS { FEWER_CHUNKS } else { CHUNKS }.min(conv.samples)
 }
 
-/// `sums(k) (+)= dy(k) b` for each cotangent k of one sample, in some columns: b is packed once for all of them.
-///
-/// # Safety
-/// Each `sums(k)` is valid for these columns of `outputs` rows of `depth`, for the caller alone; the operands have those sizes.
-#[allow(clippy::too_many_arguments)] // both operands, their sizes, and what is to be done
-unsafe fn products<'a, T: Float, I: Lanes<T>, B: Operand<T>>(
-    isa: I,
-    b: &B,
-    [outputs, pixels, depth]: [usize; 3],
-    columns: Range<usize>,
-    stack: usize,
-    dy: impl Fn(usize) -> &'a [T],
-    sums: impl Fn(usize) -> Disjoint<T>,
-    first: bool,
-) {
-    let epilogue = &if first { Epilogue::PLAIN } else { Epilogue::ADD };
-    let panels = (stack > 1).then(|| Panels::of_columns(isa, b, depth, pixels));
-    for k in 0..stack {
-        let c = &RowMajor { c: sums(k), row_stride: depth, apart: 0, epilogue };
-        let a = &Matrix::row_major(dy(k), outputs, pixels).by_rows();
-        let b = panels.as_ref().map_or(Source::Fresh(b), Source::Packed);
-        // SAFETY: as the caller promises.
-        unsafe { Loops { a: Source::Fresh(a), b, c, depth: pixels }.run(isa, 0..outputs, columns.clone()) };
+/// Products `sums(k) (+)= dy(k) b` for each cotangent k, in some columns: b is packed once for all of them.
+pub(super) struct Products<I> {
+    pub(super) isa: I,
+    /// Outputs, steps, and the length of a row.
+    pub(super) sizes: [usize; 3],
+    pub(super) columns: Range<usize>,
+    pub(super) stack: usize,
+    /// Whether nothing has been summed yet.
+    pub(super) first: bool,
+}
+
+impl<I> Products<I> {
+    /// # Safety
+    /// Each `sums(k)` is valid for the columns of all rows, for the caller alone; the operands have those sizes.
+    pub(super) unsafe fn run<T: Float, A: Operand<T>, B: Operand<T>>(
+        self,
+        dy: impl Fn(usize) -> A,
+        b: &B,
+        sums: impl Fn(usize) -> Disjoint<T>,
+    ) where
+        I: Lanes<T>,
+    {
+        let Self { isa, sizes: [outputs, steps, depth], columns, stack, first } = self;
+        let epilogue = &if first { Epilogue::PLAIN } else { Epilogue::ADD };
+        let panels = (stack > 1).then(|| Panels::of_columns(isa, b, depth, steps));
+        for k in 0..stack {
+            let c = &RowMajor { c: sums(k), row_stride: depth, apart: 0, epilogue };
+            let b = panels.as_ref().map_or(Source::Fresh(b), Source::Packed);
+            let a = &dy(k);
+            // SAFETY: as the caller promises.
+            unsafe {
+                Loops { a: Source::Fresh(a), b, c, depth: steps }.run(isa, 0..outputs, columns.clone())
+            };
+        }
     }
 }
 

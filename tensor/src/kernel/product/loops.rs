@@ -23,6 +23,11 @@ pub(crate) const LEVEL_1: usize = 24 * 1024;
 const fn level_2(register: usize) -> usize {
     if register >= 64 { 512 * 1024 } else { 256 * 1024 }
 }
+/// How many columns of B are packed at a time where its blocks of k are the longest, for registers of `lanes` numbers.
+pub(crate) const fn columns_at_once<T>(lanes: usize, width: usize) -> usize {
+    let panels = level_2(lanes * size_of::<T>()) / BLOCK_BYTES / width;
+    if panels > 1 { panels * width } else { width }
+}
 /// A panel of A used for so few panels of B is not worth packing.
 const FEW: usize = 3;
 /// Nor is a block of B that the second level holds for so few tiles of rows: see [`near_enough`].

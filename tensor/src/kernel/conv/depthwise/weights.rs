@@ -28,7 +28,7 @@ pub(in crate::kernel::conv) fn weight_grad<T: Float, I: Lanes<T>>(isa: I, role: 
     let (first, rest) = (Disjoint(dw.as_mut_ptr()), Disjoint(others.make_mut().as_mut_ptr()));
 
     // Taps are few, and groups many.
-    for_each_part(conv, [depth, depth], |chunk, g, _| {
+    for_each_part(conv, chunks, [depth, depth], |chunk, g, _| {
         let sums = if chunk == 0 { first } else { rest.at((chunk - 1) * len) };
         let (mut room, mut before) = (None, None);
         let samples = conv.samples * chunk / chunks..conv.samples * (chunk + 1) / chunks;

@@ -99,6 +99,7 @@ fn what_is_not_tame_is_convolved_by_the_definition() {
                     conv: &conv,
                     x: &x,
                     w: &w,
+                    flipped: false,
                     y: &mut defined,
                     bias: None,
                     activation: None,

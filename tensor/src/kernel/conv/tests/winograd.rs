@@ -143,8 +143,15 @@ fn errors_of_images(role: Role, channels: usize, of_x: Change, of_w: Change, ali
         }
     }
     let mut defined = vec![0.0; y.len()];
-    let by_definition =
-        forward::Forward { conv: &forward, x: &x, w: &w, y: &mut defined, bias: None, activation: None };
+    let by_definition = forward::Forward {
+        conv: &forward,
+        x: &x,
+        w: &w,
+        flipped: false,
+        y: &mut defined,
+        bias: None,
+        activation: None,
+    };
     f32::dispatch(ByDefinition(by_definition));
     terms(&forward, |i, j, k| exact[k] += f64::from(x[i]) * f64::from(w[j]));
     let windows: Vec<f64> = w.chunks(9).map(|window| largest(window.iter().copied())).collect();

@@ -37,7 +37,7 @@ impl<T: Float> Forward<'_, T> {
         if !all_tame(isa, self.w) {
             return self.by_definition(isa);
         }
-        let Self { conv, x, w, y, bias, activation } = self;
+        let Self { conv, x, w, flipped: _, y, bias, activation } = self;
         let (channels, outputs, groups) = (conv.channels_each(), conv.outputs_each(), conv.groups);
         let width = I::TILE.1 * I::V::LANES;
         let block = width * (LEVEL_1 / 2 / (channels * width * size_of::<T>())).clamp(1, 4);
@@ -95,7 +95,7 @@ impl<T: Float> Forward<'_, T> {
                         // SAFETY: the other pieces of this sample leave all of its part of y to this one.
                         let y = unsafe { core::slice::from_raw_parts_mut(y.0, plane) };
                         let conv = &Conv { samples: 1, channels, outputs, groups: 1, ..*conv };
-                        Forward { conv, x, w, y, bias, activation }.by_definition(isa);
+                        Forward { conv, x, w, flipped: false, y, bias, activation }.by_definition(isa);
                     }
                 }
             });

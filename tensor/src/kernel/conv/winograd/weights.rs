@@ -72,7 +72,7 @@ impl<T: Float> WeightGrad<'_, T> {
         let to = Disjoint(sums.make_mut().as_mut_ptr());
 
         let tile = I::TILE.1 * I::V::LANES;
-        for_each_part(conv, [channels, tile], |chunk, g, own| {
+        for_each_part(conv, chunks, [channels, tile], |chunk, g, own| {
             // Some of the channels are a convolution by themselves.
             let part = (own.len() < channels).then(|| {
                 let conv = Conv { channels: own.len(), outputs, groups: 1, ..*conv };
