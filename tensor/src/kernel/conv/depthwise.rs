@@ -81,7 +81,10 @@ fn correlate<T: Float, I: Lanes<T>>(
                 if let (Some(plane), Some(x)) = (two, plot) {
                     isa.enter(two::Correlate { plane, x, w, y });
                 } else if let Some(plane) = three {
-                    let taps = core::array::from_fn(|t| w[if flip { 8 - t } else { t }]);
+                    let mut taps = *w.first_chunk().unwrap_or_else(|| unreachable!("nine taps"));
+                    if flip {
+                        taps.reverse();
+                    }
                     isa.enter(three::Correlate { plane, ground, taps, y });
                 } else {
                     let mut weights = w;

@@ -139,7 +139,7 @@ impl<T: Float> WeightGrad<'_, T> {
         let Self { conv, stack, x, dy, dw } = self;
         let (channels, outputs, groups) = (conv.channels_each(), conv.outputs_each(), conv.groups);
         let (depth, pixels, image) = (conv.depth(), conv.pixels(), conv.image());
-        let chunks = chunks_along_pixels(conv);
+        let chunks = chunks_along_pixels::<T, I>(conv);
         let len = dw.len();
         let mut others = Buffer::<T>::stale((chunks - 1) * len);
         let (first, rest) = (Disjoint(dw.as_mut_ptr()), Disjoint(others.make_mut().as_mut_ptr()));
@@ -185,7 +185,7 @@ impl<T: Float> WeightGrad<'_, T> {
 fn along_pixels<T: Float, I: Lanes<T>>(conv: &Conv) -> Option<Shifted> {
     sums_at_once::<T, I>(1)?;
     let (pixels, lanes, roomy) = (conv.pixels(), I::V::LANES, I::TILE.0 * I::TILE.1 >= 24);
-    let enough = pixels * conv.samples >= chunks_along_pixels(conv) * STRIPS * lanes;
+    let enough = pixels * conv.samples >= chunks_along_pixels::<T, I>(conv) * STRIPS * lanes;
     let filled = 16 * pixels >= 15 * pixels.next_multiple_of(lanes);
     let few = conv.depth() <= FEW_TAPS || roomy && conv.outputs_each() <= FEW_OUTPUTS[1];
     let most = if roomy && conv.outputs_each() <= FEW_OUTPUTS[0] { FAR } else { NEAR_ENOUGH };
@@ -195,9 +195,9 @@ fn along_pixels<T: Float, I: Lanes<T>>(conv: &Conv) -> Option<Shifted> {
     (enough && filled && few && several && bytes <= most).then_some(layout)
 }
 
-/// How many chunks the samples are cut into where lanes lie along the pixels.
-fn chunks_along_pixels(conv: &Conv) -> usize {
-    conv.samples.div_ceil(SAMPLES_A_CHUNK).min(CHUNKS)
+/// How many chunks the samples are cut into where lanes lie along the pixels. One number at a time there are no lanes to add up.
+fn chunks_along_pixels<T: Float, I: Lanes<T>>(conv: &Conv) -> usize {
+    if I::V::LANES == 1 { chunks(conv) } else { conv.samples.div_ceil(SAMPLES_A_CHUNK).min(CHUNKS) }
 }
 
 /// Runs `work(chunk, group, columns)` for all of them, on all threads: some chunks and groups a task, for those of a depthwise
