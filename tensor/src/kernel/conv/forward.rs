@@ -6,7 +6,6 @@ use super::flip::flipped_weights;
 use super::gather::{Gather, Runs};
 use super::pointwise::Pointwise;
 use super::stage::Stage;
-use super::together::Together;
 use super::winograd::all_tame;
 use crate::kernel::product::finish::Finish;
 use crate::kernel::product::loops::{Loops, Panels, Source};
@@ -74,7 +73,7 @@ impl<T: Float> Forward<'_, T> {
                 strips => strips,
             };
         if !SMALL && strips.is_none() && conv.goes_together::<T, I>(flipped) {
-            return Together { conv, x, w, flipped, y, bias, activation }.run(isa);
+            return Forward { conv, x, w, flipped, y, bias, activation }.together(isa);
         }
         let turned = flipped.then(|| flipped_weights(conv, w));
         let w = turned.as_ref().map_or(w, Buffer::as_slice);

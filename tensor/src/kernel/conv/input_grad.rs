@@ -7,7 +7,6 @@ use super::forward::Forward;
 use super::gather::{Axis, Fold, Gather, Runs};
 use super::pointwise::Pointwise;
 use super::stage::{SLACK, Stage, taps_before_channels};
-use super::together::Together;
 use super::winograd::all_tame;
 use crate::kernel::product::loops::{Loops, Panels, Source, columns_at_once, cut};
 use crate::kernel::product::operand::{Matrix, Strided};
@@ -62,7 +61,7 @@ impl<T: Float> InputGrad<'_, T> {
             if !SMALL && self.conv.is_pointwise() && flipped.goes_together::<T, I>(false) {
                 let Self { w, dy: x, dx: y, .. } = self;
                 let (conv, flipped, bias, activation) = (&flipped, true, None, None);
-                return Together { conv, x, w, flipped, y, bias, activation }.run(isa);
+                return Forward { conv, x, w, flipped, y, bias, activation }.together(isa);
             }
         }
         // On a small device, where no such gradient is known to be wanted, they would be 5 KB of flash in every program with a tape.

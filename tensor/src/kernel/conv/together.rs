@@ -6,6 +6,7 @@
 
 use super::Conv;
 use super::flip::Weights;
+use super::forward::Forward;
 use super::gather::{Axis, Gather, Runs};
 use super::stage::{SLACK, Stage};
 use crate::kernel::product::finish::Finish;
@@ -13,7 +14,7 @@ use crate::kernel::product::loops::{Depth, Loops, Source, columns_at_once};
 use crate::kernel::product::operand::LINE;
 use crate::kernel::product::target::{Disjoint, Ground, Spot, Target};
 use crate::kernel::product::tile::TILE_ROOM;
-use crate::kernel::product::{Activation, Bias, Epilogue};
+use crate::kernel::product::{Bias, Epilogue};
 use crate::simd::{Kernel, Lanes, Vector};
 use crate::storage::Buffer;
 use crate::{Float, SMALL, parallel};
@@ -35,18 +36,6 @@ const STAGED: usize = 1 << 20;
 const PANELS_EACH: usize = 8;
 /// Rows of tiles that are worth gathering the columns for.
 const TILES_EACH: usize = 4;
-
-/// The operands, whose sizes have been checked.
-pub(super) struct Together<'a, T> {
-    pub(super) conv: &'a Conv,
-    pub(super) x: &'a [T],
-    pub(super) w: &'a [T],
-    /// Whether `w` belongs to the convolution whose input gradient this is.
-    pub(super) flipped: bool,
-    pub(super) y: &'a mut [T],
-    pub(super) bias: Option<&'a [T]>,
-    pub(super) activation: Option<Activation>,
-}
 
 impl Conv {
     /// Whether samples are better convolved together, if it is by a product; `flipped` if the weights must be flipped for it, which is
@@ -77,9 +66,10 @@ impl Conv {
     }
 }
 
-impl<T: Float> Together<'_, T> {
+impl<T: Float> Forward<'_, T> {
+    /// [`by_definition`](Forward::by_definition), of a convolution that [goes together](Conv::goes_together).
     #[inline(never)]
-    pub(super) fn run<I: Lanes<T>>(self, isa: I) {
+    pub(super) fn together<I: Lanes<T>>(self, isa: I) {
         let Self { conv, x, w, flipped, y, bias, activation } = self;
         let (channels, outputs, groups) = (conv.channels_each(), conv.outputs_each(), conv.groups);
         let (depth, pixels, image) = (conv.depth(), conv.pixels(), conv.image());
