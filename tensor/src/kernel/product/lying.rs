@@ -44,16 +44,13 @@ impl<T: Float, A: Operand<T>, B: Operand<T>, C: Target<T>> Loops<'_, T, A, B, C>
         let (r, lanes, depth) = (rows.len(), I::V::LANES, Depth::new::<T>(self.depth));
         // Columns of B are read to their ends one register of them after the other, as memory is best read, as long as A's share stays
         // in the first-level cache.
-        let at_once = match &self.a {
-            // The blocks of other tiles lie between those of ours.
-            Source::Packed(_) => 1,
-            _ => (LEVEL_1 / (r * depth.block(0).len() * size_of::<T>()).max(1)).max(1),
-        };
+        let at_once = (LEVEL_1 / (r * depth.block(0).len() * size_of::<T>()).max(1)).max(1);
         let mut room: Option<Buffer<T>> = None;
         for first in blocks.clone().step_by(at_once) {
             let blocks = first..(first + at_once).min(blocks.end);
             let steps = depth.block(blocks.start).start..depth.block(blocks.end - 1).end;
             let (start, lying, a_step) = match &self.a {
+                // One tile holds all rows, so the panels of several blocks are one.
                 Source::Packed(panels) => (panels.panel(rows.start, &steps), Rows::Across, r as isize),
                 Source::Fresh(a) | Source::Far(a) => match a.place() {
                     Some(place) if place.step_stride == 1 => {
