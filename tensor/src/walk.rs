@@ -77,6 +77,11 @@ impl<const N: usize> Plan<N> {
         self.strides[self.loops - 1]
     }
 
+    /// Whether the innermost loop has at least `least` elements.
+    pub(crate) fn is_wide(&self, least: usize) -> bool {
+        self.lengths[self.loops - 1] >= least
+    }
+
     /// The runs that make up elements `start .. start + count` of the result.
     pub(crate) fn runs(&self, start: usize, count: usize) -> Runs<'_, N> {
         let mut index = [0; Shape::MAX_RANK];
@@ -102,6 +107,13 @@ pub(crate) struct Runs<'a, const N: usize> {
     places: [isize; N],
     at: usize,
     count: usize,
+}
+
+impl<const N: usize> Runs<'_, N> {
+    /// The operands' strides along the runs.
+    pub(crate) fn strides(&self) -> [isize; N] {
+        self.plan.inner()
+    }
 }
 
 impl<const N: usize> Iterator for Runs<'_, N> {

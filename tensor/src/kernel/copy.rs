@@ -1,7 +1,8 @@
 //! Copies: strided to dense, dense to strided, and from one type of number to another.
 
 use super::disjoint::Disjoint;
-use super::{BLOCK, PIECE, Room, dense, piece, turn};
+use super::in_order::BLOCK;
+use super::{PIECE, piece, turn};
 use crate::simd::{Kernel, Lanes};
 use crate::view::View;
 use crate::walk::Plan;
@@ -24,23 +25,36 @@ pub(crate) fn copy<T: Element>(x: View<'_, T>, out: &mut [T]) {
     if let Some(turn) = Turn::of(&plan) {
         return turn.copy(x.data(), out);
     }
-    let [stride] = plan.inner();
     let piece = piece(out.len());
-    parallel::for_each_piece(out, piece, |i, out| {
-        for run in plan.runs(i * piece, out.len()) {
-            let (out, place) = (&mut out[run.at..run.at + run.count], run.places[0]);
-            match stride {
-                1 => out.copy_from_slice(&x.data()[place..place + run.count]),
-                0 => out.fill(x.data()[place]),
-                -1 if !SMALL => line_from(x.data(), place as isize, -1, out),
-                _ => {
-                    for (i, slot) in out.iter_mut().enumerate() {
-                        *slot = x.data()[(place as isize + i as isize * stride) as usize];
-                    }
+    parallel::for_each_piece(out, piece, |i, out| copy_part(&plan, x.data(), i * piece, out));
+}
+
+/// Whether [`copy`] goes by tiles, and so is much faster than reading one number after the other in order.
+pub(super) fn turns(layout: &Layout) -> bool {
+    !SMALL && Turn::of(&Plan::new([layout])).is_some()
+}
+
+/// Numbers `start`, `start + 1`, .. of what `plan` reads from `data`.
+pub(super) fn copy_part<T: Element>(plan: &Plan<1>, data: &[T], start: usize, out: &mut [T]) {
+    let [stride] = plan.inner();
+    for run in plan.runs(start, out.len()) {
+        let (out, place) = (&mut out[run.at..run.at + run.count], run.places[0]);
+        match stride {
+            1 => out.copy_from_slice(&data[place..place + run.count]),
+            0 => out.fill(data[place]),
+            -1 if !SMALL => line_from(data, place as isize, -1, out),
+            // Every second one: as a slice, for which the compiler has vectors.
+            2 if !SMALL => {
+                let line = &data[place..place + 2 * run.count - 1];
+                out.iter_mut().enumerate().for_each(|(i, slot)| *slot = line[2 * i]);
+            }
+            _ => {
+                for (i, slot) in out.iter_mut().enumerate() {
+                    *slot = data[(place as isize + i as isize * stride) as usize];
                 }
             }
         }
-    });
+    }
 }
 
 /// Writes `x` to the places of `to`, which reaches no place twice and none outside of `out`: parts of a concatenation, a
@@ -93,17 +107,18 @@ fn reaches_none_twice(layout: &Layout) -> bool {
 pub(crate) fn cast<S: Element, D: Element>(x: View<'_, S>, out: &mut [D]) {
     debug_assert_eq!(x.layout().len(), out.len());
     let plan = Plan::new([x.layout()]);
-    let [stride] = plan.inner();
+    let (dense, data) = (x.as_slice(), x.data());
     let piece = piece(out.len());
     parallel::for_each_piece(out, piece, |i, out| {
-        let mut buffer = Room::new();
-        for run in plan.runs(i * piece, out.len()) {
-            let block = if stride == 1 { run.count } else { BLOCK };
-            for (j, out) in out[run.at..run.at + run.count].chunks_mut(block).enumerate() {
-                let place = (run.places[0] as isize + (j * block) as isize * stride) as usize;
-                let x = dense(x.data(), place, stride, out.len(), &mut buffer);
-                f32::dispatch(Cast { x, out });
-            }
+        let start = i * piece;
+        if let Some(x) = dense {
+            return f32::dispatch(Cast { x: &x[start..start + out.len()], out });
+        }
+        let mut room = [S::default(); BLOCK];
+        for (j, out) in out.chunks_mut(BLOCK).enumerate() {
+            let room = &mut room[..out.len()];
+            copy_part(&plan, data, start + j * BLOCK, room);
+            f32::dispatch(Cast { x: room, out });
         }
     });
 }

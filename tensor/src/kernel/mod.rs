@@ -13,6 +13,7 @@ pub(crate) mod dropout;
 pub(crate) mod extreme;
 pub(crate) mod gates;
 pub(crate) mod gram;
+mod in_order;
 pub(crate) mod index;
 pub(crate) mod map;
 pub(crate) mod matrix;
@@ -34,7 +35,6 @@ pub(crate) use compiled::Kernels;
 use crate::Float;
 use crate::pointwise::Real;
 use crate::simd::{Lanes, MOST_LANES, Vector};
-use core::mem::MaybeUninit;
 
 #[cfg(all(test, feature = "std"))]
 mod tests;
@@ -54,8 +54,8 @@ fn piece(len: usize) -> usize {
     len.div_ceil(pieces).max(1).next_multiple_of(64)
 }
 
-/// Up to so many dense elements, planning loops and sharing out pieces would take longer than the work.
-const FEW: usize = 32;
+/// Runs of so many numbers side by side are read where they lie; shorter ones are brought together first.
+const LINE: usize = 64;
 
 /// Bytes of a dense result from which on it is written past the caches: it would not stay in them, and each line that is
 /// written the common way is read from memory first. On the Zen 5 of `docs/performance.md`, per element of 10^7: adding
@@ -96,56 +96,4 @@ fn filled<T: Float, I: Lanes<T>>(isa: I, part: I::V, count: usize, x: T) -> I::V
         return part;
     }
     I::V::select(first_lanes(isa, lane_numbers(isa), count), part, isa.splat(x))
-}
-
-/// Elements that go through a buffer on the stack at a time when an operand does not lie densely.
-const BLOCK: usize = if crate::SMALL { 32 } else { 256 };
-
-/// Room on the stack for a block of numbers. It is not cleared: only what has been written is read.
-struct Room<T>([MaybeUninit<T>; BLOCK]);
-
-impl<T: Copy> Room<T> {
-    #[inline(always)]
-    fn new() -> Self {
-        Self([MaybeUninit::uninit(); BLOCK])
-    }
-
-    /// `count <= BLOCK` numbers, by their index.
-    #[inline(always)]
-    fn filled(&mut self, count: usize, number: impl Fn(usize) -> T) -> &[T] {
-        let part = &mut self.0[..count];
-        part.iter_mut().enumerate().for_each(|(i, slot)| _ = slot.write(number(i)));
-        // SAFETY: all of the part has just been written.
-        unsafe { core::slice::from_raw_parts(part.as_ptr().cast(), count) }
-    }
-}
-
-/// `count` numbers from `place` on at `stride`, as a dense slice: the numbers themselves, or a copy in `room`.
-///
-/// `count` is at most `BLOCK` unless the stride is 1.
-#[inline(always)]
-fn dense<'a, T: Copy>(
-    data: &'a [T],
-    place: usize,
-    stride: isize,
-    count: usize,
-    room: &'a mut Room<T>,
-) -> &'a [T] {
-    match stride {
-        1 => &data[place..place + count],
-        0 => {
-            let number = data[place];
-            room.filled(count, |_| number)
-        }
-        // Backwards, and every second one: as slices, for which the compiler has vectors.
-        -1 if !crate::SMALL && count > 0 => {
-            let part = &data[place + 1 - count..=place];
-            room.filled(count, |i| part[count - 1 - i])
-        }
-        2 if !crate::SMALL && count > 0 => {
-            let part = &data[place..place + 2 * count - 1];
-            room.filled(count, |i| part[2 * i])
-        }
-        _ => room.filled(count, |i| data[(place as isize + i as isize * stride) as usize]),
-    }
 }

@@ -1,12 +1,13 @@
 //! Functions of two numbers.
 
-use super::copy::copy;
-use super::{AHEAD, BLOCK, FEW, Room, STREAM, aligned, dense, piece};
+use super::copy::{copy, turns};
+use super::in_order::{At, InOrder, Part};
+use super::{AHEAD, LINE, STREAM, aligned, piece};
 use crate::pointwise::{Real, Zip};
-use crate::simd::{Kernel, Lanes, Vector};
+use crate::simd::{Kernel, Lanes, MOST_LANES, Vector};
 use crate::storage::Buffer;
 use crate::view::View;
-use crate::walk::Plan;
+use crate::walk::{Plan, Run, Runs};
 use crate::{Float, Layout, SMALL, Shape, parallel};
 use core::ops::Range;
 
@@ -32,9 +33,13 @@ pub(crate) fn zip<T: Float>(zip: Zip, a: View<'_, T>, b: View<'_, T>, out: &mut 
     if SMALL {
         return zip_of_copy(zip, a, b, out);
     }
-    if let (true, Some(a), Some(b)) = (out.len() <= FEW, a.as_slice(), b.as_slice()) {
-        // Each function is one correctly rounded operation, so these are the bits of every instruction set.
-        return known!(zip, f => out.iter_mut().zip(a).zip(b).for_each(|((out, a), b)| *out = f.f(*a, *b)));
+    let stream = size_of_val(out) >= STREAM;
+    let [left, right] = [a, b].map(InOrder::new);
+    let piece = piece(out.len());
+    if !(left.is_strided() || right.is_strided()) {
+        return parallel::for_each_piece(out, piece, |i, out| {
+            by_parts(zip, [Some(&left), Some(&right)], i * piece, out, stream)
+        });
     }
     if let (Some(dense), Some(block)) = (a.as_slice(), periods(&b)) {
         let block = block.as_slice();
@@ -50,12 +55,25 @@ pub(crate) fn zip<T: Float>(zip: Zip, a: View<'_, T>, b: View<'_, T>, out: &mut 
             self::zip(zip, a, b, &mut out[part]);
         });
     }
+    if turns(a.layout()) {
+        return zip_of_copy(zip, a, b, out);
+    }
+    if turns(b.layout()) && !left.is_strided() {
+        copy(b, out);
+        return parallel::for_each_piece(out, piece, |i, out| {
+            by_parts(zip, [Some(&left), None], i * piece, out, false)
+        });
+    }
     let plan = Plan::new([a.layout(), b.layout()]);
-    let stream = size_of_val(out) >= STREAM;
-    let piece = piece(out.len());
-    parallel::for_each_piece(out, piece, |i, out| {
-        let pair = Pair { plan: &plan, a: a.data(), b: b.data(), start: i * piece, out, stream };
-        known!(zip, f => T::dispatch(With(f, pair)))
+    let lines = plan.inner().iter().all(|&stride| stride == 0 || stride == 1) && plan.is_wide(LINE);
+    parallel::for_each_piece(out, piece, |i, out| match lines {
+        true => {
+            let lines = Some(plan.runs(i * piece, out.len()));
+            let [a, b] = [a.data(), b.data()].map(|x| Some(Part::of(x)));
+            apply(zip, Pair { a, b, lines, out, stream });
+            finish::<T>(stream);
+        }
+        false => by_parts(zip, [Some(&left), Some(&right)], i * piece, out, stream),
     });
 }
 
@@ -74,11 +92,16 @@ pub(crate) fn zip_in_place<T: Float>(zip: Zip, a: &mut [T], b: View<'_, T>) {
             zip_in_place(zip, &mut a[part], View::new(block, one))
         });
     }
-    let plan = Plan::new([b.layout()]);
+    let plan = Plan::new([b.layout(); 2]);
+    let lines = plan.inner().iter().all(|&stride| stride == 0 || stride == 1) && plan.is_wide(LINE);
+    let right = InOrder::new(b);
     let piece = piece(a.len());
-    parallel::for_each_piece(a, piece, |i, a| {
-        let onto = Onto { plan: &plan, b: b.data(), start: i * piece, a };
-        known!(zip, f => T::dispatch(With(f, onto)))
+    parallel::for_each_piece(a, piece, |i, out| match lines {
+        true => {
+            let lines = Some(plan.runs(i * piece, out.len()));
+            apply(zip, Pair { a: None, b: Some(Part::of(b.data())), lines, out, stream: false });
+        }
+        false => by_parts(zip, [None, Some(&right)], i * piece, out, false),
     });
 }
 
@@ -138,80 +161,114 @@ impl<const N: usize> Binary for Known<N> {
     }
 }
 
-struct With<F, J>(F, J);
-
-struct Pair<'a, T> {
-    plan: &'a Plan<2>,
-    a: &'a [T],
-    b: &'a [T],
+/// `out = f(a, b)` from number `start` of the operands on; the one that is missing is in `out`.
+fn by_parts<T: Float>(
+    zip: Zip,
+    operands: [Option<&InOrder<'_, T>>; 2],
     start: usize,
+    out: &mut [T],
+    stream: bool,
+) {
+    let mut rooms = [None; 2];
+    let at_once = operands.iter().flatten().fold(out.len().max(1), |most, x| most.min(x.at_once(most)));
+    for (i, out) in out.chunks_mut(at_once).enumerate() {
+        let start = start + i * at_once;
+        let part = start..start + out.len();
+        let [a_room, b_room] = &mut rooms;
+        let a = operands[0].map(|a| a.part(part.clone(), a_room));
+        let b = operands[1].map(|b| b.part(part, b_room));
+        apply(zip, Pair { a, b, lines: None, out, stream });
+    }
+    finish::<T>(stream);
+}
+
+/// `out = f(a, b)`, side by side or run by run; the operand that is missing is in `out`.
+struct Pair<'a, T> {
+    a: Option<Part<'a, T>>,
+    b: Option<Part<'a, T>>,
+    lines: Option<Runs<'a, 2>>,
     out: &'a mut [T],
+    /// Whether `out` is written past the caches; [`finish`] follows.
     stream: bool,
 }
 
-impl<T: Float, F: Binary> Kernel<T> for With<F, Pair<'_, T>> {
+fn apply<T: Float>(zip: Zip, pair: Pair<'_, T>) {
+    known!(zip, f => T::dispatch(With(f, pair)));
+}
+
+/// A function and its operands.
+struct With<'a, F, T>(F, Pair<'a, T>);
+
+impl<T: Float, F: Binary> Kernel<T> for With<'_, F, T> {
     type Output = ();
 
     #[inline(always)]
     fn run<I: Lanes<T>>(self, isa: I) {
-        let With(f, Pair { plan, a, b, start, out, stream }) = self;
-        let strides = plan.inner();
-        let mut buffers = [Room::new(), Room::new()];
-        let [a_buffer, b_buffer] = &mut buffers;
-        for run in plan.runs(start, out.len()) {
-            let block = if strides == [1, 1] { run.count } else { BLOCK };
-            for (i, out) in out[run.at..run.at + run.count].chunks_mut(block).enumerate() {
-                let at = |n: usize| (run.places[n] as isize + (i * block) as isize * strides[n]) as usize;
-                let a = dense(a, at(0), strides[0], out.len(), a_buffer);
-                let b = dense(b, at(1), strides[1], out.len(), b_buffer);
-                // SAFETY: the three slices have `out.len()` numbers.
-                unsafe { apply(isa, f, a.as_ptr(), b.as_ptr(), out.as_mut_ptr(), out.len(), stream) };
-            }
-        }
-        if stream {
-            isa.fence();
+        let With(f, Pair { a, b, mut lines, out, stream }) = self;
+        let strides = lines.as_ref().map_or([1; 2], Runs::strides);
+        let mut same = [[T::ZERO; MOST_LANES]; 2];
+        let mut next = match &mut lines {
+            Some(lines) => lines.next(),
+            None => Some(Run { at: 0, places: [0; 2], count: out.len() }),
+        };
+        while let Some(Run { at, places, count }) = next {
+            let out = &mut out[at..at + count];
+            let to = out.as_mut_ptr();
+            let a = operand(a, strides[0], places[0], count, to, &mut same[0]);
+            let b = operand(b, strides[1], places[1], count, to, &mut same[1]);
+            // SAFETY: all have `count` numbers; the result goes to a place of its own or where an operand lies.
+            unsafe { each(isa, f, a, b, to, count, stream) };
+            next = lines.as_mut().and_then(Iterator::next);
         }
     }
 }
 
-struct Onto<'a, T> {
-    plan: &'a Plan<1>,
-    b: &'a [T],
-    start: usize,
-    a: &'a mut [T],
+/// Where an operand lies in a run: its numbers, one of them as often as there are lanes, or, if it is missing, `to`.
+#[inline(always)]
+fn operand<T: Float>(
+    x: Option<Part<'_, T>>,
+    stride: isize,
+    place: usize,
+    count: usize,
+    to: *const T,
+    same: &mut [T; MOST_LANES],
+) -> At<T> {
+    match x {
+        None => At::place(to),
+        Some(x) if stride == 1 => x.at(place, count),
+        Some(x) => {
+            *same = [x.number(place); MOST_LANES];
+            At::same(same)
+        }
+    }
 }
 
-impl<T: Float, F: Binary> Kernel<T> for With<F, Onto<'_, T>> {
-    type Output = ();
+/// What was streamed may be read by others.
+fn finish<T: Float>(stream: bool) {
+    struct Fence;
+    impl<T: Float> Kernel<T> for Fence {
+        type Output = ();
 
-    #[inline(always)]
-    fn run<I: Lanes<T>>(self, isa: I) {
-        let With(f, Onto { plan, b, start, a }) = self;
-        let [stride] = plan.inner();
-        let mut buffer = Room::new();
-        for run in plan.runs(start, a.len()) {
-            let block = if stride == 1 { run.count } else { BLOCK };
-            for (i, a) in a[run.at..run.at + run.count].chunks_mut(block).enumerate() {
-                let place = (run.places[0] as isize + (i * block) as isize * stride) as usize;
-                let b = dense(b, place, stride, a.len(), &mut buffer);
-                let (at, len) = (a.as_mut_ptr(), a.len());
-                // SAFETY: both slices have `len` numbers; the result goes where the first operand lies.
-                unsafe { apply(isa, f, at, b.as_ptr(), at, len, false) };
-            }
+        #[inline(always)]
+        fn run<I: Lanes<T>>(self, isa: I) {
+            isa.fence();
         }
+    }
+    if stream {
+        T::dispatch(Fence);
     }
 }
 
 /// `to[i] = f(a[i], b[i])` for `i < len`. What is to `stream` is written past the caches; the caller fences.
 ///
 /// # Safety
-/// `a` and `b` are valid for reading and `to` for writing `len` numbers; `to` is `a` or overlaps neither.
+/// `a` and `b` are valid for reading and `to` for writing `len` numbers; each is `to` or does not overlap it.
 #[inline(always)]
-unsafe fn apply<T: Float, I: Lanes<T>, F: Binary>(
+unsafe fn each<T: Float, I: Lanes<T>, F: Binary>(
     isa: I,
     f: F,
-    a: *const T,
-    b: *const T,
+    a: At<T>,
+    b: At<T>,
     to: *mut T,
     len: usize,
     stream: bool,
@@ -224,18 +281,18 @@ unsafe fn apply<T: Float, I: Lanes<T>, F: Binary>(
     // aligned place is aligned.
     unsafe {
         while stream && i < whole {
-            isa.prefetch(a.wrapping_add(i + const { AHEAD / size_of::<T>() }));
-            isa.prefetch(b.wrapping_add(i + const { AHEAD / size_of::<T>() }));
-            f.f(isa.load(a.add(i)), isa.load(b.add(i))).stream(to.add(i));
+            isa.prefetch(a.wrapping(i + const { AHEAD / size_of::<T>() }));
+            isa.prefetch(b.wrapping(i + const { AHEAD / size_of::<T>() }));
+            f.f(a.load(isa, i), b.load(isa, i)).stream(to.add(i));
             i += lanes;
         }
         while i < whole {
-            f.f(isa.load(a.add(i)), isa.load(b.add(i))).store(to.add(i));
+            f.f(a.load(isa, i), b.load(isa, i)).store(to.add(i));
             i += lanes;
         }
         if i < len {
             let rest = len - i;
-            f.f(isa.load_first(rest, a.add(i)), isa.load_first(rest, b.add(i))).store_first(rest, to.add(i));
+            f.f(a.load_first(isa, rest, i), b.load_first(isa, rest, i)).store_first(rest, to.add(i));
         }
     }
 }

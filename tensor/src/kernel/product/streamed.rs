@@ -153,16 +153,19 @@ impl<T: Float, const R: usize> Rows<T, R> {
                 x[s][i] = isa.splat(unsafe { *a.add((k + s) * R + i) });
             }
         }
-        let rows: [*const T; S] = core::array::from_fn(|s| b.wrapping_offset((k + s) as isize * b_step));
         let lanes = I::V::LANES;
         for j in (0..columns).step_by(lanes) {
             let count = lanes.min(columns - j);
             // SAFETY: B has `count` columns from j on, and the sums have whole registers.
             unsafe {
-                let mut sum: [I::V; R] =
-                    core::array::from_fn(|i| if k == 0 { zero } else { isa.load(sums.add(i * width + j)) });
+                let mut sum = [zero; R];
+                if k > 0 {
+                    for i in 0..R {
+                        sum[i] = isa.load(sums.add(i * width + j));
+                    }
+                }
                 for s in 0..S {
-                    let from = rows[s].wrapping_add(j);
+                    let from = b.wrapping_offset((k + s) as isize * b_step).wrapping_add(j);
                     let y = if count == lanes { isa.load(from) } else { isa.load_first(count, from) };
                     for i in 0..R {
                         sum[i] = x[s][i].mul_add(y, sum[i]);

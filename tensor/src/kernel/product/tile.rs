@@ -261,11 +261,12 @@ pub(super) fn micro<T: Float, I: Lanes<T>>(
         };
         (@vectors $r:literal, $($v:literal)*) => {
             match vectors {
+                // A register of one lane is whole.
                 $($v if const { $v <= I::TILE.1 } => match (lying, whole) {
-                    (Rows::Along, true) => enter::<T, I, $r, $v, true, true>,
-                    (Rows::Along, false) => enter::<T, I, $r, $v, true, false>,
-                    (Rows::Across, true) => enter::<T, I, $r, $v, false, true>,
-                    (Rows::Across, false) => enter::<T, I, $r, $v, false, false>,
+                    (Rows::Along, false) if const { I::V::LANES > 1 } => enter::<T, I, $r, $v, true, false>,
+                    (Rows::Across, false) if const { I::V::LANES > 1 } => enter::<T, I, $r, $v, false, false>,
+                    (Rows::Along, _) => enter::<T, I, $r, $v, true, true>,
+                    (Rows::Across, _) => enter::<T, I, $r, $v, false, true>,
                 },)*
                 _ => unreachable!("a row has at most {} registers", I::TILE.1),
             }

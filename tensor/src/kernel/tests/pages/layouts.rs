@@ -1,6 +1,7 @@
 //! Operands that lie backwards, apart, turned or repeated, and conversions, between pages that may not be touched.
 
 use super::*;
+use crate::kernel::in_order::BLOCK;
 
 /// What a view of each kind reads: its layout spans all `len` numbers, and those that it reads first or last lie at the pages.
 fn layouts() -> Vec<(&'static str, usize, Layout)> {
@@ -21,6 +22,7 @@ fn layouts() -> Vec<(&'static str, usize, Layout)> {
         layouts.push(("columns", 5 * len, columns));
         layouts.push(("flipped columns", 5 * len, columns.flip(0).unwrap()));
         layouts.push(("columns upside down", 5 * len, columns.flip(1).unwrap()));
+        layouts.push(("a column expanded", 3, dense(&[3, 1]).expand(shape(&[3, len])).unwrap()));
         layouts.push(("a row expanded", len, dense(&[len]).expand(shape(&[3, len])).unwrap()));
     }
     layouts
@@ -47,7 +49,7 @@ pub(super) fn lying<T: Float>() {
         fenced(&[&x, &y], len, name, |x, out| {
             select::select(view(x[0], layout), view(x[1], plain), view(x[0], layout), out);
         });
-        if layout.span().1 == len && *name != "a row expanded" {
+        if layout.span().1 == len && !name.ends_with("expanded") {
             fenced(&[&y], len, name, |y, out| copy::place(view(y[0], plain), out, layout));
         }
     }
