@@ -152,12 +152,12 @@ impl Procedure {
     /// Another number of inputs, or other shapes than the procedure was traced for, make a mistake.
     #[track_caller]
     pub fn run<V: Value>(&self, inputs: &[&V]) -> Vec<Option<V>> {
-        self.run_for(inputs, |_| true)
+        self.run_for(inputs, &|_| true)
     }
 
     /// As [`run`](Procedure::run), for those results alone that are `wanted`.
     #[track_caller]
-    pub(crate) fn run_for<V: Value>(&self, inputs: &[&V], wanted: impl Fn(usize) -> bool) -> Vec<Option<V>> {
+    pub(crate) fn run_for<V: Value>(&self, inputs: &[&V], wanted: &dyn Fn(usize) -> bool) -> Vec<Option<V>> {
         if let Some(failed) = inputs.iter().find(|input| input.mistake().is_some()) {
             return self.outputs.iter().map(|_| Some(V::clone(failed))).collect();
         }
@@ -166,20 +166,10 @@ impl Procedure {
             let failed = inputs[0].fail(Error::Setting { op: "procedure", why });
             return self.outputs.iter().map(|_| Some(failed.clone())).collect();
         }
-        const NEVER: usize = 0;
-        // For each value, one more than the step after which nobody needs it; results are needed for good.
-        let mut ends = alloc::vec![NEVER; self.inputs.len() + self.steps.len()];
-        let outputs = self.outputs.iter().enumerate().filter(|(i, _)| wanted(*i));
-        let outputs: Vec<_> = outputs.collect();
-        outputs.iter().filter_map(|(_, output)| **output).for_each(|value| ends[value] = usize::MAX);
-        for (i, step) in self.steps.iter().enumerate().rev() {
-            if ends[self.inputs.len() + i] != NEVER {
-                step.operands().iter().for_each(|&x| ends[x] = ends[x].max(i + 1));
-            }
-        }
+        let ends = self.ends(wanted);
         let mut values: Vec<Option<V>> = inputs.iter().map(|&input| Some(input.clone())).collect();
         for (i, step) in self.steps.iter().enumerate() {
-            if ends[self.inputs.len() + i] == NEVER {
+            if ends[self.inputs.len() + i] == Self::NEVER {
                 values.push(None);
                 continue;
             }
@@ -198,6 +188,23 @@ impl Procedure {
             output.filter(|_| wanted(i)).and_then(|value| values[value].clone())
         };
         self.outputs.iter().enumerate().map(result).collect()
+    }
+
+    /// What [`ends`](Procedure::ends) says of a value that nobody needs.
+    const NEVER: usize = 0;
+
+    /// For each value, one more than the step after which nobody needs it; results that are `wanted` are needed for good.
+    fn ends(&self, wanted: &dyn Fn(usize) -> bool) -> Vec<usize> {
+        let mut ends = alloc::vec![Self::NEVER; self.inputs.len() + self.steps.len()];
+        for (_, output) in self.outputs.iter().enumerate().filter(|(i, _)| wanted(*i)) {
+            output.iter().for_each(|&value| ends[value] = usize::MAX);
+        }
+        for (i, step) in self.steps.iter().enumerate().rev() {
+            if ends[self.inputs.len() + i] != Self::NEVER {
+                step.operands().iter().for_each(|&x| ends[x] = ends[x].max(i + 1));
+            }
+        }
+        ends
     }
 
     /// The shape of its result on inputs of these shapes.

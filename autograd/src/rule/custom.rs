@@ -13,7 +13,7 @@ pub(super) fn pull<V: Value>(
     xs: &[&V],
     y: &V,
     g: &V,
-    wanted: impl Fn(usize) -> bool,
+    wanted: &dyn Fn(usize) -> bool,
 ) -> Vec<Option<V>> {
     let shapes: Vec<Shape> = xs.iter().map(|x| x.shape()).collect();
     match op.reverse(&shapes) {
@@ -38,7 +38,7 @@ pub(super) fn push<V: Value>(op: &dyn CustomOp, xs: &[&V], y: &V, tangents: &[Op
     let (operands, result) =
         (xs.iter().map(|&x| tape.leaf(x.clone())).collect::<Vec<_>>(), tape.leaf(y.clone()));
     let operands: Vec<_> = operands.iter().collect();
-    let pulled = pull(op, &operands, &result, &u, |i| tangents[i].is_some());
+    let pulled = pull(op, &operands, &result, &u, &|i| tangents[i].is_some());
     let seeds = pulled.iter().zip(tangents).filter_map(|(pulled, t)| Some(((*pulled)?, V::clone((*t)?))));
     match tape.cotangents(&seeds.collect::<Vec<_>>(), &[u], &[]) {
         Ok(found) => found.into_iter().next().flatten(),

@@ -26,12 +26,12 @@ pub fn pull<V: Value>(
     xs: &[&V],
     y: &V,
     g: &V,
-    wanted: impl Fn(usize) -> bool,
-    mut give: impl FnMut(usize, V),
+    wanted: &dyn Fn(usize) -> bool,
+    give: &mut dyn FnMut(usize, V),
 ) {
     let wanted = |i: usize| wanted(i) && op.flow(i).passes();
     if let Op::Custom(custom) = op {
-        let all = custom::pull(custom.op(), xs, y, g, wanted).into_iter().enumerate();
+        let all = custom::pull(custom.op(), xs, y, g, &wanted).into_iter().enumerate();
         return all.for_each(|(i, cotangent)| cotangent.into_iter().for_each(|cotangent| give(i, cotangent)));
     }
     let inside = through_activation(op, y, g);

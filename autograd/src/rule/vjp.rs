@@ -112,7 +112,7 @@ pub fn vjp<V: Value>(op: &Op, xs: &[&V], y: &V, g: &V, i: usize) -> Option<V> {
             _ => cotangent(Op::RowNorm(*norm), &[x, g]),
         },
 
-        Op::Custom(custom) => super::custom::pull(custom.op(), xs, y, g, |j| j == i).swap_remove(i),
+        Op::Custom(custom) => super::custom::pull(custom.op(), xs, y, g, &|j| j == i).swap_remove(i),
         Op::Dropout(_) => cotangent(op.clone(), &[g]),
     }
 }

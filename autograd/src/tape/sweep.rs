@@ -233,7 +233,7 @@ fn pull_all<V: Value, C: Value<Elem = V::Elem>>(
                 _ => {}
             }
         }
-        let give = |i: usize, cotangent: C| {
+        let mut give = |i: usize, cotangent: C| {
             if let Some(mark) = operand(i) {
                 if let Some(seen) = &mut seen {
                     seen(Step { from: index, to: operands[i] as usize, g: &g, cotangent: &cotangent });
@@ -244,11 +244,11 @@ fn pull_all<V: Value, C: Value<Elem = V::Elem>>(
         let y = raise(&record.nodes[index].value);
         // No list on the heap for the few operands that most operations have.
         match *operands {
-            [a] => rule::pull(&op, &[&*value(a)], &y, &g, wanted, give),
-            [a, b] => rule::pull(&op, &[&*value(a), &*value(b)], &y, &g, wanted, give),
+            [a] => rule::pull(&op, &[&*value(a)], &y, &g, &wanted, &mut give),
+            [a, b] => rule::pull(&op, &[&*value(a), &*value(b)], &y, &g, &wanted, &mut give),
             _ => {
                 let xs: Vec<Cow<'_, C>> = operands.iter().map(|&x| value(x)).collect();
-                rule::pull(&op, &xs.iter().map(|x| &**x).collect::<Vec<_>>(), &y, &g, wanted, give);
+                rule::pull(&op, &xs.iter().map(|x| &**x).collect::<Vec<_>>(), &y, &g, &wanted, &mut give);
             }
         }
     }
