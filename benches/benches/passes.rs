@@ -78,6 +78,12 @@ fn main() {
     let (points, three) = (tensor::<f32>(&[65_536, 3]), tensor::<f32>(&[3]));
     let (ten_bias, flipped) = (tensor::<f32>(&[10]), square.flip(1).expect("an axis"));
     let second = tensor::<f32>(&[1000, 2000]).slice(1, 0, 2000, 2).expect("a slice");
+    let column = |rows, columns| {
+        let column = tensor::<f32>(&[rows, 1]).expand([rows, columns]);
+        column.expect("a column is repeated")
+    };
+    let (tall_column, square_column) = (column(100_000, 10), column(1000, 1000));
+    let strip = square.slice(1, 7, 107, 1).expect("columns that there are");
     let three = three.expand([65_536, 3]).expect("a row is repeated");
     let ten_bias = ten_bias.expand([100_000, 10]).expect("a row is repeated");
     let norm = RowNorm { centred: true, epsilon: 1e-5 };
@@ -224,6 +230,21 @@ fn main() {
             line("flip 1000 x 1000", 2 * square.len(), &mut || _ = black_box(flipped.contiguous()));
             line("add of a flip 1000 x 1000", 3 * square.len(), &mut || {
                 _ = black_box(square.zip(Zip::Add, &flipped))
+            });
+            line("layout: add of a transpose 1000 x 1000", 3 * square.len(), &mut || {
+                _ = black_box(square.zip(Zip::Add, &turned))
+            });
+            line("layout: relu of a transpose 1000 x 1000", 2 * square.len(), &mut || {
+                _ = black_box(turned.map(Map::Relu))
+            });
+            line("layout: mul by a column 100000 x 10", 2 * tall.len(), &mut || {
+                _ = black_box(tall.zip(Zip::Mul, &tall_column))
+            });
+            line("layout: mul by a column 1000 x 1000", 2 * square.len(), &mut || {
+                _ = black_box(square.zip(Zip::Mul, &square_column))
+            });
+            line("layout: relu of a strip 1000 x 100", 2 * strip.len(), &mut || {
+                _ = black_box(strip.map(Map::Relu))
             });
             line("every second of 1000 x 2000", 2 * square.len(), &mut || _ = black_box(second.contiguous()));
             units(
