@@ -38,12 +38,7 @@ impl<'a, T: Element> InOrder<'a, T> {
         matches!(self, Self::Strided(..))
     }
 
-    /// How many numbers a block has, of `len`.
-    pub(super) fn at_once(&self, len: usize) -> usize {
-        if self.is_strided() { BLOCK } else { len.max(1) }
-    }
-
-    /// Some of the numbers, at most as many as [`at_once`](Self::at_once) says; strided ones are copied to the room.
+    /// Some of the numbers, at most as many as [`at_once`] says; strided ones are copied to the room.
     pub(super) fn part<'r>(&'r self, part: Range<usize>, room: &'r mut Room<T>) -> Part<'r, T> {
         match self {
             Self::Dense(x) => Part::of(&x[part]),
@@ -57,9 +52,18 @@ impl<'a, T: Element> InOrder<'a, T> {
     }
 }
 
+/// How many of `len` numbers of some operands are taken at once.
+pub(super) fn at_once<'a, T: Element>(
+    operands: impl IntoIterator<Item = &'a InOrder<'a, T>>,
+    len: usize,
+) -> usize {
+    if operands.into_iter().any(InOrder::is_strided) { BLOCK } else { len.max(1) }
+}
+
 /// Numbers side by side, or one number instead of any number of them.
 #[derive(Clone, Copy)]
 pub(super) struct Part<'a, T> {
+    /// Where the mask has no bits, as many as the widest register has lanes.
     numbers: &'a [T],
     /// Number i lies at `i & mask`: all bits, or none.
     mask: usize,
@@ -70,19 +74,19 @@ impl<'a, T> Part<'a, T> {
         Self { numbers, mask: usize::MAX }
     }
 
-    /// Number i.
+    /// Number i of those that lie side by side.
     #[inline(always)]
     pub(super) fn number(&self, i: usize) -> T
     where
         T: Copy,
     {
-        self.numbers[i & self.mask]
+        self.numbers[i]
     }
 
     /// Where the numbers from `start` on lie, `count` of them.
     ///
     /// # Panics
-    /// If there are not so many.
+    /// If they lie side by side and there are not so many.
     #[inline(always)]
     pub(super) fn at(&self, start: usize, count: usize) -> At<T> {
         let numbers = if self.mask == 0 { self.numbers } else { &self.numbers[start..start + count] };

@@ -1,13 +1,16 @@
 //! Functions of one number, and their fused gradients `g f'(kept)`.
 
 use super::copy::{copy, copy_part, turns};
-use super::in_order::{InOrder, Part};
+use super::in_order::{InOrder, Part, at_once};
 use super::{AHEAD, LINE, STREAM, aligned, piece};
 use crate::pointwise::{Function, Map, Visit};
 use crate::simd::{Kernel, Lanes, Vector};
 use crate::view::View;
 use crate::walk::{Plan, Run, Runs};
-use crate::{Float, parallel};
+use crate::{Float, SMALL, parallel};
+
+/// Numbers that stay in the first-level cache between being brought together and being computed with.
+const NEAR: usize = 2048;
 
 /// `out = f(x)`.
 pub(crate) fn map<T: Float>(map: Map, x: View<'_, T>, out: &mut [T]) {
@@ -25,15 +28,25 @@ pub(crate) fn map<T: Float>(map: Map, x: View<'_, T>, out: &mut [T]) {
         return map_in_place(map, out);
     }
     let plan = Plan::new([x.layout()]);
-    let lines = plan.inner() == [1] && plan.is_wide(LINE);
-    parallel::for_each_piece(out, piece, |i, out| match lines {
-        true => {
-            let lines = Some(plan.runs(i * piece, out.len()));
-            map.visit(Forward { x: Some(x.data()), lines, out, stream });
-        }
-        false => {
-            copy_part(&plan, x.data(), i * piece, out);
-            map.visit(Forward { x: None, lines: None, out, stream: false });
+    let lines = !SMALL && plan.inner() == [1] && plan.is_wide(LINE);
+    let repeated = !SMALL && plan.inner() == [0] && plan.is_wide(LINE);
+    parallel::for_each_piece(out, piece, |i, out| {
+        if lines {
+            let mut lines = plan.runs(i * piece, out.len());
+            map.visit(Forward { x: Some(x.data()), lines: Some(&mut lines), out, stream });
+        } else if repeated {
+            for Run { at, places: [place], count } in plan.runs(i * piece, out.len()) {
+                let out = &mut out[at..at + count];
+                out[0] = x.data()[place];
+                map.visit(Forward { x: None, lines: None, out: &mut out[..1], stream: false });
+                let y = out[0];
+                out.fill(y);
+            }
+        } else {
+            for (j, out) in out.chunks_mut(NEAR).enumerate() {
+                copy_part(&plan, x.data(), i * piece + j * NEAR, out);
+                map.visit(Forward { x: None, lines: None, out, stream: false });
+            }
         }
     });
 }
@@ -53,7 +66,7 @@ pub(crate) fn map_grad<T: Float>(map: Map, kept: View<'_, T>, g: View<'_, T>, ou
     let piece = piece(out.len());
     parallel::for_each_piece(out, piece, |i, out| {
         let [mut kept_room, mut g_room] = [None; 2];
-        let at_once = kept.at_once(out.len()).min(g.at_once(out.len()));
+        let at_once = at_once([&kept, &g], out.len());
         for (j, out) in out.chunks_mut(at_once).enumerate() {
             let start = i * piece + j * at_once;
             let part = start..start + out.len();
@@ -69,7 +82,7 @@ struct With<F, J>(F, J);
 /// `out = f(x)`, side by side or run by run; without `x`, `out` holds the arguments.
 struct Forward<'a, T> {
     x: Option<&'a [T]>,
-    lines: Option<Runs<'a, 1>>,
+    lines: Option<&'a mut Runs<'a, 1>>,
     out: &'a mut [T],
     /// Whether `out` is written past the caches.
     stream: bool,
@@ -98,7 +111,7 @@ impl<T: Float, F: Function> Kernel<T> for With<F, Forward<'_, T>> {
             let from = x.map_or(to.cast_const(), |x| x[place..place + count].as_ptr());
             // SAFETY: both have `count` numbers, side by side or the same.
             unsafe { apply(isa, f, from, to, count, stream) };
-            next = lines.as_mut().and_then(Iterator::next);
+            next = lines.as_mut().and_then(|lines| lines.next());
         }
         if stream {
             isa.fence();

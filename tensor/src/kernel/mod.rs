@@ -54,7 +54,7 @@ fn piece(len: usize) -> usize {
     len.div_ceil(pieces).max(1).next_multiple_of(64)
 }
 
-/// Runs of so many numbers side by side are read where they lie; shorter ones are brought together first.
+/// Maps and zips read runs of so many numbers where they lie; shorter ones are brought together first.
 const LINE: usize = 64;
 
 /// Bytes of a dense result from which on it is written past the caches: it would not stay in them, and each line that is

@@ -1,6 +1,6 @@
 //! A choice between two numbers.
 
-use super::in_order::{InOrder, Part};
+use super::in_order::{InOrder, Part, at_once};
 use super::piece;
 use crate::pointwise::Real;
 use crate::simd::{Kernel, Lanes, Vector};
@@ -14,7 +14,7 @@ pub(crate) fn select<T: Float>(mask: View<'_, T>, a: View<'_, T>, b: View<'_, T>
     let piece = piece(out.len());
     parallel::for_each_piece(out, piece, |i, out| {
         let [mut mask_room, mut a_room, mut b_room] = [None; 3];
-        let at_once = [&mask, &a, &b].map(|x| x.at_once(out.len())).into_iter().fold(usize::MAX, usize::min);
+        let at_once = at_once([&mask, &a, &b], out.len());
         for (j, out) in out.chunks_mut(at_once).enumerate() {
             let start = i * piece + j * at_once;
             let part = start..start + out.len();

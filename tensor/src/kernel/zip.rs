@@ -1,7 +1,7 @@
 //! Functions of two numbers.
 
 use super::copy::{copy, turns};
-use super::in_order::{At, InOrder, Part};
+use super::in_order::{At, InOrder, Part, at_once};
 use super::{AHEAD, LINE, STREAM, aligned, piece};
 use crate::pointwise::{Real, Zip};
 use crate::simd::{Kernel, Lanes, MOST_LANES, Vector};
@@ -34,8 +34,15 @@ pub(crate) fn zip<T: Float>(zip: Zip, a: View<'_, T>, b: View<'_, T>, out: &mut 
         return zip_of_copy(zip, a, b, out);
     }
     let stream = size_of_val(out) >= STREAM;
-    let [left, right] = [a, b].map(InOrder::new);
     let piece = piece(out.len());
+    if let (Some(a), Some(b)) = (a.as_slice(), b.as_slice()) {
+        return parallel::for_each_piece(out, piece, |i, out| {
+            let [a, b] = [a, b].map(|x| Some(Part::of(&x[i * piece..][..out.len()])));
+            apply(zip, Pair { a, b, lines: None, out, stream });
+            finish::<T>(stream);
+        });
+    }
+    let [left, right] = [a, b].map(InOrder::new);
     if !(left.is_strided() || right.is_strided()) {
         return parallel::for_each_piece(out, piece, |i, out| {
             by_parts(zip, [Some(&left), Some(&right)], i * piece, out, stream)
@@ -58,19 +65,19 @@ pub(crate) fn zip<T: Float>(zip: Zip, a: View<'_, T>, b: View<'_, T>, out: &mut 
     if turns(a.layout()) {
         return zip_of_copy(zip, a, b, out);
     }
-    if turns(b.layout()) && !left.is_strided() {
+    if turns(b.layout()) {
         copy(b, out);
         return parallel::for_each_piece(out, piece, |i, out| {
             by_parts(zip, [Some(&left), None], i * piece, out, false)
         });
     }
     let plan = Plan::new([a.layout(), b.layout()]);
-    let lines = plan.inner().iter().all(|&stride| stride == 0 || stride == 1) && plan.is_wide(LINE);
+    let lines = goes_by_lines(&plan);
     parallel::for_each_piece(out, piece, |i, out| match lines {
         true => {
-            let lines = Some(plan.runs(i * piece, out.len()));
+            let mut lines = plan.runs(i * piece, out.len());
             let [a, b] = [a.data(), b.data()].map(|x| Some(Part::of(x)));
-            apply(zip, Pair { a, b, lines, out, stream });
+            apply(zip, Pair { a, b, lines: Some(&mut lines), out, stream });
             finish::<T>(stream);
         }
         false => by_parts(zip, [Some(&left), Some(&right)], i * piece, out, stream),
@@ -92,17 +99,31 @@ pub(crate) fn zip_in_place<T: Float>(zip: Zip, a: &mut [T], b: View<'_, T>) {
             zip_in_place(zip, &mut a[part], View::new(block, one))
         });
     }
-    let plan = Plan::new([b.layout(); 2]);
-    let lines = plan.inner().iter().all(|&stride| stride == 0 || stride == 1) && plan.is_wide(LINE);
     let right = InOrder::new(b);
+    if right.is_strided() && turns(b.layout()) {
+        let mut turned = Buffer::stale(a.len());
+        copy(b, turned.make_mut());
+        let layout = Layout::contiguous(*b.layout().shape());
+        return zip_in_place(zip, a, View::new(turned.as_slice(), &layout));
+    }
+    // The first layout stands for the numbers that are there.
+    let plan = right.is_strided().then(|| Plan::new([b.layout(); 2])).filter(goes_by_lines);
     let piece = piece(a.len());
-    parallel::for_each_piece(a, piece, |i, out| match lines {
-        true => {
-            let lines = Some(plan.runs(i * piece, out.len()));
-            apply(zip, Pair { a: None, b: Some(Part::of(b.data())), lines, out, stream: false });
+    parallel::for_each_piece(a, piece, |i, out| match &plan {
+        Some(plan) => {
+            let mut lines = plan.runs(i * piece, out.len());
+            apply(
+                zip,
+                Pair { a: None, b: Some(Part::of(b.data())), lines: Some(&mut lines), out, stream: false },
+            );
         }
-        false => by_parts(zip, [None, Some(&right)], i * piece, out, false),
+        None => by_parts(zip, [None, Some(&right)], i * piece, out, false),
     });
+}
+
+/// Whether the innermost loop is worth taking where its numbers lie: long, and each operand goes on by one number or stays.
+fn goes_by_lines(plan: &Plan<2>) -> bool {
+    plan.is_wide(LINE) && plan.inner().iter().all(|&stride| stride == 0 || stride == 1)
 }
 
 /// Numbers of a small operand that is repeated, and of the block that it is written to over and over.
@@ -170,7 +191,7 @@ fn by_parts<T: Float>(
     stream: bool,
 ) {
     let mut rooms = [None; 2];
-    let at_once = operands.iter().flatten().fold(out.len().max(1), |most, x| most.min(x.at_once(most)));
+    let at_once = at_once(operands.into_iter().flatten(), out.len());
     for (i, out) in out.chunks_mut(at_once).enumerate() {
         let start = start + i * at_once;
         let part = start..start + out.len();
@@ -186,7 +207,7 @@ fn by_parts<T: Float>(
 struct Pair<'a, T> {
     a: Option<Part<'a, T>>,
     b: Option<Part<'a, T>>,
-    lines: Option<Runs<'a, 2>>,
+    lines: Option<&'a mut Runs<'a, 2>>,
     out: &'a mut [T],
     /// Whether `out` is written past the caches; [`finish`] follows.
     stream: bool,
@@ -205,7 +226,7 @@ impl<T: Float, F: Binary> Kernel<T> for With<'_, F, T> {
     #[inline(always)]
     fn run<I: Lanes<T>>(self, isa: I) {
         let With(f, Pair { a, b, mut lines, out, stream }) = self;
-        let strides = lines.as_ref().map_or([1; 2], Runs::strides);
+        let strides = lines.as_ref().map_or([1; 2], |lines| lines.strides());
         let mut same = [[T::ZERO; MOST_LANES]; 2];
         let mut next = match &mut lines {
             Some(lines) => lines.next(),
@@ -218,7 +239,7 @@ impl<T: Float, F: Binary> Kernel<T> for With<'_, F, T> {
             let b = operand(b, strides[1], places[1], count, to, &mut same[1]);
             // SAFETY: all have `count` numbers; the result goes to a place of its own or where an operand lies.
             unsafe { each(isa, f, a, b, to, count, stream) };
-            next = lines.as_mut().and_then(Iterator::next);
+            next = lines.as_mut().and_then(|lines| lines.next());
         }
     }
 }

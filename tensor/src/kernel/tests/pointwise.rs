@@ -124,6 +124,32 @@ fn large_results_have_the_bits_of_small_ones() {
     });
 }
 
+/// Likewise where operands do not lie side by side.
+#[test]
+fn large_results_of_any_layout_are_their_definitions() {
+    let (rows, columns) = (1001, STREAM / size_of::<f32>() / 1000);
+    let dense = |lengths: &[usize]| Layout::contiguous(shape(lengths));
+    let (whole, all) = (dense(&[rows, columns]), shape(&[rows, columns]));
+    let x = numbers::<f32>(whole.len(), 1);
+    let others = [
+        dense(&[rows, 1]).expand(all).unwrap(),
+        dense(&[columns]).expand(all).unwrap(),
+        dense(&[]).expand(all).unwrap(),
+        whole.flip(1).unwrap(),
+        dense(&[columns, rows]).transpose(0, 1).unwrap(),
+    ];
+    for other in others {
+        let y: Vec<f32> = Case { name: "other", data: x.clone(), layout: other }.elements();
+        at_each_level(|_| {
+            let mut out = unwritten(x.len());
+            zip::zip(Zip::Sub, View::new(&x, &whole), View::new(&x, &other), &mut out);
+            assert!(out.iter().zip(&x).zip(&y).all(|((out, x), y)| *out == x - y), "{other:?}");
+            map::map(Map::Neg, View::new(&x, &other), &mut out);
+            assert!(out.iter().zip(&y).all(|(out, y)| *out == -y), "{other:?}");
+        });
+    }
+}
+
 #[test]
 fn zips_are_their_definitions() {
     fn check<T: Float>() {
@@ -290,6 +316,11 @@ fn rows_repeated_and_rows_in_steps_are_their_definition() {
     pairs.push((dense(&[9, 700]), dense(&[9, 700]).flip(1).unwrap()));
     pairs.push((dense(&[60, 70]), dense(&[70, 60]).transpose(0, 1).unwrap()));
     pairs.push((dense(&[60, 70]), dense(&[60, 1]).expand(shape(&[60, 70])).unwrap()));
+    let turned = dense(&[70, 60]).transpose(0, 1).unwrap();
+    pairs.push((turned, turned));
+    pairs.push((turned, dense(&[60, 1]).expand(shape(&[60, 70])).unwrap()));
+    pairs.push((turned, dense(&[60, 70]).flip(1).unwrap()));
+    pairs.push((dense(&[60, 70]).flip(1).unwrap(), dense(&[]).expand(shape(&[60, 70])).unwrap()));
     pairs.push((
         dense(&[9, 300]).flip(1).unwrap(),
         dense(&[300]).flip(0).unwrap().expand(shape(&[9, 300])).unwrap(),
