@@ -28,13 +28,14 @@ pub(crate) fn map<T: Float>(map: Map, x: View<'_, T>, out: &mut [T]) {
         return map_in_place(map, out);
     }
     let plan = Plan::new([x.layout()]);
-    let lines = !SMALL && plan.inner() == [1] && plan.is_wide(LINE);
-    let repeated = !SMALL && plan.inner() == [0] && plan.is_wide(LINE);
-    parallel::for_each_piece(out, piece, |i, out| {
-        if lines {
+    let wide = !SMALL && plan.is_wide(LINE);
+    parallel::for_each_piece(out, piece, |i, out| match plan.inner() {
+        [1] if wide => {
             let mut lines = plan.runs(i * piece, out.len());
             map.visit(Forward { x: Some(x.data()), lines: Some(&mut lines), out, stream });
-        } else if repeated {
+        }
+        // One number for all of a row.
+        [0] if wide => {
             for Run { at, places: [place], count } in plan.runs(i * piece, out.len()) {
                 let out = &mut out[at..at + count];
                 out[0] = x.data()[place];
@@ -42,7 +43,8 @@ pub(crate) fn map<T: Float>(map: Map, x: View<'_, T>, out: &mut [T]) {
                 let y = out[0];
                 out.fill(y);
             }
-        } else {
+        }
+        _ => {
             for (j, out) in out.chunks_mut(NEAR).enumerate() {
                 copy_part(&plan, x.data(), i * piece + j * NEAR, out);
                 map.visit(Forward { x: None, lines: None, out, stream: false });

@@ -84,7 +84,7 @@ pub(crate) fn zip<T: Float>(zip: Zip, a: View<'_, T>, b: View<'_, T>, out: &mut 
     });
 }
 
-/// As [`zip`], by two passes and so with one loop for each function, that in place.
+/// As [`zip`], by two passes: where code must be small, and where a transposing copy is the faster way to read `a`.
 pub(super) fn zip_of_copy<T: Float>(zip: Zip, a: View<'_, T>, b: View<'_, T>, out: &mut [T]) {
     copy(a, out);
     zip_in_place(zip, out, b);
