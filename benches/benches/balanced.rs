@@ -7,14 +7,17 @@
 //! `1 + 0.64 (K - 1)` plain ones: two thirds of a step are backward, and less where the first layer has no input gradient.
 
 use std::hint::black_box;
+use std::process::ExitCode;
 use tress::mtl::balance::{Equal, Mgda, Weighting};
 use tress::mtl::solve::Gramian;
 use tress::mtl::sweep::{balanced, balanced_at_features};
 use tress::prelude::*;
 use tress::tensor::{block, parallel};
-use tress_benches::{fastest, limits};
+use tress_benches::{fastest, limits, words};
 
 const BATCH: usize = 256;
+/// The most tasks that may be asked for.
+const MOST: usize = 256;
 
 struct Network {
     params: Params<f32>,
@@ -95,10 +98,19 @@ fn apart<'t>(losses: &[Var<'t>], bound: &Bound<Var<'t>>, method: &mut Mgda) -> T
     sum
 }
 
-fn main() {
-    let words: Vec<String> = std::env::args().skip(1).filter(|word| !word.starts_with('-')).collect();
-    let asked: Vec<usize> = words.iter().filter_map(|word| word.parse().ok()).collect();
-    let tasks = if asked.is_empty() { vec![2, 4, 8, 16, 20] } else { asked };
+fn main() -> ExitCode {
+    words::run(false, |words| {
+        let number = |word: &String| match word.parse() {
+            Ok(tasks) if (1..=MOST).contains(&tasks) => Ok(tasks),
+            _ => Err(format!("{word:?}: a number of tasks from 1 to {MOST} is wanted")),
+        };
+        let asked = words.names.0.iter().map(number).collect::<Result<Vec<usize>, _>>()?;
+        run(if asked.is_empty() { vec![2, 4, 8, 16, 20] } else { asked });
+        Ok(())
+    })
+}
+
+fn run(tasks: Vec<usize>) {
     println!("one thread; milliseconds of a plain step, and how many of those each other step takes");
     println!(
         "{:>3} {:>9} {:>8} {:>9} {:>8} {:>9} {:>9} {:>9} {:>12}",

@@ -13,6 +13,7 @@
 
 use std::hint::black_box;
 use std::process::ExitCode;
+use tress_benches::words::{self, Names, Product, Words};
 use tress_benches::work::number;
 use tress_benches::{fastest, limits};
 use tress_tensor::kernel::conv::{Conv, conv_forward, conv_input_grad, conv_weight_grad};
@@ -63,22 +64,30 @@ fn same<T: Float>(c: &[T], d: &[T]) -> bool {
     off <= square(100.0 * T::EPSILON.to_f64()) * d.iter().map(|&d| square(d.to_f64())).sum::<f64>()
 }
 
-/// The words of the command line: what is to be measured; all if there are none.
-struct Wanted(Vec<String>);
+/// What is to be measured; all if nothing is named.
+struct Wanted {
+    names: Names,
+    /// Products of their own.
+    sizes: Vec<Product>,
+}
 
 impl Wanted {
-    fn has(&self, name: &str) -> bool {
-        self.0.is_empty() || self.0.iter().any(|word| name.contains(word.as_str()))
+    fn new(words: Words) -> Result<Self, String> {
+        let sizes = words.names.0.iter().filter_map(|word| Product::read(word)).collect::<Result<_, _>>()?;
+        let named = words.names.0.iter().filter(|word| Product::read(word).is_none()).cloned().collect();
+        let mut all = vec!["product".to_owned(), "convolution".to_owned()];
+        for (size, left, right) in PRODUCTS {
+            all.extend([name_of::<f32>(size, left, right), name_of::<f64>(size, left, right)]);
+        }
+        for (name, ..) in windows() {
+            all.extend([f32::PREFIX, f64::PREFIX].map(|prefix| format!("{prefix}{name}")));
+        }
+        Names::known(&Names(named), "line", all.iter().map(String::as_str))?;
+        Ok(Self { names: words.names, sizes })
     }
 
-    /// The words that are sizes of a product of these numbers.
-    fn sizes<T: Both>(&self) -> impl Iterator<Item = ([usize; 3], bool, bool)> {
-        self.0.iter().filter_map(|word| {
-            let parts: Vec<&str> = word.strip_prefix(T::PREFIX)?.split('x').collect();
-            let [m, k, n] = parts[..] else { return None };
-            let length = |part: &str| part.trim_end_matches('t').parse().ok();
-            Some(([length(m)?, length(k)?, length(n)?], m.ends_with('t'), n.ends_with('t')))
-        })
+    fn has(&self, name: &str) -> bool {
+        self.names.has(name)
     }
 }
 
@@ -116,38 +125,45 @@ fn one_product<T: Both>([m, k, n]: [usize; 3], left: bool, right: bool, peak: f6
     true
 }
 
+/// The products: rows, steps and columns, and whether each operand lies transposed.
+const PRODUCTS: [([usize; 3], bool, bool); 23] = [
+    ([1024, 1024, 1024], false, false),
+    ([256, 256, 256], false, false),
+    ([128, 128, 128], false, false),
+    ([64, 64, 64], false, false),
+    ([32, 32, 32], false, false),
+    ([10, 10, 10], false, false),
+    ([256, 512, 10], false, false),
+    ([512, 256, 10], true, false),
+    ([64, 784, 512], false, false),
+    ([64, 512, 784], false, true),
+    ([784, 64, 512], true, false),
+    ([256, 784, 512], false, false),
+    ([256, 512, 784], false, true),
+    ([784, 256, 512], true, false),
+    ([256, 500, 2880], false, true),
+    ([256, 320, 50], false, false),
+    ([256, 50, 320], false, true),
+    ([320, 256, 50], true, false),
+    ([256, 10, 50], false, true),
+    ([1, 512, 512], false, false),
+    ([512, 512, 1], false, false),
+    ([1, 2048, 2048], false, true),
+    ([2048, 2048, 1], false, false),
+];
+
 fn products<T: Both>(wanted: &Wanted, peak: f64) -> bool {
     let mut equal = true;
     let title = format!("product, {}", T::NAME);
     println!("{title:>30} {:>9} {:>9} {:>15}", "Gflop/s", "of peak", "matrixmultiply");
-    for (size, left, right) in wanted.sizes::<T>() {
-        equal &= one_product::<T>(size, left, right, peak);
+    let own: Vec<_> = wanted.sizes.iter().filter(|size| size.double == (T::NAME == "f64")).collect();
+    for size in &own {
+        equal &= one_product::<T>(size.sides, size.turned[0], size.turned[1], peak);
     }
-    for (size, left, right) in [
-        ([1024, 1024, 1024], false, false),
-        ([256, 256, 256], false, false),
-        ([128, 128, 128], false, false),
-        ([64, 64, 64], false, false),
-        ([32, 32, 32], false, false),
-        ([10, 10, 10], false, false),
-        ([256, 512, 10], false, false),
-        ([512, 256, 10], true, false),
-        ([64, 784, 512], false, false),
-        ([64, 512, 784], false, true),
-        ([784, 64, 512], true, false),
-        ([256, 784, 512], false, false),
-        ([256, 512, 784], false, true),
-        ([784, 256, 512], true, false),
-        ([256, 500, 2880], false, true),
-        ([256, 320, 50], false, false),
-        ([256, 50, 320], false, true),
-        ([320, 256, 50], true, false),
-        ([256, 10, 50], false, true),
-        ([1, 512, 512], false, false),
-        ([512, 512, 1], false, false),
-        ([1, 2048, 2048], false, true),
-        ([2048, 2048, 1], false, false),
-    ] {
+    for (size, left, right) in PRODUCTS {
+        if own.iter().any(|own| own.sides == size && own.turned == [left, right]) {
+            continue;
+        }
         if wanted.has("product") || wanted.has(&name_of::<T>(size, left, right)) {
             equal &= one_product::<T>(size, left, right, peak);
         }
@@ -155,13 +171,14 @@ fn products<T: Both>(wanted: &Wanted, peak: f64) -> bool {
     equal
 }
 
-fn convolutions<T: Both>(wanted: &Wanted, peak: f64) {
-    let title = format!("convolution, {}: Gflop/s", T::NAME);
-    println!("{title:>30} {:>9} {:>9} {:>9}   of peak, %", "forward", "dx", "dw");
+/// A convolution: its name, its window, how many images, channels and results, and in how many groups.
+type Line = (&'static str, Window, [usize; 3], usize);
+
+fn windows() -> [Line; 22] {
     let pad = [[1, 1], [1, 1]];
     let image = |side| Window::new([side, side], [3, 3]).pad(pad);
     let five = Window::new([56, 56], [5, 5]).pad([[2, 2], [2, 2]]);
-    for (name, window, sizes, groups) in [
+    [
         ("256x1x28x28, 10 of 5x5", Window::new([28, 28], [5, 5]), [256, 1, 10], 1),
         ("256x10x12x12, 20 of 5x5", Window::new([12, 12], [5, 5]), [256, 10, 20], 1),
         ("16x64x14x14, 64 of 3x3", image(14), [16, 64, 64], 1),
@@ -190,9 +207,15 @@ fn convolutions<T: Both>(wanted: &Wanted, peak: f64) {
         ("32x512x14x14, depthwise 3x3", image(14), [32, 512, 512], 512),
         ("32x512x14x14, depthwise 3x3 / 2", image(14).stride([2, 2]), [32, 512, 512], 512),
         ("1x64x56x56, depthwise 5x5 / 2", five.stride([2, 2]), [1, 64, 64], 64),
-    ] {
+    ]
+}
+
+fn convolutions<T: Both>(wanted: &Wanted, peak: f64) {
+    let title = format!("convolution, {}: Gflop/s", T::NAME);
+    println!("{title:>30} {:>9} {:>9} {:>9}   of peak, %", "forward", "dx", "dw");
+    for (name, window, sizes, groups) in windows() {
         let name = &format!("{}{name}", T::PREFIX);
-        if !wanted.has("conv") && !wanted.has(name) {
+        if !wanted.has("convolution") && !wanted.has(name) {
             continue;
         }
         let Ok(conv) = Conv::new(window, sizes, groups, "conv2d") else { continue };
@@ -245,14 +268,15 @@ fn convolutions<T: Both>(wanted: &Wanted, peak: f64) {
 }
 
 fn main() -> ExitCode {
-    // `cargo bench` adds an argument of its own.
-    let wanted = Wanted(std::env::args().skip(1).filter(|word| !word.starts_with("--")).collect());
-    parallel::with_threads(1, || {
-        let (peak, double) = (limits::peak::<f32>(1) * 1e-9, limits::peak::<f64>(1) * 1e-9);
-        println!("peak of one core: {peak:.1} Gflop/s, of f64 {double:.1}");
-        let equal = products::<f32>(&wanted, peak) & products::<f64>(&wanted, double);
-        convolutions::<f32>(&wanted, peak);
-        convolutions::<f64>(&wanted, double);
-        if equal { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+    words::run(false, |words| {
+        let wanted = Wanted::new(words)?;
+        parallel::with_threads(1, || {
+            let (peak, double) = (limits::peak::<f32>(1) * 1e-9, limits::peak::<f64>(1) * 1e-9);
+            println!("peak of one core: {peak:.1} Gflop/s, of f64 {double:.1}");
+            let equal = products::<f32>(&wanted, peak) & products::<f64>(&wanted, double);
+            convolutions::<f32>(&wanted, peak);
+            convolutions::<f64>(&wanted, double);
+            if equal { Ok(()) } else { Err("two products differ".to_owned()) }
+        })
     })
 }

@@ -5,9 +5,11 @@
 //! `cargo bench -p tress-benches --bench layers -- NAME ..` runs the lines whose name contains one of the words.
 
 use std::hint::black_box;
+use std::process::ExitCode;
 use tress::nn::layer::Step;
 use tress::prelude::*;
 use tress::tensor::parallel;
+use tress_benches::words::{self, Names};
 use tress_benches::{fastest, limits::Limits};
 
 fn tensor(lengths: &[usize]) -> Tensor {
@@ -19,17 +21,20 @@ fn tensor(lengths: &[usize]) -> Tensor {
     Tensor::from_fn(lengths, wave).expect("a bench names good shapes")
 }
 
-fn main() {
-    // `cargo bench` adds an argument of its own.
-    let words: Vec<String> = std::env::args().skip(1).filter(|word| !word.starts_with("--")).collect();
+fn main() -> ExitCode {
+    words::run(false, |words| run(&words.names))
+}
+
+fn run(names: &Names) -> Result<(), String> {
     let mut params = Params::<f32>::new(1);
     let (layers, shapes) = layers(&mut params).expect("settings are good");
+    names.known("layer", layers.iter().map(|(name, _)| *name))?;
     parallel::with_threads(1, || {
         let limits = Limits::measure(1);
         println!("peak of one core: {:.1} Gflop/s; milliseconds on one thread", limits.peak * 1e-9);
         println!("  {:<48} {:>9}   of the limit   {:>9}   of the limit", "", "forward", "training");
         for ((name, layer), (shape, flops)) in layers.iter().zip(shapes) {
-            if !words.is_empty() && !words.iter().any(|word| name.contains(word.as_str())) {
+            if !names.has(name) {
                 continue;
             }
             let x = tensor(shape);
@@ -60,6 +65,7 @@ fn main() {
             println!("  {name:<48} {} {}", part(a, 1.0, x.len() + y), part(b, gradients, 2 * x.len() + y));
         }
     });
+    Ok(())
 }
 
 type Lines = (Vec<(&'static str, Step)>, [(&'static [usize], f64); 10]);

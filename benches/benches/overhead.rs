@@ -6,7 +6,7 @@
 
 mod timed;
 
-use criterion::{Criterion, Throughput, criterion_group, criterion_main};
+use criterion::{Criterion, Throughput, criterion_group};
 use std::hint::black_box;
 use tress::autograd::{Eager, Pointwise, Reduce, Tape, Var};
 use tress::tensor::Tensor;
@@ -56,4 +56,7 @@ criterion_group! {
     config = Criterion::default().sample_size(20);
     targets = chains
 }
-criterion_main!(benches);
+
+fn main() -> std::process::ExitCode {
+    timed::run(benches)
+}

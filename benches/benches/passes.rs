@@ -3,13 +3,17 @@
 //! that, for its formula on numbers that never leave the registers (`units`, measured: `benches/src/units.rs`). For softmax and entropies that is
 //! one exponential a number, for Adam a root and two quotients.
 //!
-//! `cargo bench -p tress-benches --bench passes -- NAME ..` runs the lines whose name contains one of the words; with `--threads=2`
+//! `cargo bench -p tress-benches --bench passes -- NAME ..` runs the lines whose name contains one of the words; with `--threads 2`
 //! on two threads.
 //!
 //! A plain program: each figure is the fastest of many runs.
 
+use std::cell::RefCell;
 use std::hint::black_box;
+use std::process::ExitCode;
 use tress_benches::limits::{Least, Limits, longer};
+use tress_benches::memory::Way;
+use tress_benches::words::{self, Words};
 use tress_benches::{fastest, units::Formula};
 use tress_tensor::block::{self, Adagrad, Adam, Lion, RmsProp, Sgd};
 use tress_tensor::pointwise::{Map, Zip};
@@ -30,7 +34,12 @@ fn places(count: usize, len: usize) -> Tensor<u32> {
     Tensor::from_fn([count], |i| (i[0] as u64 * 2_654_435_761 % len as u64) as u32).expect("a row")
 }
 
-fn main() {
+fn main() -> ExitCode {
+    words::run(true, |words| run(&words))
+}
+
+fn run(words: &Words) -> Result<(), String> {
+    let threads = words.threads.unwrap_or(1);
     let (small, large, other) =
         (tensor::<f32>(&[100_000]), tensor::<f32>(&[1_000_000]), tensor(&[1_000_000]));
     let (logits, square, tall) =
@@ -48,10 +57,6 @@ fn main() {
     let whole = places(1_000_000, 1_000_000);
     let (scores, mask) = (tensor::<f32>(&[32, 4, 64, 64]), tensor::<f32>(&[1, 1, 64, 64]));
     let mask = mask.expand([32, 4, 64, 64]).expect("an axis of one is repeated");
-    // `cargo bench` adds an argument of its own.
-    let words: Vec<String> = std::env::args().skip(1).filter(|word| !word.starts_with("--")).collect();
-    let threads =
-        std::env::args().find_map(|word| word.strip_prefix("--threads=")?.parse().ok()).unwrap_or(1);
     let turned = square.transpose(0, 1).expect("two axes");
     let rows = logits.as_slice().expect("dense");
     let adam = Adam { rate: 1e-3, betas: [0.9, 0.999], epsilon: 1e-8, decay: 0.0, decoupled: true };
@@ -101,34 +106,49 @@ fn main() {
         (0..8).map(|i| square.slice(1, 125 * i, 125 * (i + 1), 1).expect("columns").contiguous()).collect();
     let eighths: Vec<&Tensor> = eighths.iter().collect();
 
-    parallel::with_threads(threads, || {
-        at_each_level(|level| {
-            let limits = &Limits::measure(threads);
-            println!(
-                "{level}, microseconds on {threads} thread(s), and the part of them that the machine's limit allows"
-            );
+    // All lines: measured under the limits of a machine, or without those only named.
+    let mut lines = |limits: Option<&Limits>| {
+        let names = RefCell::new(Vec::new());
+        {
+            // The time of so many bytes in a footprint, and of what else may bind.
+            let bounded = |what: &str,
+                           [bytes, footprint]: [usize; 2],
+                           units: &dyn Fn(&Limits) -> Option<Least>,
+                           work: &mut dyn FnMut()| {
+                let Some(limits) = limits else { return names.borrow_mut().push(what.to_owned()) };
+                if !words.names.has(what) {
+                    return;
+                }
+                let [seconds] = fastest([work]);
+                let way = if bytes == footprint { Way::Apart } else { Way::InPlace };
+                let moved = limits.moved(bytes as f64, footprint as f64, way);
+                let (least, bound) = longer(Some(moved), units(limits)).expect("bytes have a limit");
+                println!("  {what:<40} {:>10.1} {:>4.0} % {bound}", seconds * 1e6, 100.0 * least / seconds);
+            };
             // Numbers: all that are read and written, of four bytes; a double counts for two.
             let bound_line =
-                |what: &str, numbers: usize, units: &dyn Fn() -> Option<Least>, work: &mut dyn FnMut()| {
-                    if words.is_empty() || words.iter().any(|word| what.contains(word.as_str())) {
-                        let [seconds] = fastest([work]);
-                        let (least, bound) = longer(limits.least(None, Some(4.0 * numbers as f64)), units())
-                            .expect("bytes have a limit");
-                        println!(
-                            "  {what:<40} {:>10.1} {:>4.0} % {bound}",
-                            seconds * 1e6,
-                            100.0 * least / seconds
-                        );
-                    }
-                };
+                |what: &str,
+                 numbers: usize,
+                 units: &dyn Fn(&Limits) -> Option<Least>,
+                 work: &mut dyn FnMut()| { bounded(what, [4 * numbers; 2], units, work) };
             let line = |what: &str, numbers: usize, work: &mut dyn FnMut()| {
-                bound_line(what, numbers, &|| None, work)
+                bound_line(what, numbers, &|_| None, work)
             };
             // A function of so many numbers beside moving them.
             let units =
                 |what: &str, numbers: usize, formula: Formula, count: usize, work: &mut dyn FnMut()| {
-                    bound_line(what, numbers, &|| limits.units::<f32>(formula, count as f64), work);
+                    bound_line(what, numbers, &|limits| limits.units::<f32>(formula, count as f64), work);
                 };
+            // A step of an optimiser: parameters and moments are changed where they lie, the gradient is read.
+            let step = |what: &str,
+                        moments: usize,
+                        formula: Option<Formula>,
+                        count: usize,
+                        work: &mut dyn FnMut()| {
+                let needed = |limits: &Limits| limits.units::<f32>(formula?, count as f64);
+                let bytes = [3 + 2 * moments, 2 + moments].map(|numbers| 4 * numbers * count);
+                bounded(what, bytes, &needed, work);
+            };
             let exp = Formula::Map(Map::Exp);
             line("copy 1e6", 2_000_000, &mut || _ = black_box(large.to_vec()));
             let maps = [Map::Neg, Map::Exp, Map::Tanh, Map::Sigmoid, Map::Ln, Map::Erf, Map::Gelu, Map::Sin];
@@ -186,7 +206,7 @@ fn main() {
             units("softmax 32 x 4 x 64 x 64", 2 * scores.len(), exp, scores.len(), &mut || {
                 _ = black_box(scores.softmax())
             });
-            line("select 1e6", 4 * large.len(), &mut || _ = black_box(other.select(&large, &other)));
+            line("select 1e6", 3 * large.len(), &mut || _ = black_box(other.select(&large, &other)));
             units("cross_entropy 4096 x 1024", logits.len(), exp, logits.len(), &mut || {
                 _ = black_box(logits.log_sum_exp(Some(&classes)))
             });
@@ -304,7 +324,7 @@ fn main() {
                 _ = black_box(logits.sort(Sort { descending: true, keep: 8 }))
             });
             for map in [Map::Neg, Map::Exp, Map::Tanh, Map::Ln, Map::Erf, Map::Sin] {
-                let needed = || limits.units::<f64>(Formula::Map(map), doubles.len() as f64);
+                let needed = |limits: &Limits| limits.units::<f64>(Formula::Map(map), doubles.len() as f64);
                 bound_line(&format!("f64 {} 1e5", map.name()), 4 * doubles.len(), &needed, &mut || {
                     _ = black_box(doubles.map(map))
                 });
@@ -312,14 +332,14 @@ fn main() {
             line("f64 add 2e6", 4 * double_rows.len(), &mut || {
                 _ = black_box(double_rows.zip(Zip::Add, &double_rows))
             });
-            let needed = || limits.units::<f64>(exp, double_rows.len() as f64);
+            let needed = |limits: &Limits| limits.units::<f64>(exp, double_rows.len() as f64);
             bound_line("f64 softmax 4096 x 512", 4 * double_rows.len(), &needed, &mut || {
                 _ = black_box(double_rows.softmax())
             });
             for (n, count, matrix, side) in &systems {
                 // Multiplications of an elimination and of a factor, both counted twice, for the addition.
                 let (n3, reads) = ((count * n * n * n) as f64, matrix.len());
-                let flops = |flops: f64| move || limits.least(Some(flops), None);
+                let flops = |flops: f64| move |limits: &Limits| limits.least(Some(flops), None);
                 bound_line(
                     &format!("solve {count} of {n} x {n}"),
                     reads,
@@ -355,33 +375,47 @@ fn main() {
             line("norm 4194304", rows.len(), &mut || _ = black_box(block::norm(rows)));
             let mut gramian = [0.0; 64];
             // Every row with every row not before it, in double precision, so at half the peak.
-            let needed = || limits.least(Some(2.0 * 2.0 * 36.0 * 524_288.0), None);
+            let needed = |limits: &Limits| limits.least(Some(2.0 * 2.0 * 36.0 * 524_288.0), None);
             bound_line("gram 8 x 524288", rows.len(), &needed, &mut || block::gram(rows, 8, &mut gramian));
             let [p, m, v] = &mut state;
-            line("sgd 5e5", 3 * 500_000, &mut || block::sgd(&sgd(0.0), p, &rows[..500_000], &mut []));
-            line("sgd with momentum 5e5", 5 * 500_000, &mut || block::sgd(&sgd(0.9), p, &rows[..500_000], m));
-            units("adam 5e5", 7 * 500_000, Formula::Corrected, 500_000, &mut || {
+            step("sgd 5e5", 0, None, 500_000, &mut || block::sgd(&sgd(0.0), p, &rows[..500_000], &mut []));
+            step("sgd with momentum 5e5", 1, None, 500_000, &mut || {
+                block::sgd(&sgd(0.9), p, &rows[..500_000], m)
+            });
+            step("adam 5e5", 2, Some(Formula::Corrected), 500_000, &mut || {
                 block::adam(&adam, 7, p, &rows[..500_000], m, v)
             });
-            units("rmsprop 5e5", 5 * 500_000, Formula::Scaled, 500_000, &mut || {
+            step("rmsprop 5e5", 1, Some(Formula::Scaled), 500_000, &mut || {
                 block::rmsprop(&rms, p, &rows[..500_000], v, &mut [], &mut [])
             });
-            units("adagrad 5e5", 5 * 500_000, Formula::Scaled, 500_000, &mut || {
+            step("adagrad 5e5", 1, Some(Formula::Scaled), 500_000, &mut || {
                 block::adagrad(&adagrad, p, &rows[..500_000], v)
             });
-            line("lion 5e5", 5 * 500_000, &mut || block::lion(&lion, p, &rows[..500_000], m));
+            step("lion 5e5", 1, None, 500_000, &mut || block::lion(&lion, p, &rows[..500_000], m));
             let ([p, m, v], g) = (&mut far, huge.as_slice().expect("dense"));
-            line("sgd with momentum 1e7", 5 * 10_000_000, &mut || block::sgd(&sgd(0.9), p, g, m));
-            units("adam 1e7", 7 * 10_000_000, Formula::Corrected, 10_000_000, &mut || {
+            step("sgd with momentum 1e7", 1, None, 10_000_000, &mut || block::sgd(&sgd(0.9), p, g, m));
+            step("adam 1e7", 2, Some(Formula::Corrected), 10_000_000, &mut || {
                 block::adam(&adam, 7, p, g, m, v)
             });
-            units("rmsprop 1e7", 5 * 10_000_000, Formula::Scaled, 10_000_000, &mut || {
+            step("rmsprop 1e7", 1, Some(Formula::Scaled), 10_000_000, &mut || {
                 block::rmsprop(&rms, p, g, v, &mut [], &mut [])
             });
-            units("adagrad 1e7", 5 * 10_000_000, Formula::Scaled, 10_000_000, &mut || {
+            step("adagrad 1e7", 1, Some(Formula::Scaled), 10_000_000, &mut || {
                 block::adagrad(&adagrad, p, g, v)
             });
-            line("lion 1e7", 5 * 10_000_000, &mut || block::lion(&lion, p, g, m));
+            step("lion 1e7", 1, None, 10_000_000, &mut || block::lion(&lion, p, g, m));
+        }
+        names.into_inner()
+    };
+    let all = lines(None);
+    words.names.known("line", all.iter().map(String::as_str))?;
+    parallel::with_threads(threads, || {
+        at_each_level(|level| {
+            println!(
+                "{level}, microseconds on {threads} thread(s), and the part of them that the machine's limit allows"
+            );
+            lines(Some(&Limits::measure(threads)));
         });
     });
+    Ok(())
 }

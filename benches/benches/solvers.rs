@@ -10,7 +10,7 @@ mod timed;
 use std::hint::black_box;
 use std::sync::OnceLock;
 
-use criterion::{Criterion, criterion_group, criterion_main};
+use criterion::{Criterion, criterion_group};
 use tress::mtl::balance::Method;
 use tress::mtl::balance::Weighting;
 use tress::mtl::solve::{Eigen, Gramian, dual_cone, fair_share, min_norm, onto_simplex, worst_case};
@@ -104,4 +104,7 @@ fn methods(c: &mut Criterion) {
 }
 
 criterion_group!(benches, solvers, methods);
-criterion_main!(benches);
+
+fn main() -> std::process::ExitCode {
+    timed::run(benches)
+}

@@ -7,7 +7,7 @@
 mod timed;
 
 use criterion::measurement::WallTime;
-use criterion::{BenchmarkGroup, Criterion, Throughput, criterion_group, criterion_main};
+use criterion::{BenchmarkGroup, Criterion, Throughput, criterion_group};
 use std::hint::black_box;
 use tress::autograd::{Eager, Fused, Pointwise, Tape};
 use tress::mtl::balance::{Equal, Mgda, Weighting};
@@ -150,4 +150,7 @@ criterion_group! {
     config = Criterion::default().sample_size(20);
     targets = limit, stacked, perceptron, multi_task
 }
-criterion_main!(benches);
+
+fn main() -> std::process::ExitCode {
+    timed::run(benches)
+}

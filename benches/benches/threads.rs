@@ -1,12 +1,13 @@
-//! Where two threads begin to win: kernels on sizes around what one task takes, on one thread and on two.
+//! Where several threads begin to win: kernels on sizes around what one task takes, on one thread and on two (`--threads N`: on N).
 //!
-//! `cargo bench -p tress-benches --bench threads -- NAME ..` runs the kernels whose name contains one of the words. The constant `TASK` of a
+//! `cargo bench -p tress-benches --bench threads -- [--threads N] NAME ..` runs the kernels whose name contains one of the words. The constant `TASK` of a
 //! kernel is right where two tasks take less time on two threads than on one and half as many would not by much; to look below it,
 //! lower it. Wall time, the shortest of many samples in turns, at the best level that there is; at real-time priority (`chrt -f 1`, which
 //! needs root; else when nothing else runs) where other programs want the cores.
 
 use std::hint::black_box;
-use tress_benches::timing;
+use std::process::ExitCode;
+use tress_benches::{timing, words};
 use tress_tensor::block::{self, Adam, Sgd};
 use tress_tensor::pointwise::{Map, Zip};
 use tress_tensor::{Axes, RowNorm, Solve, Sort, System, Tensor, Window, parallel};
@@ -25,11 +26,11 @@ fn places(count: usize, len: usize) -> Tensor<u32> {
     Tensor::from_fn([count], |i| (i[0] as u64 * 2_654_435_761 % len as u64) as u32).expect("a row")
 }
 
-/// Seconds on one thread and on two, the shortest of samples in turns.
-fn both(run: &mut (dyn FnMut() + Send)) -> [f64; 2] {
+/// Seconds on one thread and on several, the shortest of samples in turns.
+fn both(several: usize, run: &mut (dyn FnMut() + Send)) -> [f64; 2] {
     let mut best = [f64::INFINITY; 2];
     for _ in 0..6 {
-        for (threads, best) in [1, 2].into_iter().zip(&mut best) {
+        for (threads, best) in [1, several].into_iter().zip(&mut best) {
             let seconds = parallel::with_threads(threads, || timing::measure(&mut *run, 0.02)[0]);
             *best = best.min(seconds);
         }
@@ -140,25 +141,34 @@ const KERNELS: [(&str, usize, Make); 20] = [
     }),
 ];
 
-fn main() {
-    // `cargo bench` adds an argument of its own.
-    let words: Vec<String> = std::env::args().skip(1).filter(|word| !word.starts_with("--")).collect();
-    println!("{:<46} {:>8} {:>12} {:>12} {:>6}", "", "numbers", "one (us)", "two (us)", "ratio");
-    for (name, task, make) in KERNELS {
-        if !words.is_empty() && !words.iter().any(|word| name.contains(word.as_str())) {
-            continue;
+fn main() -> ExitCode {
+    words::run(true, |words| {
+        words.names.known("kernel", KERNELS.iter().map(|(name, ..)| *name))?;
+        let threads = words.threads.unwrap_or(2);
+        // As many sizes as it takes for each thread to have two tasks.
+        let last = 3 + threads.div_ceil(2).next_power_of_two().ilog2() as usize;
+        println!(
+            "{:<46} {:>8} {:>12} {:>12} {:>6}",
+            "microseconds",
+            "numbers",
+            "1 thread",
+            format!("{threads} threads"),
+            "ratio"
+        );
+        for (name, task, make) in KERNELS.into_iter().filter(|(name, ..)| words.names.has(name)) {
+            for size in task - 1..=task + last {
+                let mut work = make(1 << size);
+                let [one, several] = both(threads, &mut *work);
+                println!(
+                    "{name:<46} {:>8} {:>12.2} {:>12.2} {:>6.2}{}",
+                    1usize << size,
+                    one * 1e6,
+                    several * 1e6,
+                    one / several,
+                    if size == task + 1 { "  two tasks" } else { "" }
+                );
+            }
         }
-        for size in task - 1..=task + 3 {
-            let mut work = make(1 << size);
-            let [one, two] = both(&mut *work);
-            println!(
-                "{name:<46} {:>8} {:>12.2} {:>12.2} {:>6.2}{}",
-                1usize << size,
-                one * 1e6,
-                two * 1e6,
-                one / two,
-                if size == task + 1 { "  two tasks" } else { "" }
-            );
-        }
-    }
+        Ok(())
+    })
 }

@@ -2,6 +2,7 @@
 //!
 //! A figure of a kernel means little without these beside it, measured in the same run on the same number of threads.
 
+use crate::memory::{Memory, Way};
 use crate::timing;
 use crate::units::{self, Formula};
 use std::hint::black_box;
@@ -21,8 +22,8 @@ pub struct Limits {
     pub peak: f64,
     /// The same of `f64`.
     pub peak_f64: f64,
-    /// Where numbers can lie, the nearest first.
-    pub memory: Vec<Memory>,
+    /// How fast numbers come from where they lie.
+    pub memory: Memory,
     /// Bytes a second of memory that is written for the first time, page by page as the system hands it out.
     pub fresh: f64,
     /// Seconds of what an operation cannot do without: room for its result, asked for and given back, and a call by a table.
@@ -31,50 +32,19 @@ pub struct Limits {
     pub wake: Option<f64>,
 }
 
-/// A place where numbers can lie.
-#[derive(Clone, Debug)]
-pub struct Memory {
-    /// `L1`, `L2`, `L3` or `DRAM`.
-    pub name: &'static str,
-    /// Bytes that fit.
-    pub bytes: f64,
-    /// The most bytes a second that go either way: of a copy, those read and those written added up, or of reading alone.
-    /// Numbers that are changed where they lie can go faster: a copy also reads the lines that it writes.
-    pub speed: f64,
-}
-
 impl Limits {
-    /// Measures them; a matter of a few seconds.
+    /// Measures them; a matter of some seconds.
     pub fn measure(threads: usize) -> Limits {
-        let sizes = cache_sizes();
-        let place = |name, fits: f64, footprint: f64| {
-            // What all cores share is divided among them.
-            let share = if fits <= sizes[1] { footprint } else { footprint / threads as f64 };
-            let share = share as usize;
-            Memory { name, bytes: fits, speed: copy(share, threads).max(read(share, threads)) }
-        };
-        let memory = vec![
-            place("L1", sizes[0], 0.5 * sizes[0]),
-            place("L2", sizes[1], 0.6 * sizes[1]),
-            place("L3", sizes[2], 0.4 * sizes[2]),
-            place("DRAM", f64::INFINITY, (8.0 * sizes[2]).clamp(64e6, 512e6)),
-        ];
         Limits {
             level: simd::level(),
             threads,
             peak: peak::<f32>(threads),
             peak_f64: peak::<f64>(threads),
-            memory,
+            memory: Memory::measure(threads),
             fresh: fresh_pages(threads),
             dispatch: dispatch(),
             wake: (threads > 1).then(wake),
         }
-    }
-
-    /// Where work that touches so many bytes has its numbers.
-    pub fn place(&self, footprint: f64) -> &Memory {
-        let fits = self.memory.iter().find(|memory| footprint <= memory.bytes);
-        fits.unwrap_or(&self.memory[self.memory.len() - 1])
     }
 
     /// The least seconds that such work takes here, and what holds it up: the roofline (Williams, Waterman, Patterson
@@ -90,11 +60,12 @@ impl Limits {
 
     fn roof(&self, peak: f64, flops: Option<f64>, bytes: Option<f64>) -> Option<Least> {
         let arithmetic = flops.map(|flops| (flops / peak, "arithmetic"));
-        let transfer = bytes.map(|bytes| {
-            let place = self.place(bytes);
-            (bytes / place.speed, place.name)
-        });
-        longer(arithmetic, transfer)
+        longer(arithmetic, bytes.map(|bytes| self.moved(bytes, bytes, Way::Apart)))
+    }
+
+    /// The least seconds that so many bytes, read or written, take where so many lie.
+    pub fn moved(&self, bytes: f64, footprint: f64, way: Way) -> Least {
+        (bytes / self.memory.speed(footprint, way), self.memory.place(footprint))
     }
 
     /// The least seconds of a function of so many numbers of `T`, where their units bound it.
@@ -116,88 +87,44 @@ pub fn longer(a: Option<Least>, b: Option<Least>) -> Option<Least> {
     a.into_iter().chain(b).max_by(|a, b| a.0.total_cmp(&b.0))
 }
 
-/// Twelve chains of multiply-adds that never leave the registers.
-struct Chains;
+/// So many chains of multiply-adds that never leave the registers.
+struct Chains<const N: usize>;
 
-impl<T: Float> Kernel<T> for Chains {
+impl<T: Float, const N: usize> Kernel<T> for Chains<N> {
     type Output = f64;
     #[inline(always)]
     fn run<I: Lanes<T>>(self, isa: I) -> f64 {
-        let (mut sums, factor) = ([isa.splat(T::ONE); 12], isa.splat(black_box(T::from_f64(0.999))));
+        let (mut sums, factor) = ([isa.splat(T::ONE); N], isa.splat(black_box(T::from_f64(0.999))));
         for _ in 0..10_000 {
             for sum in &mut sums {
                 *sum = sum.mul_add(factor, factor);
             }
         }
         black_box(sums.into_iter().fold(isa.splat(T::ZERO), |a, b| a + b).sum());
-        (10_000 * 12 * I::V::LANES * 2) as f64
+        (10_000 * N * I::V::LANES * 2) as f64
     }
+}
+
+fn chains<T: Float, const N: usize>(threads: usize) -> f64 {
+    let flops = T::dispatch(Chains::<N>);
+    threads as f64 * flops / together(threads, SECONDS, |_| move || _ = black_box(T::dispatch(Chains::<N>)))
 }
 
 /// Operations of `T` a second, at the present level.
 pub fn peak<T: Float>(threads: usize) -> f64 {
-    let flops = T::dispatch(Chains);
-    threads as f64 * flops / together(threads, |_| move || _ = black_box(T::dispatch(Chains)))
-}
-
-/// Numbers that are timed at a time: large buffers are gone through part by part, so that a sample is over before the system gives the
-/// core to another program.
-const PART: usize = 1 << 19;
-
-/// The parts of `count` numbers, one after the other and from the start again.
-fn parts(count: usize) -> impl FnMut() -> std::ops::Range<usize> {
-    let (part, mut at) = (count.min(PART), 0);
-    move || {
-        let start = at;
-        at = if at + 2 * part <= count { at + part } else { 0 };
-        start..start + part
+    if simd::level() == Level::Scalar {
+        // Of single numbers the compiler makes registers, as it does in a product: of so many that no register waits for its last
+        // result, and no more than stay in registers. How many that are depends on the processor that was compiled for.
+        let all = [chains::<T, 12>, chains::<T, 16>, chains::<T, 24>, chains::<T, 32>, chains::<T, 48>];
+        return all.iter().map(|chains| chains(threads)).fold(0.0, f64::max);
     }
-}
-
-/// Bytes a second that a copy moves, read and written, if each thread's two buffers have so many bytes together.
-fn copy(footprint: usize, threads: usize) -> f64 {
-    let count = (footprint / 8).max(1024);
-    let seconds = together(threads, |_| {
-        let (from, mut to, mut next) = (vec![1.0f32; count], vec![0.0f32; count], parts(count));
-        move || {
-            let part = next();
-            black_box(&mut to[part.clone()]).copy_from_slice(black_box(&from[part]));
-        }
-    });
-    threads as f64 * (count.min(PART) * 8) as f64 / seconds
-}
-
-/// Adds all numbers up, in as many chains as hide the time of an addition; the compiler makes vectors of it.
-struct Read<'a>(&'a [f32]);
-
-impl Kernel<f32> for Read<'_> {
-    type Output = f32;
-    #[inline(always)]
-    fn run<I: Lanes<f32>>(self, _: I) -> f32 {
-        let mut sums = [0.0f32; 128];
-        for part in self.0.chunks_exact(128) {
-            for (sum, x) in sums.iter_mut().zip(part) {
-                *sum += x;
-            }
-        }
-        sums.into_iter().sum()
-    }
-}
-
-/// Bytes a second that are read, if each thread's buffer has so many.
-fn read(footprint: usize, threads: usize) -> f64 {
-    let count = (footprint / 4).max(1024);
-    let seconds = together(threads, |_| {
-        let (from, mut next) = (vec![1.0f32; count], parts(count));
-        move || _ = black_box(f32::dispatch(Read(black_box(&from[next()]))))
-    });
-    threads as f64 * (count.min(PART) * 4) as f64 / seconds
+    chains::<T, 12>(threads)
 }
 
 /// Bytes a second of zeros into memory that the system has never handed out before.
 fn fresh_pages(threads: usize) -> f64 {
     let bytes = 32usize << 20;
-    let seconds = together(threads, |_| {
+    let seconds = together(threads, SECONDS, |_| {
         move || {
             let mut block: Vec<u8> = Vec::with_capacity(bytes);
             block.resize(bytes, black_box(1));
@@ -261,10 +188,14 @@ fn wake() -> f64 {
     trips[trips.len() / 2]
 }
 
-/// Seconds of one call where all threads call at once: of many tries the shortest, each as long as its slowest thread.
-pub(crate) fn together<F: FnMut()>(threads: usize, make: impl Fn(usize) -> F + Sync) -> f64 {
+/// How long a limit is looked for.
+pub(crate) const SECONDS: f64 = 0.15;
+
+/// Seconds of one call where all threads call at once: of many tries the shortest, each as long as its slowest thread. One
+/// thread tries for `seconds`.
+pub(crate) fn together<F: FnMut()>(threads: usize, seconds: f64, make: impl Fn(usize) -> F + Sync) -> f64 {
     if threads <= 1 {
-        return timing::measure(&mut make(0), 0.15)[0];
+        return timing::measure(&mut make(0), seconds)[0];
     }
     let calls = {
         let mut run = make(0);
@@ -299,57 +230,21 @@ pub(crate) fn together<F: FnMut()>(threads: usize, make: impl Fn(usize) -> F + S
     (0..TRIES).map(slowest).fold(f64::INFINITY, f64::min)
 }
 
-/// Bytes of the first three levels of cache: as the system tells them (Linux), else those of a common processor.
-fn cache_sizes() -> [f64; 3] {
-    let mut sizes = [32e3, 1e6, 16e6];
-    for index in 0..8 {
-        let read = |name: &str| {
-            let path = format!("/sys/devices/system/cpu/cpu0/cache/index{index}/{name}");
-            std::fs::read_to_string(path).ok().map(|text| text.trim().to_owned())
-        };
-        let (Some(level), Some(kind), Some(size)) = (read("level"), read("type"), read("size")) else {
-            continue;
-        };
-        let level: usize = level.parse().unwrap_or(0);
-        let (digits, unit) = match size.strip_suffix('K') {
-            Some(digits) => (digits, 1024.0),
-            None => match size.strip_suffix('M') {
-                Some(digits) => (digits, 1024.0 * 1024.0),
-                None => (size.as_str(), 1.0),
-            },
-        };
-        if let (1..=3, Ok(number)) = (level, digits.parse::<f64>())
-            && kind != "Instruction"
-            && number > 0.0
-        {
-            sizes[level - 1] = number * unit;
-        }
-    }
-    sizes
-}
-
 #[cfg(test)]
 mod tests {
-    use super::{Limits, Memory, PART, longer, parts};
+    use super::{Limits, longer};
+    use crate::memory::{Memory, Point, Way};
     use tress::tensor::simd::Level;
 
-    #[test]
-    fn parts_go_through_all_of_a_buffer() {
-        let mut next = parts(2 * PART + 5);
-        assert_eq!([next(), next(), next()], [0..PART, PART..2 * PART, 0..PART]);
-        let mut whole = parts(1000);
-        assert_eq!([whole(), whole()], [0..1000, 0..1000]);
-    }
-
     fn machine() -> Limits {
-        let memory = |name, bytes, speed| Memory { name, bytes, speed };
-        let memory = vec![memory("L1", 1e4, 1e11), memory("DRAM", f64::INFINITY, 1e10)];
+        let point = |footprint, apart, in_place| Point { footprint, apart, in_place };
+        let points = vec![point(1e4, 1e11, 2e11), point(1.0001e4, 1e10, 2e10)];
         Limits {
             level: Level::Scalar,
             threads: 1,
             peak: 1e11,
             peak_f64: 5e10,
-            memory,
+            memory: Memory::new([1e4, 1e4, 1e4], 1, points),
             fresh: 1e9,
             dispatch: 1e-8,
             wake: None,
@@ -372,7 +267,7 @@ mod tests {
             Some((2e-8, "dispatch"))
         );
         assert_eq!(longer(limits.least(None, Some(1e4)), Some(limits.results(2.0))), Some((1e-7, "L1")));
-        assert_eq!(limits.place(1e4).name, "L1");
-        assert_eq!(limits.place(1e4 + 1.0).name, "DRAM");
+        // Two numbers of three lie there: one is read, one is read and written.
+        assert_eq!(limits.moved(1.2e4, 0.8e4, Way::InPlace), (6e-8, "L1"));
     }
 }

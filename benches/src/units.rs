@@ -4,7 +4,7 @@
 //! nothing about a division. So the limit of a pass that is bound by the units is its own formula, measured without what the
 //! pass adds to it: loads, stores, loops over rows, the ends of rows, the call.
 
-use crate::limits::together;
+use crate::limits::{SECONDS, together};
 use std::hint::black_box;
 use tress::tensor::Float;
 use tress::tensor::pointwise::{Function, Keep, Map, Real, map};
@@ -80,7 +80,7 @@ impl<T: Float, F: Function> Kernel<T> for Registers<F> {
 
 fn seconds<T: Float>(function: impl Function, threads: usize) -> f64 {
     let numbers = threads * T::dispatch(Registers(function));
-    together(threads, |_| move || _ = black_box(T::dispatch(Registers(function)))) / numbers as f64
+    together(threads, SECONDS, |_| move || _ = black_box(T::dispatch(Registers(function)))) / numbers as f64
 }
 
 /// Seconds a number that the units of all threads need at the present level; `None` for functions that memory bounds, or

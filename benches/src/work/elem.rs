@@ -68,6 +68,18 @@ pub(super) fn formula(workload: &Workload) -> Option<(Formula, f64)> {
     Some((map, numbers as f64))
 }
 
+/// Of what changes numbers where they lie, which part of the bytes that are read or written are numbers of their own: parameters
+/// and moments are counted twice, the gradient once.
+pub(super) fn changed(workload: &Workload) -> Option<f64> {
+    let moments = match workload.op.as_str() {
+        "sgd" => 0.0,
+        "sgd_momentum" | "lion" | "adagrad" | "rmsprop" => 1.0,
+        "adam" => 2.0,
+        _ => return None,
+    };
+    Some((2.0 + moments) / (3.0 + 2.0 * moments))
+}
+
 fn pool(workload: &Workload) -> Option<Run> {
     let [n, c, h, w] = workload.sizes(["n", "c", "h", "w"])?;
     let (x, window) = (numbers(&[n, c, h, w], 1), Window::new([h, w], [2, 2]).stride([2, 2]));

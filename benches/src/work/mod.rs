@@ -10,6 +10,7 @@ mod overhead;
 mod train;
 
 use crate::limits::{Least, Limits, longer};
+use crate::memory::Way;
 use serde_json::Value;
 use std::hint::black_box;
 use tress::nn::{Labels, Params};
@@ -123,8 +124,12 @@ impl Workload {
             "overhead" => overhead::results(self).map(|count| limits.results(count)),
             _ => None,
         };
-        let roof = if self.is_double() { Limits::least_f64 } else { Limits::least };
-        longer(roof(limits, self.flops, self.bytes), beyond)
+        let roof = match (self.bytes.zip(elem::changed(self)), self.is_double()) {
+            (Some((bytes, part)), _) => Some(limits.moved(bytes, part * bytes, Way::InPlace)),
+            (None, true) => limits.least_f64(self.flops, self.bytes),
+            (None, false) => limits.least(self.flops, self.bytes),
+        };
+        longer(roof, beyond)
     }
 
     /// Workloads as `benches/peers/workloads.json` has them.
@@ -167,6 +172,11 @@ impl Workload {
     /// Whether its numbers are `f64`.
     fn is_double(&self) -> bool {
         self.word("t") == Some("f64")
+    }
+
+    /// The bytes that it lies in: those that it reads and those that it writes, but for an optimiser, which writes where it reads.
+    pub fn footprint(&self) -> Option<f64> {
+        Some(self.bytes? * elem::changed(self).unwrap_or(1.0))
     }
 
     /// A choice by name.

@@ -1,5 +1,8 @@
 //! `tress bench`: how fast the kernels run on this machine, beside what the machine can do at most.
 
+mod axes;
+mod bandwidth;
+mod marks;
 mod options;
 mod page;
 mod roofline;
@@ -12,6 +15,7 @@ use tress::tensor::parallel;
 use tress_benches::limits::Limits;
 use tress_benches::suite::suite;
 use tress_benches::timing;
+use tress_benches::words::Names;
 use tress_benches::work::Workload;
 
 pub use options::Options;
@@ -33,18 +37,26 @@ pub struct Figure {
     pub flops: Option<f64>,
     /// Bytes that one run reads and writes at least.
     pub bytes: Option<f64>,
+    /// The bytes that it lies in.
+    pub footprint: Option<f64>,
     /// Samples or operations of one run.
     pub samples: Option<f64>,
     /// The least seconds that the machine's limits allow.
     pub least: Option<f64>,
     /// Which limit that is: `arithmetic`, the memory that the numbers lie in, the `units` that a function needs, or `dispatch`.
     pub bound: Option<&'static str>,
+    /// Which part of the time this program waited for a core that other programs had.
+    pub waited: f64,
 }
+
+/// From here on a figure is marked as disturbed.
+const DISTURBED: f64 = 0.1;
 
 impl Figure {
     fn measure(workload: &Workload, limits: &Limits, seconds: f64) -> Result<Figure, String> {
         let mut run = workload.make()?;
-        let times = timing::measure(&mut || run.once(), seconds);
+        let samples = timing::undisturbed(&mut || run.once(), seconds);
+        let times = &samples.seconds;
         let least = workload.least(limits);
         Ok(Figure {
             name: workload.id.clone(),
@@ -52,10 +64,16 @@ impl Figure {
             median: times[times.len() / 2],
             flops: workload.flops,
             bytes: workload.bytes,
+            footprint: workload.footprint(),
             samples: workload.samples,
             least: least.map(|(seconds, _)| seconds),
             bound: least.map(|(_, what)| what),
+            waited: samples.waited,
         })
+    }
+
+    fn is_disturbed(&self) -> bool {
+        self.waited > DISTURBED
     }
 
     /// The group that the workload is of.
@@ -98,26 +116,20 @@ const GROUPS: [(&str, &str); 6] = [
 ///
 /// # Errors
 ///
-/// [`Error::Usage`] where no workload has a name with one of the words; [`Error::Write`] where the folder cannot be
+/// [`Error::Usage`] where no workload has a name with a word; [`Error::Write`] where the folder cannot be
 /// written.
 pub fn run(options: &Options) -> Result<(), Error> {
-    let wanted = |workload: &Workload| {
-        let name = workload.id.to_lowercase();
-        options.names.is_empty() || options.names.iter().any(|word| name.contains(&word.to_lowercase()))
-    };
     if options.list {
         return suite().iter().try_for_each(|workload| {
             progress::say(&workload.id);
             Ok(())
         });
     }
-    let workloads: Vec<Workload> = suite().into_iter().filter(wanted).collect();
-    if workloads.is_empty() {
-        let words = options.names.join(" ");
-        return Err(Error::Usage(format!(
-            "no workload has a name with {words:?} in it (`tress bench --list` prints all names)"
-        )));
-    }
+    let (names, all) = (Names(options.names.clone()), suite());
+    names
+        .known("workload", all.iter().map(|workload| workload.id.as_str()))
+        .map_err(|why| Error::Usage(format!("{why} (`tress bench --list` prints all names)")))?;
+    let workloads: Vec<Workload> = all.into_iter().filter(|workload| names.has(&workload.id)).collect();
     let now = SystemTime::now();
     let name = format!("bench-{}", run_folder::stamp(now));
     let folder = run_folder::folder(options.out.as_deref(), options.overwrite, &name)?;
@@ -138,6 +150,9 @@ pub fn run(options: &Options) -> Result<(), Error> {
                 figures.push(figure);
             }
         }
+        if let Some(sentence) = text::disturbed(&figures) {
+            progress::say(&format!("\n{sentence}"));
+        }
         let json = text::json(&limits, &figures);
         let html = page::page(&limits, &figures, now);
         run_folder::write_whole(&folder.join("bench.json"), json.as_bytes())?;
@@ -151,20 +166,21 @@ pub fn run(options: &Options) -> Result<(), Error> {
 #[cfg(test)]
 mod tests {
     use tress::tensor::simd::Level;
-    use tress_benches::limits::{Limits, Memory};
+    use tress_benches::limits::Limits;
+    use tress_benches::memory::{Memory, Point};
 
     use super::Figure;
 
     /// A machine of round numbers.
     pub(super) fn machine() -> Limits {
-        let memory = |name, bytes, speed| Memory { name, bytes, speed };
-        let memory = vec![memory("L1", 1e4, 1e11), memory("DRAM", f64::INFINITY, 1e10)];
+        let point = |footprint, apart, in_place| Point { footprint, apart, in_place };
+        let points = vec![point(5e3, 1e11, 2e11), point(1e8, 1e10, 2e10)];
         Limits {
             level: Level::Scalar,
             threads: 2,
             peak: 1e11,
             peak_f64: 5e10,
-            memory,
+            memory: Memory::new([1e4, 2e4, 4e4], 1, points),
             fresh: 1e9,
             dispatch: 1e-8,
             wake: Some(4e-6),
@@ -178,9 +194,11 @@ mod tests {
             median: 1.1 * shortest,
             flops,
             bytes,
+            footprint: bytes,
             samples,
             least,
             bound,
+            waited: 0.0,
         };
         vec![
             figure("gemm/a < b", 2e-5, Some(1e6), Some(1e4), None, Some(1e-5), Some("arithmetic")),

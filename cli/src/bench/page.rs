@@ -5,7 +5,7 @@ use std::time::SystemTime;
 
 use tress_benches::limits::Limits;
 
-use super::{Figure, GROUPS, roofline, text};
+use super::{Figure, GROUPS, bandwidth, roofline, text};
 use crate::report::escape;
 use crate::run_folder::utc;
 
@@ -29,14 +29,27 @@ pub(super) fn page(limits: &Limits, figures: &[Figure], when: SystemTime) -> Str
         limits.level.name(),
     );
     tiles(&mut html, limits);
-    let _ = write!(
-        html,
-        "<h2>Roofline</h2>\n<p>Each dot is a workload, by its number in the tables below. It cannot lie above the roof of \
-         the memory that its numbers come from. Above the level roof of arithmetic lies only what needs fewer operations than are \
-         counted: convolutions of 3 x 3 are counted as they are defined, and computed by Winograd's algorithm.</p>\n<figure class=\"chart\">\n{}\
-         </figure>\n",
-        roofline::draw(limits, figures)
-    );
+    if let Some(svg) = roofline::draw(limits, figures) {
+        plot(
+            &mut html,
+            "Roofline",
+            "Each mark is a product or a convolution, by its number in the tables below. Its roof is that of the memory that its \
+             numbers come from, at its own footprint: a slope is drawn for the most that each place gives. Above the level roof of \
+             arithmetic lies only what needs fewer operations than are counted: convolutions of 3 x 3 are counted as they are defined, \
+             and computed by Winograd's algorithm.",
+            &svg,
+        );
+    }
+    if let Some(svg) = bandwidth::draw(limits, figures) {
+        plot(
+            &mut html,
+            "Bandwidth",
+            "Each mark is a pass over memory. The line is the most that a copy or a plain read of so many bytes moves; the broken \
+             line, for optimisers, what is moved where numbers are changed in place: they are counted as read and as written, and \
+             come but once. A pass far below its line does arithmetic meanwhile; its table names the limit that binds.",
+            &svg,
+        );
+    }
     for (group, title) in GROUPS {
         let mut rows = figures.iter().enumerate().filter(|(_, figure)| figure.group() == group).peekable();
         if rows.peek().is_none() {
@@ -55,9 +68,17 @@ pub(super) fn page(limits: &Limits, figures: &[Figure], when: SystemTime) -> Str
     html.push_str(
         "<footer><p>Times are the shortest of many samples. The limit of a workload is the longer of two times: its \
          operations at the machine's rate of multiply-adds (of f64 where its name says so), and its bytes at the most that a copy or a plain read \
-         moves in the memory that they fit into.</p></footer>\n</main>\n</body>\n</html>\n",
+         moves at that footprint (or a change in place, for optimisers).</p>",
     );
+    if let Some(sentence) = text::disturbed(figures) {
+        let _ = write!(html, "<p>{sentence}</p>");
+    }
+    html.push_str("</footer>\n</main>\n</body>\n</html>\n");
     html
+}
+
+fn plot(html: &mut String, title: &str, about: &str, svg: &str) {
+    let _ = writeln!(html, "<h2>{title}</h2>\n<p>{about}</p>\n<figure class=\"chart\">\n{svg}</figure>");
 }
 
 fn tiles(html: &mut String, limits: &Limits) {
@@ -67,7 +88,7 @@ fn tiles(html: &mut String, limits: &Limits) {
     };
     tile("multiply-adds of f32", format!("{:.0} Gflop/s", limits.peak * 1e-9));
     tile("multiply-adds of f64", format!("{:.0} Gflop/s", limits.peak_f64 * 1e-9));
-    for place in &limits.memory {
+    for place in &limits.memory.places {
         tile(&format!("to and from {}", place.name), format!("{:.0} GB/s", place.speed * 1e-9));
     }
     tile("fresh pages", format!("{:.1} GB/s", limits.fresh * 1e-9));
@@ -90,7 +111,7 @@ fn row(html: &mut String, number: usize, figure: &Figure) {
         "<tr><th><span class=\"number {}\">{number}</span> {}</th><td>{}</td><td>{}</td><td>{part}</td><td>{}</td></tr>",
         figure.group(),
         escape(figure.short()),
-        text::time(figure.shortest),
+        text::time_marked(figure),
         text::rate(figure),
         figure.bound.unwrap_or_default(),
     );

@@ -3,54 +3,11 @@
 use std::fmt::Write;
 
 use tress_benches::limits::Limits;
+use tress_benches::memory::Place;
 
 use super::Figure;
-use crate::report::escape;
-
-const WIDTH: f64 = 980.0;
-const HEIGHT: f64 = 520.0;
-const LEFT: f64 = 70.0;
-const RIGHT: f64 = WIDTH - 24.0;
-const TOP: f64 = 18.0;
-const BOTTOM: f64 = HEIGHT - 52.0;
-
-/// A logarithmic axis whose ends are 1, 2 or 5 times a power of ten.
-struct Decades {
-    ticks: Vec<f64>,
-}
-
-impl Decades {
-    /// Around all values that have a logarithm; with at most two decades every tick is kept, else the powers of ten.
-    fn around(values: impl Iterator<Item = f64>) -> Decades {
-        let values = values.filter(|value| *value > 0.0 && value.is_finite());
-        let (low, high) = values.fold((f64::INFINITY, 0.0), |(l, h): (f64, f64), x| (l.min(x), h.max(x)));
-        let (low, high) = if low <= high { (low, high.max(1.01 * low)) } else { (1.0, 10.0) };
-        let decades = low.log10().floor() as i32..=high.log10().ceil() as i32;
-        let all: Vec<f64> =
-            decades.flat_map(|power| [1.0, 2.0, 5.0].map(|m| m * 10f64.powi(power))).collect();
-        let first = all.iter().rposition(|&tick| tick <= low * (1.0 + 1e-9)).unwrap_or(0);
-        let last = all.iter().position(|&tick| tick >= high * (1.0 - 1e-9)).unwrap_or(all.len() - 1);
-        let mut ticks = all[first..=last].to_vec();
-        if ticks.len() > 7 {
-            let ends = (ticks[0], ticks[ticks.len() - 1]);
-            ticks.retain(|&tick| tick == ends.0 || tick == ends.1 || tick.log10().fract().abs() < 1e-9);
-        }
-        Decades { ticks }
-    }
-
-    fn low(&self) -> f64 {
-        self.ticks[0]
-    }
-
-    fn high(&self) -> f64 {
-        self.ticks[self.ticks.len() - 1]
-    }
-
-    /// 0 at the lower end, 1 at the upper.
-    fn place(&self, value: f64) -> f64 {
-        (value / self.low()).ln() / (self.high() / self.low()).ln()
-    }
-}
+use super::axes::{Decades, Frame, RIGHT};
+use super::marks::{self, Mark, Taken};
 
 /// Operations a byte and operations a second of what has both.
 fn point(figure: &Figure) -> Option<(f64, f64)> {
@@ -58,143 +15,120 @@ fn point(figure: &Figure) -> Option<(f64, f64)> {
     Some((flops / bytes, flops / figure.shortest))
 }
 
-/// The plot as an `<svg>` element: a dot for each figure that has operations and bytes, numbered as in the table.
-pub(super) fn draw(limits: &Limits, figures: &[Figure]) -> String {
+/// The plot as an `<svg>` element: a mark for each figure that has operations and bytes, numbered as in the table; `None` where no
+/// figure has both.
+pub(super) fn draw(limits: &Limits, figures: &[Figure]) -> Option<String> {
     let points: Vec<(usize, &Figure, f64, f64)> = figures
         .iter()
         .enumerate()
         .filter_map(|(k, figure)| point(figure).map(|(x, y)| (k + 1, figure, x, y)))
         .collect();
-    let slowest = limits.memory.iter().map(|place| place.speed).fold(f64::INFINITY, f64::min);
+    if points.is_empty() {
+        return None;
+    }
+    let slowest = limits.memory.places.iter().map(|place| place.speed).fold(f64::INFINITY, f64::min);
     let across =
-        Decades::around(points.iter().map(|point| point.2).chain([0.1, 2.0 * limits.peak / slowest]));
-    let least = points.iter().map(|point| point.3).fold(limits.peak / 10.0, f64::min);
+        Decades::around(points.iter().map(|point| point.2).chain([0.3, 2.0 * limits.peak / slowest]));
+    let least = points.iter().map(|point| point.3).fold(limits.peak / 20.0, f64::min);
     let most = points.iter().map(|point| point.3).fold(limits.peak, f64::max);
     let up = Decades::around([least * 1e-9, 1.2e-9 * most].into_iter());
-    let x = |value: f64| LEFT + across.place(value) * (RIGHT - LEFT);
-    let y = |flops: f64| BOTTOM - up.place(flops * 1e-9) * (BOTTOM - TOP);
-
-    // Writing to a string cannot fail; the results are of no use here and below.
-    let mut svg = format!(
-        "<svg class=\"roofline\" viewBox=\"0 0 {WIDTH} {HEIGHT}\" role=\"img\" aria-label=\"Roofline: operations a second over \
-         operations a byte\">\n"
+    let frame = Frame { across, up };
+    let mut svg = frame.open(
+        "Roofline: operations a second over operations a byte",
+        ["floating-point operations for each byte read or written", "Gflop/s"],
+        |tick| tick.to_string(),
     );
-    for &tick in &up.ticks {
-        let height = y(tick * 1e9);
-        let _ = writeln!(
-            svg,
-            "<line class=\"grid\" x1=\"{LEFT}\" x2=\"{RIGHT}\" y1=\"{height:.1}\" y2=\"{height:.1}\"/>\
-             <text class=\"tick\" x=\"{:.1}\" y=\"{:.1}\" text-anchor=\"end\">{tick}</text>",
-            LEFT - 8.0,
-            height + 4.0
-        );
-    }
-    for &tick in &across.ticks {
-        let along = x(tick);
-        let _ = writeln!(
-            svg,
-            "<line class=\"grid\" x1=\"{along:.1}\" x2=\"{along:.1}\" y1=\"{TOP}\" y2=\"{BOTTOM}\"/>\
-             <text class=\"tick\" x=\"{along:.1}\" y=\"{:.1}\" text-anchor=\"middle\">{tick}</text>",
-            BOTTOM + 20.0
-        );
-    }
-    let _ = writeln!(
-        svg,
-        "<text class=\"meaning\" x=\"{:.1}\" y=\"{:.1}\" text-anchor=\"middle\">floating-point operations for each byte \
-         read or written</text><text class=\"meaning\" transform=\"translate(16 {:.1}) rotate(-90)\" \
-         text-anchor=\"middle\">Gflop/s</text>",
-        (LEFT + RIGHT) / 2.0,
-        HEIGHT - 10.0,
-        (TOP + BOTTOM) / 2.0
-    );
-    roofs(&mut svg, limits, [&across, &up], x, y);
-    for (number, figure, intensity, flops) in points {
-        let part = figure
-            .fraction()
-            .map_or_else(String::new, |part| format!(", {:.0} % of the limit", 100.0 * part));
-        let _ = writeln!(
-            svg,
-            "<g class=\"mark {}\"><title>{}: {:.1} Gflop/s{part}</title><circle cx=\"{:.1}\" cy=\"{:.1}\" r=\"8.5\"/>\
-             <text x=\"{:.1}\" y=\"{:.1}\" text-anchor=\"middle\">{number}</text></g>",
-            figure.group(),
-            escape(figure.short()),
-            flops * 1e-9,
-            x(intensity),
-            y(flops),
-            x(intensity),
-            y(flops) + 3.6,
-        );
-    }
+    let mut taken = Taken::default();
+    roofs(&mut svg, limits, &frame, &mut taken);
+    let marks: Vec<Mark<'_>> = points
+        .into_iter()
+        .map(|(number, figure, intensity, flops)| {
+            let part = figure
+                .fraction()
+                .map_or_else(String::new, |part| format!(", {:.0} % of the limit", 100.0 * part));
+            let said = format!("{:.1} Gflop/s{part}", flops * 1e-9);
+            Mark { number, figure, at: [frame.x(intensity), frame.y(flops * 1e-9)], said }
+        })
+        .collect();
+    marks::draw(&mut svg, &marks, taken);
     svg.push_str("</svg>\n");
-    svg
+    Some(svg)
 }
 
-/// A slope for each place in memory, and the level roof of arithmetic.
-fn roofs(
-    svg: &mut String,
-    limits: &Limits,
-    [across, up]: [&Decades; 2],
-    x: impl Fn(f64) -> f64,
-    y: impl Fn(f64) -> f64,
-) {
-    let (least, most, floor) = (across.low(), across.high(), up.low() * 1e9);
+/// Places whose roofs would lie on each other, as one: its names, and the speed of the fastest.
+fn merged(places: &[Place]) -> Vec<(String, f64)> {
+    let mut merged: Vec<(String, f64)> = Vec::new();
+    for place in places {
+        match merged.last_mut() {
+            Some((names, speed)) if place.speed > *speed / 1.15 => {
+                let _ = write!(names, ", {}", place.name);
+            }
+            _ => merged.push((place.name.to_owned(), place.speed)),
+        }
+    }
+    merged
+}
+
+/// A slope for each place in memory, and the level roofs of arithmetic.
+fn roofs(svg: &mut String, limits: &Limits, frame: &Frame, taken: &mut Taken) {
+    let (least, most, floor) = (frame.across.low(), frame.across.high(), frame.up.low() * 1e9);
     let mut ridge = most;
-    for (k, place) in limits.memory.iter().enumerate() {
-        let end = (limits.peak / place.speed).min(most);
-        let begin = least.max(floor / place.speed);
+    for (k, (names, speed)) in merged(&limits.memory.places).into_iter().enumerate() {
+        let end = (limits.peak / speed).min(most);
+        let begin = least.max(floor / speed);
         ridge = ridge.min(end);
         if begin >= end {
             continue;
         }
-        let (x1, y1, x2, y2) = (x(begin), y(begin * place.speed), x(end), y(end * place.speed));
+        let (x1, y1) = (frame.x(begin), frame.y(begin * speed * 1e-9));
+        let (x2, y2) = (frame.x(end), frame.y(end * speed * 1e-9));
         let angle = (y2 - y1).atan2(x2 - x1).to_degrees();
+        // Slopes may lie close together: each name stands a little further up than the one before.
+        let along = 0.04 + 0.06 * k as f64;
+        let (x, y) = (x1 + along * (x2 - x1) - 4.0, y1 + along * (y2 - y1) - 4.0);
+        let name = format!("{names} {:.0} GB/s", speed * 1e-9);
+        taken.text([x, y], name.len(), angle);
         let _ = writeln!(
             svg,
             "<line class=\"roof\" x1=\"{x1:.1}\" y1=\"{y1:.1}\" x2=\"{x2:.1}\" y2=\"{y2:.1}\"/>\
-             <text class=\"roof\" transform=\"translate({:.1} {:.1}) rotate({angle:.1})\">{} {:.0} GB/s</text>",
-            // Slopes may lie close together: each name stands a little further up than the one before.
-            x1 + (0.05 + 0.2 * k as f64) * (x2 - x1) - 4.0,
-            y1 + (0.05 + 0.2 * k as f64) * (y2 - y1) - 4.0,
-            place.name,
-            place.speed * 1e-9
+             <text class=\"roof\" transform=\"translate({x:.1} {y:.1}) rotate({angle:.1})\">{name}</text>"
         );
     }
-    let _ = writeln!(
-        svg,
-        "<line class=\"roof\" x1=\"{:.1}\" y1=\"{:.1}\" x2=\"{RIGHT}\" y2=\"{:.1}\"/>\
-         <text class=\"roof\" x=\"{:.1}\" y=\"{:.1}\" text-anchor=\"end\">multiply-adds, {}: {:.0} Gflop/s</text>",
-        x(ridge),
-        y(limits.peak),
-        y(limits.peak),
-        RIGHT - 4.0,
-        y(limits.peak) - 6.0,
-        limits.level.name(),
-        limits.peak * 1e-9
-    );
+    for (peak, of, class) in [(limits.peak, "f32", "roof"), (limits.peak_f64, "f64", "roof double")] {
+        let (from, height) = (frame.x(ridge * peak / limits.peak).max(frame.x(least)), frame.y(peak * 1e-9));
+        let name = format!("multiply-adds of {of}, {}: {:.0} Gflop/s", limits.level.name(), peak * 1e-9);
+        taken.text([RIGHT - 4.0 - 6.6 * name.len() as f64, height - 6.0], name.len(), 0.0);
+        let _ = writeln!(
+            svg,
+            "<line class=\"{class}\" x1=\"{from:.1}\" y1=\"{height:.1}\" x2=\"{RIGHT}\" y2=\"{height:.1}\"/>\
+             <text class=\"roof\" x=\"{:.1}\" y=\"{:.1}\" text-anchor=\"end\">{name}</text>",
+            RIGHT - 4.0,
+            height - 6.0
+        );
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::super::tests::{figures, machine};
-    use super::{Decades, draw};
-
-    #[test]
-    fn axes_enclose_what_they_show_and_ignore_what_has_no_logarithm() {
-        let axis = Decades::around([0.3, 40.0, 0.0, f64::INFINITY, f64::NAN].into_iter());
-        assert_eq!((axis.low(), axis.high()), (0.2, 50.0));
-        assert!((axis.place(0.2)).abs() < 1e-12 && (axis.place(50.0) - 1.0).abs() < 1e-12);
-        assert!(axis.place(1.0) > 0.0 && axis.place(1.0) < 0.5);
-        assert_eq!(Decades::around([2.0].into_iter()).ticks, [2.0, 5.0]);
-        let nothing = Decades::around(std::iter::empty());
-        assert!(nothing.low() < nothing.high());
-    }
+    use super::{draw, merged};
+    use tress_benches::memory::Place;
 
     #[test]
     fn each_roof_and_each_figure_with_operations_and_bytes_is_drawn() {
-        let svg = draw(&machine(), &figures());
-        assert_eq!(svg.matches("<line class=\"roof\"").count(), 3, "{svg}");
-        assert_eq!(svg.matches("<circle").count(), 1, "only the product has both");
+        let svg = draw(&machine(), &figures()).unwrap();
+        assert_eq!(svg.matches("<line class=\"roof").count(), 4, "{svg}");
+        assert_eq!(svg.matches("<title>").count(), 1, "only the product has both");
         assert!(svg.contains("a &lt; b: 50.0 Gflop/s, 50 % of the limit"));
         assert!(!svg.contains("NaN") && !svg.contains("inf"));
+        assert!(draw(&machine(), &figures()[1..]).is_none());
+    }
+
+    #[test]
+    fn roofs_that_would_lie_on_each_other_are_one() {
+        let place = |name, speed| Place { name, bytes: 1e6, speed };
+        let all = [place("L1", 9e10), place("L2", 3.2e10), place("L3", 3e10), place("DRAM", 1e10)];
+        let names: Vec<String> = merged(&all).into_iter().map(|(names, _)| names).collect();
+        assert_eq!(names, ["L1", "L2, L3", "DRAM"]);
     }
 }

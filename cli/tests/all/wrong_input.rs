@@ -104,6 +104,16 @@ fn an_unknown_option_is_named() {
 }
 
 #[test]
+fn a_word_that_no_workload_has_in_its_name_is_named_before_anything_is_measured() {
+    let folder = Folder::new("no-workload");
+    for words in [&["bench", "foobar"][..], &["bench", "gemm", "foobar"]] {
+        let (code, line) = refused(&folder, words);
+        assert!(code == 2 && line.contains("\"foobar\"") && line.contains("--list"), "{line}");
+    }
+    assert!(folder.names().is_empty());
+}
+
+#[test]
 fn a_bad_value_is_named_with_its_range() {
     let folder = Folder::new("value");
     for (arguments, expected) in [
