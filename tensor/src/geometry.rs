@@ -76,7 +76,12 @@ impl Window {
             let image = self.pad[axis][0]..self.pad[axis][0] + self.input[axis];
             let tap = |window: usize, r: usize| window * self.stride[axis] + r * self.dilation[axis];
             let inside = |window: usize| (0..self.kernel[axis]).any(|r| image.contains(&tap(window, r)));
-            if !(0..output[axis]).all(inside) {
+            // An image that is no shorter than a step from tap to tap is missed from before it or from behind alone.
+            let every = match self.input[axis] >= self.dilation[axis] {
+                true => tap(0, self.kernel[axis] - 1) >= image.start && tap(output[axis] - 1, 0) < image.end,
+                false => (0..output[axis]).all(inside),
+            };
+            if !every {
                 return Err(Error::Setting { op, why: "a window lies wholly in the padding; pad less" });
             }
         }
@@ -100,6 +105,11 @@ mod tests {
         assert_eq!(padded.pooling("pool"), Ok([5, 3]));
         assert!(padded.dilation([5, 1]).pooling("pool").is_err(), "taps before and after the image");
         assert!(padded.pad([[2, 0], [0, 0]]).pooling("pool").is_err());
+        assert!(padded.pad([[0, 2], [0, 0]]).pooling("pool").is_err());
+        assert!(
+            Window::new([usize::MAX, 1], [1, 1]).pooling("pool").is_ok(),
+            "without a look at each window"
+        );
         assert!(Window::new([4, 4], [0, 1]).output("conv").is_err());
         assert!(Window::new([4, 4], [usize::MAX, 1]).dilation([2, 1]).output("conv").is_err());
     }

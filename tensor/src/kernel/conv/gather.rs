@@ -310,6 +310,8 @@ impl<'a, T: Float> Fold<'a, T> {
 }
 
 impl<T: Float> Target<T> for Fold<'_, T> {
+    const BY_ROWS: bool = true;
+
     #[inline(always)]
     unsafe fn take<I: Lanes<T>>(&self, isa: I, spot: Spot, compute: impl FnOnce(Ground<T>)) {
         let mut tile = MaybeUninit::<[T; TILE_ROOM]>::uninit();

@@ -244,6 +244,11 @@ mod cases {
             check::<T>(&conv(Window::new([20, 20], [5, 5]), sizes, 1));
             let [samples, channels, outputs] = sizes.map(|size| 16 * size);
             check::<T>(&conv(Window::new([20, 20], [3, 3]), [samples, channels, outputs], 1));
+            for kernel in [1, 2, 3] {
+                let window = Window::new([5, 5], [kernel, kernel]);
+                check::<T>(&conv(window, [samples, channels, outputs], 2));
+                check::<T>(&conv(window.stride([2, 2]), [samples, channels, outputs], 2));
+            }
         }
         check::<T>(&conv(Window::new([0, 3], [1, 1]).pad([[1, 1], [0, 0]]), [1, 2, 2], 1));
     }
@@ -332,6 +337,13 @@ mod cases {
             conv(Window::new([17, 19], [3, 3]).pad(pad).stride([2, 2]), [7, 20, 30], 1),
             conv(Window::new([17, 18], [3, 3]).pad(pad).stride([2, 1]), [1, 40, 30], 2),
             conv(Window::new([7, 7], [3, 3]).pad(pad), [6, 120, 40], 1),
+            // Windows of several samples together, in groups; more outputs than samples.
+            conv(Window::new([7, 7], [3, 3]).pad(pad).stride([2, 1]), [7, 150, 300], 2),
+            conv(Window::new([9, 8], [3, 3]), [5, 250, 260], 1),
+            // Several samples that are folded together; fewer, where threads share them.
+            conv(Window::new([20, 20], [3, 3]).pad(pad).stride([2, 2]), [32, 16, 16], 1),
+            conv(Window::new([28, 28], [3, 3]).stride([2, 2]), [8, 16, 16], 1),
+            conv(Window::new([17, 15], [3, 3]).stride([2, 2]), [8, 24, 31], 1),
             // Channels of one sample, to be folded by several threads.
             conv(Window::new([17, 18], [3, 3]).pad(pad).stride([2, 2]), [1, 130, 40], 1),
             conv(Window::new([15, 9], [1, 1]).stride([2, 1]), [1, 300, 90], 1),
@@ -350,7 +362,7 @@ mod cases {
                 (y, dx, dw)
             };
             let one = with(1);
-            for threads in [2, 3] {
+            for threads in [2, 3, 8] {
                 assert!(with(threads) == one, "{threads} threads, {conv:?}");
             }
         }

@@ -232,10 +232,10 @@ impl<T: Float> WeightSums<'_, T> {
         let Plane { high, wide, row, .. } = self.plane;
         // The rows of dy that a row of the stage lies under the window of: the newest first.
         let mut dy = [isa.splat(T::ZERO); 3];
-        for under in 0..high + 2 {
+        let mut add = |under: usize, rows: [bool; 3]| {
             // `check` has seen that these columns of the stage, and two more, are there.
             let from = stage.wrapping_add(under * row + j);
-            let newest = match under < high {
+            let newest = match rows[0] {
                 true => load(self.dy.as_ptr().wrapping_add(under * wide + j)),
                 false => isa.splat(T::ZERO),
             };
@@ -245,9 +245,16 @@ impl<T: Float> WeightSums<'_, T> {
             for s in 0..3 {
                 let x = load(from.wrapping_add(s));
                 for r in 0..3 {
-                    sums[r][s] = dy[r].mul_add(x, sums[r][s]);
+                    if rows[r] {
+                        sums[r][s] = dy[r].mul_add(x, sums[r][s]);
+                    }
                 }
             }
-        }
+        };
+        // Above and below, a row of dy that does not exist is left out: zero times what lies there would be NaN for a NaN.
+        let there = |under: usize| core::array::from_fn(|r| (r..high + r).contains(&under));
+        (0..2).for_each(|under| add(under, there(under)));
+        (2..high).for_each(|under| add(under, [true; 3]));
+        (high.max(2)..high + 2).for_each(|under| add(under, there(under)));
     }
 }

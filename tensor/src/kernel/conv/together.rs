@@ -71,6 +71,9 @@ impl<T: Float> Forward<'_, T> {
     #[inline(never)]
     pub(super) fn together<I: Lanes<T>>(self, isa: I) {
         let Self { conv, x, w, flipped, y, bias, activation } = self;
+        if y.is_empty() {
+            return;
+        }
         let (channels, outputs, groups) = (conv.channels_each(), conv.outputs_each(), conv.groups);
         let (depth, pixels, image) = (conv.depth(), conv.pixels(), conv.image());
         let (lanes, width) = (I::V::LANES, I::TILE.1 * I::V::LANES);

@@ -1,6 +1,6 @@
 //! The five loops around the micro-kernel (Van Zee & van de Geijn 2015, "BLIS", figure 1), for one thread.
 //!
-//! Ours are mirrored, because vectors lie along the rows of a row-major C: the panel of A (up to 14 rows x one block of
+//! Ours are mirrored, because vectors lie along the rows of a row-major C: the panel of A (up to 12 rows x one block of
 //! k) is what stays in the first-level cache, and the panels of B stream past it out of the second level.
 
 use super::operand::{LINE, Operand, Place, copy_lanes};
@@ -296,7 +296,7 @@ impl<T: Float, A: Operand<T>, B: Operand<T>, C: Target<T>> Loops<'_, T, A, B, C>
             }
             _ => None,
         };
-        let at_once = if resident && bytes(longest * columns.len()) > LEVEL_1 {
+        let at_once = if resident && !C::BY_ROWS && bytes(longest * columns.len()) > LEVEL_1 {
             width
         } else {
             (level_2(bytes(lanes)) / bytes(longest.max(1)) / width).max(1) * width

@@ -33,6 +33,10 @@ pub(crate) struct Ground<T> {
 
 /// Something that takes tiles of C.
 pub(crate) trait Target<T: Float>: Shared {
+    /// Whether tiles must come row by row, each over all the columns that the second level holds: what overlapping tiles are
+    /// added to is then added to in the order of the rows, wherever panels begin.
+    const BY_ROWS: bool = false;
+
     /// Calls `compute` once with a ground for the tile at `spot`, and brings the result where it belongs.
     ///
     /// # Safety

@@ -9,10 +9,10 @@ use crate::simd::{Kernel, Lanes, Vector};
 use crate::{Float, SMALL};
 
 /// The most rows and the most registers a row that any instruction set may ask for.
-pub(super) const MOST_ROWS: usize = 14;
+pub(super) const MOST_ROWS: usize = 12;
 const MOST_VECTORS: usize = 4;
 
-/// Room for the largest tile of any instruction set: 14 rows of two AVX-512 registers of `f32`.
+/// Room for the largest tile of any instruction set: 12 rows of two AVX-512 registers of `f32`.
 pub(crate) const TILE_ROOM: usize = MOST_ROWS * 32;
 
 /// A tile's operands: `C[i][j] = scale * sum over k of A[i][k] B[k][j]`, plus the old `C[i][j]` if `add`.
@@ -272,7 +272,7 @@ pub(super) fn micro<T: Float, I: Lanes<T>>(
             }
         };
     }
-    choose!(1 2 3 4 5 6 7 8 9 10 11 12 13 14)
+    choose!(1 2 3 4 5 6 7 8 9 10 11 12)
 }
 
 #[cfg(test)]

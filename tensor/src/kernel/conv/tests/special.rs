@@ -9,8 +9,12 @@ fn special_numbers_stay_where_they_belong() {
         let wide = [1, 2, 14, 15, 16, 17, 28, 29, 30, 31, 32, 33, 60, 61, 62, 63, 64, 65];
         let padded = |wide| Window::new([7, wide], [3, 3]).pad([[1, 1], [1, 1]]).stride([2, 2]);
         let narrow = |wide| Window::new([8, wide + 2], [3, 3]).pad([[0, 1], [0, 1]]).stride([2, 2]);
+        let dense = |wide| Window::new([8, wide + 1], [3, 3]).pad([[1, 0], [0, 1]]);
+        let bare = |wide| Window::new([5, wide + 2], [3, 3]);
         let mut cases = vec![
             (Window::new([20, 20], [5, 5]), [3, 2, 3], 1),
+            (Window::new([3, 20], [3, 3]), [2, 2, 2], 2),
+            (Window::new([1, 20], [3, 3]).pad([[2, 1], [1, 1]]), [2, 2, 2], 2),
             (Window::new([17, 21], [3, 3]).pad([[1, 1], [1, 1]]), [3, 2, 3], 1),
             (Window::new([12, 12], [3, 3]).pad([[1, 1], [1, 1]]), [3, 2, 3], 1),
             (Window::new([20, 21], [3, 3]).pad([[1, 1], [1, 1]]), [3, 16, 16], 1),
@@ -18,9 +22,8 @@ fn special_numbers_stay_where_they_belong() {
             (Window::new([9, 37], [3, 2]).stride([3, 3]), [2, 2, 4], 2),
             (Window::new([9, 37], [3, 3]).pad([[2, 2], [2, 2]]).dilation([2, 2]), [2, 3, 3], 3),
         ];
-        cases.extend(
-            wide.into_iter().flat_map(|wide| [padded(wide), narrow(wide)]).map(|case| (case, [2, 2, 2], 2)),
-        );
+        let of = |wide| [padded(wide), narrow(wide), dense(wide), bare(wide)];
+        cases.extend(wide.into_iter().flat_map(of).map(|case| (case, [2, 2, 2], 2)));
         for (window, sizes, groups) in cases {
             let conv = conv(window, sizes, groups);
             let (clean, w) = (noise::<f32>(conv.x_len(), 1), noise::<f32>(conv.w_len(), 2));

@@ -88,6 +88,9 @@ pub(super) fn samples_together_give_the_bits_of_each<T: Float>() {
         (Window::new([7, 7], [1, 1]), 390, 360),
         (Window::new([9, 9], [3, 3]).pad(pad).stride([2, 2]), 80, 90),
         (Window::new([3, 3], [3, 3]), 100, 200),
+        // Packed weights that stay in the first-level cache, and columns that do not.
+        (Window::new([28, 28], [3, 3]).pad(pad).stride([2, 2]), 16, 16),
+        (Window::new([20, 20], [3, 3]).pad(pad).stride([2, 2]), 16, 16),
         // Taps of one channel in one tile of rows.
         (Window::new([9, 9], [5, 5]).pad([[2, 2], [2, 2]]).stride([2, 2]), 5, 50),
     ] {

@@ -203,32 +203,38 @@ impl<T: Float> WeightSums<'_, T> {
         let padding = |under: usize| if EDGES { nothing.as_ptr() } else { at(under) };
         // The rows of dy that a row of the image lies under the window of: the newest first.
         let mut dy = [[zero; V]; 3];
-        // SAFETY: `check` has seen that these columns lie on the ground, as the forward role reads them, and on each row of dy.
-        unsafe {
-            for under in 0..high {
-                let newest = self.dy.as_ptr().wrapping_add(under * wide + j);
-                dy = [[zero; V], dy[0], dy[1]];
-                for v in 0..V {
-                    let newest = newest.wrapping_add(v * lanes);
-                    // Rows are too short for the processor to see where they lead, and the next plane follows.
-                    isa.prefetch(newest.wrapping_add(AHEAD * wide));
-                    let whole = v + 1 < V;
-                    dy[0][v] = if whole { isa.load(newest) } else { isa.load_first(edges.columns, newest) };
-                }
-                if under == 0 {
-                    sums = self.row::<I, EDGES, V>(isa, padding(0), &edges, &dy, sums);
-                } else {
-                    sums = self.row::<I, EDGES, V>(isa, at(under), &edges, &dy, sums);
-                }
+        let mut next = |under: usize| {
+            let newest = self.dy.as_ptr().wrapping_add(under * wide + j);
+            dy = [[zero; V], dy[0], dy[1]];
+            for v in 0..if under < high { V } else { 0 } {
+                let newest = newest.wrapping_add(v * lanes);
+                // Rows are too short for the processor to see where they lead, and the next plane follows.
+                isa.prefetch(newest.wrapping_add(AHEAD * wide));
+                let whole = v + 1 < V;
+                // SAFETY: `check` has seen that these columns lie on each row of dy.
+                dy[0][v] =
+                    unsafe { if whole { isa.load(newest) } else { isa.load_first(edges.columns, newest) } };
             }
-            dy = [[zero; V], dy[0], dy[1]];
-            sums = self.row::<I, EDGES, V>(isa, at(high), &edges, &dy, sums);
-            dy = [[zero; V], dy[0], dy[1]];
-            self.row::<I, EDGES, V>(isa, padding(high + 1), &edges, &dy, sums)
+            dy
+        };
+        // Which rows of dy there are: one that is beyond it is left out, for zero times what lies there would be NaN for a NaN.
+        let there = |under: usize| core::array::from_fn(|r| (r..high + r).contains(&under));
+        // SAFETY: `check` has seen that these columns lie on the ground, as the forward role reads them.
+        unsafe {
+            sums = self.row::<I, EDGES, V>(isa, padding(0), &edges, &next(0), there(0), sums);
+            if high > 1 {
+                sums = self.row::<I, EDGES, V>(isa, at(1), &edges, &next(1), there(1), sums);
+            }
+            for under in 2..high {
+                sums = self.row::<I, EDGES, V>(isa, at(under), &edges, &next(under), [true; 3], sums);
+            }
+            sums = self.row::<I, EDGES, V>(isa, at(high), &edges, &next(high), there(high), sums);
+            let under = high + 1;
+            self.row::<I, EDGES, V>(isa, padding(under), &edges, &next(under), there(under), sums)
         }
     }
 
-    /// Adds what a row of the image, at `from`, gives with the three rows of the cotangent.
+    /// Adds what a row of the image, at `from`, gives with those of three rows of the cotangent that are `there`.
     ///
     /// # Safety
     /// The lanes that are there under each column of the window can be read.
@@ -239,6 +245,7 @@ impl<T: Float> WeightSums<'_, T> {
         from: *const T,
         edges: &Edges<I::V>,
         dy: &[[I::V; V]; 3],
+        there: [bool; 3],
         mut sums: [Sums<I::V>; V],
     ) -> [Sums<I::V>; V] {
         for s in 0..3 {
@@ -256,7 +263,9 @@ impl<T: Float> WeightSums<'_, T> {
                     }
                 };
                 for r in 0..3 {
-                    sums[v][r][s] = dy[r][v].mul_add(x, sums[v][r][s]);
+                    if there[r] {
+                        sums[v][r][s] = dy[r][v].mul_add(x, sums[v][r][s]);
+                    }
                 }
             }
         }
