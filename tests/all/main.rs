@@ -4,6 +4,7 @@
 mod components;
 mod documents;
 mod examples;
+mod kernels;
 mod level;
 mod ops;
 mod random_programs;
