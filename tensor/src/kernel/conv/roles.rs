@@ -137,6 +137,9 @@ pub fn conv_forward<T: Float>(
 /// If a slice does not have as many numbers as the sizes say: shapes are checked long before.
 pub fn conv_input_grad<T: Float>(conv: &Conv, w: &[T], dy: &[T], dx: &mut [T]) {
     assert_eq!([dx.len(), w.len(), dy.len()], [conv.x_len(), conv.w_len(), conv.y_len()]);
+    if dy.is_empty() {
+        return dx.fill(T::ZERO); // no outputs, or no samples
+    }
     T::conv_input_grad(InputGrad { conv, w, dy, dx });
 }
 

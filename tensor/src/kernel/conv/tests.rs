@@ -251,6 +251,8 @@ mod cases {
             }
         }
         check::<T>(&conv(Window::new([0, 3], [1, 1]).pad([[1, 1], [0, 0]]), [1, 2, 2], 1));
+        // No outputs, of channels that would be convolved each for itself.
+        check::<T>(&conv(Window::new([2, 1], [2, 1]), [1, 2, 0], 2));
     }
 
     /// What one sample, or one cotangent, gives does not depend on the others.
