@@ -404,6 +404,33 @@ fn run(words: &Words) -> Result<(), String> {
                 block::adagrad(&adagrad, p, g, v)
             });
             step("lion 1e7", 1, None, 10_000_000, &mut || block::lion(&lion, p, g, m));
+            for (name, count) in [("5e5", 500_000), ("1e7", 10_000_000)] {
+                step(&format!("add_scaled {name}"), 0, None, count, &mut || {
+                    block::add_scaled(1e-3, &g[..count], &mut p[..count])
+                });
+                step(&format!("draw_near {name}"), 0, None, count, &mut || {
+                    block::draw_near(0.25, &g[..count], &mut p[..count])
+                });
+            }
+            for (map, name) in [(Map::Relu, "relu"), (Map::Tanh, "tanh"), (Map::Gelu, "gelu")] {
+                line(&format!("map_grad of {name} 1e6"), 3 * large.len(), &mut || {
+                    _ = black_box(Tensor::map_grad(map, &large, &other))
+                });
+            }
+            line("softmax_grad 4096 x 1024", 3 * logits.len(), &mut || {
+                _ = black_box(logits.softmax_grad(&other_logits))
+            });
+            units("log_softmax_grad 4096 x 1024", 3 * logits.len(), exp, logits.len(), &mut || {
+                _ = black_box(logits.log_softmax_grad(&other_logits))
+            });
+            for (name, axis) in [("rows", 1), ("columns", 0)] {
+                line(&format!("max of {name} 4096 x 4096"), matrix.len(), &mut || {
+                    _ = black_box(matrix.max(Axes::NONE.and(axis)))
+                });
+                line(&format!("cumsum of {name} 4096 x 1024"), 2 * logits.len(), &mut || {
+                    _ = black_box(logits.running_sum(axis, false))
+                });
+            }
         }
         names.into_inner()
     };
