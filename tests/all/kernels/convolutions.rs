@@ -191,7 +191,7 @@ fn output(window: &Window, axis: usize, at: usize, tap: usize, count: usize) -> 
 
 #[test]
 fn convolutions_are_what_their_definition_says() {
-    check("convolutions", 1000, cases(), |case| match case.double {
+    check("convolutions", 2500, cases(), |case| match case.double {
         false => holds::<f32>(case),
         true => holds::<f64>(case),
     });
