@@ -101,7 +101,7 @@ impl Numbers {
     pub(crate) fn tensor<T: Float>(&self, operand: usize, shape: &[usize]) -> Tensor<T> {
         let len: usize = shape.iter().product();
         let special = self.special.filter(|&(which, ..)| which == operand);
-        let special = special.map(|(_, place, value)| (place * len >> 16, value));
+        let special = special.map(|(_, place, value)| ((place * len) >> 16, value));
         let value = |i| match special {
             Some((place, value)) if place == i => value,
             _ => self.at(operand, i),
