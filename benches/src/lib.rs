@@ -17,6 +17,7 @@
 
 #![forbid(unsafe_code)]
 
+mod aims;
 pub mod limits;
 pub mod memory;
 pub mod report;

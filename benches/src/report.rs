@@ -137,7 +137,7 @@ impl Results {
         Ok(())
     }
 
-    fn cell(&self, id: &str, peer: &str, threads: usize) -> Option<f64> {
+    pub(crate) fn cell(&self, id: &str, peer: &str, threads: usize) -> Option<f64> {
         *self.figures.get(id)?.get(peer)?.get(threads - 1)?
     }
 
@@ -253,6 +253,7 @@ impl Results {
             "two threads" => Some(self.threads(workloads)),
             "memory" => Some(self.memory(workloads)),
             "builds" => Some(self.builds()),
+            "aims" => Some(self.aims()),
             _ => {
                 let (_, of, peers) = TABLES.iter().find(|(table, ..)| *table == name)?;
                 Some(self.table(workloads, of, peers, 1))
@@ -300,8 +301,13 @@ impl Results {
             seen.push(name);
             rest = after;
         }
-        let known =
-            TABLES.iter().map(|(name, ..)| *name).chain(["machine", "two threads", "memory", "builds"]);
+        let known = TABLES.iter().map(|(name, ..)| *name).chain([
+            "machine",
+            "aims",
+            "two threads",
+            "memory",
+            "builds",
+        ]);
         let measured = |name: &str| match name {
             "memory" => !self.memory.is_empty(),
             "builds" => !self.builds.is_empty(),
@@ -353,7 +359,7 @@ fn by_line<T: Serialize>(map: &BTreeMap<String, T>) -> Result<String, serde_json
     Ok(map.iter().map(entry).collect::<Result<Vec<String>, serde_json::Error>>()?.join(",\n"))
 }
 
-fn line(first: &str, cells: &[String]) -> String {
+pub(crate) fn line(first: &str, cells: &[String]) -> String {
     format!("| {first} | {} |\n", cells.join(" | "))
 }
 
