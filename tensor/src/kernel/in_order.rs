@@ -1,7 +1,7 @@
 //! An operand's numbers in row-major order, however they lie: where they lie, or by blocks.
 
 use super::copy::copy_part;
-use crate::simd::{Lanes, MOST_LANES};
+use crate::simd::{Lanes, MOST_LANES, Vector};
 use crate::view::View;
 use crate::walk::Plan;
 use crate::{Element, Float};
@@ -42,7 +42,7 @@ impl<'a, T: Element> InOrder<'a, T> {
     pub(super) fn part<'r>(&'r self, part: Range<usize>, room: &'r mut Room<T>) -> Part<'r, T> {
         match self {
             Self::Dense(x) => Part::of(&x[part]),
-            Self::Same(number) => Part { numbers: number, mask: 0 },
+            Self::Same(number) => Part { numbers: number, step: 0 },
             Self::Strided(plan, data) => {
                 let room = &mut room.get_or_insert_with(|| [T::default(); BLOCK])[..part.len()];
                 copy_part(plan, data, part.start, room);
@@ -63,15 +63,15 @@ pub(super) fn at_once<'a, T: Element>(
 /// Numbers side by side, or one number instead of any number of them.
 #[derive(Clone, Copy)]
 pub(super) struct Part<'a, T> {
-    /// Where the mask has no bits, as many as the widest register has lanes.
+    /// Where the step is 0, as many as the widest register has lanes.
     numbers: &'a [T],
-    /// Number i lies at `i & mask`: all bits, or none.
-    mask: usize,
+    /// Number i lies at `i * step`: 1, or 0.
+    step: usize,
 }
 
 impl<'a, T> Part<'a, T> {
     pub(super) fn of(numbers: &'a [T]) -> Self {
-        Self { numbers, mask: usize::MAX }
+        Self { numbers, step: 1 }
     }
 
     /// Number i of those that lie side by side.
@@ -89,8 +89,8 @@ impl<'a, T> Part<'a, T> {
     /// If they lie side by side and there are not so many.
     #[inline(always)]
     pub(super) fn at(&self, start: usize, count: usize) -> At<T> {
-        let numbers = if self.mask == 0 { self.numbers } else { &self.numbers[start..start + count] };
-        At { from: numbers.as_ptr(), mask: self.mask }
+        let numbers = if self.step == 0 { self.numbers } else { &self.numbers[start..start + count] };
+        At { from: numbers.as_ptr(), step: self.step }
     }
 }
 
@@ -98,24 +98,28 @@ impl<'a, T> Part<'a, T> {
 #[derive(Clone, Copy)]
 pub(super) struct At<T> {
     from: *const T,
-    mask: usize,
+    step: usize,
 }
 
 impl<T: Float> At<T> {
     /// Numbers that lie at `from`.
     pub(super) fn place(from: *const T) -> Self {
-        Self { from, mask: usize::MAX }
+        Self { from, step: 1 }
     }
 
     /// One number over and over, where it stands once for each lane of the widest register.
     pub(super) fn same(number: &[T; MOST_LANES]) -> Self {
-        Self { from: number.as_ptr(), mask: 0 }
+        Self { from: number.as_ptr(), step: 0 }
     }
 
     /// Where number i lies, whether or not there is one.
     #[inline(always)]
-    pub(super) fn wrapping(self, i: usize) -> *const T {
-        self.from.wrapping_add(i & self.mask)
+    pub(super) fn wrapping<I: Lanes<T>>(self, _: I, i: usize) -> *const T {
+        // Of a loop over registers of one number the compiler makes one over longer ones where it sees a stride, which may be 1; where
+        // they are long already, a mask costs less than a product.
+        let single = I::V::LANES == 1 && !crate::SMALL;
+        let offset = if single { i.wrapping_mul(self.step) } else { i & self.step.wrapping_neg() };
+        self.from.wrapping_add(offset)
     }
 
     /// The numbers from i on in a register.
@@ -125,7 +129,7 @@ impl<T: Float> At<T> {
     #[inline(always)]
     pub(super) unsafe fn load<I: Lanes<T>>(self, isa: I, i: usize) -> I::V {
         // SAFETY: as the caller promises; one number is there for each lane.
-        unsafe { isa.load(self.wrapping(i)) }
+        unsafe { isa.load(self.wrapping(isa, i)) }
     }
 
     /// The `count` numbers from i on in the first lanes of a register.
@@ -135,6 +139,6 @@ impl<T: Float> At<T> {
     #[inline(always)]
     pub(super) unsafe fn load_first<I: Lanes<T>>(self, isa: I, count: usize, i: usize) -> I::V {
         // SAFETY: as the caller promises; one number is there for each lane.
-        unsafe { isa.load_first(count, self.wrapping(i)) }
+        unsafe { isa.load_first(count, self.wrapping(isa, i)) }
     }
 }

@@ -302,8 +302,8 @@ unsafe fn each<T: Float, I: Lanes<T>, F: Binary>(
     // aligned place is aligned.
     unsafe {
         while stream && i < whole {
-            isa.prefetch(a.wrapping(i + const { AHEAD / size_of::<T>() }));
-            isa.prefetch(b.wrapping(i + const { AHEAD / size_of::<T>() }));
+            isa.prefetch(a.wrapping(isa, i + const { AHEAD / size_of::<T>() }));
+            isa.prefetch(b.wrapping(isa, i + const { AHEAD / size_of::<T>() }));
             f.f(a.load(isa, i), b.load(isa, i)).stream(to.add(i));
             i += lanes;
         }
