@@ -1,8 +1,9 @@
 //! Properties of kernels: whatever sizes, layouts and special numbers are drawn, what comes out is what a naive definition in
 //! double precision says, to a stated bound, and has the same bits on any number of threads.
 //!
-//! `PROPTEST_CASES=20000 cargo test -p tress --test all kernels::` is a long run. A failure prints the smallest case that was
-//! found and the command that draws it again.
+//! As part of the tests the cases are always the same, so that nobody's change fails for another's case.
+//! `PROPTEST_CASES=20000 cargo test -p tress --test all kernels::` is a long run, of new cases each time. A failure prints the
+//! smallest case that was found and the command that draws it again.
 
 mod convolutions;
 mod layouts;
@@ -31,10 +32,12 @@ const CHECKED: usize = 300_000;
 /// drawn again alone.
 pub(crate) fn check<S: Strategy>(name: &str, cases: u64, strategy: S, test: impl Fn(&S::Value) -> Outcome) {
     let config = ProptestConfig::default();
-    let cases = std::env::var("PROPTEST_CASES").map_or(cases, |_| u64::from(config.cases));
+    let long = std::env::var_os("PROPTEST_CASES").is_some();
+    let cases = if long { u64::from(config.cases) } else { cases };
     let first = match config.rng_seed {
         RngSeed::Fixed(seed) => seed,
-        RngSeed::Random => RandomState::new().hash_one(name) >> 16,
+        RngSeed::Random if long => RandomState::new().hash_one(name) >> 16,
+        RngSeed::Random => 0,
     };
     for seed in first..first + cases {
         let config = ProptestConfig {
