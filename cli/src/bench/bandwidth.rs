@@ -7,7 +7,7 @@ use tress_benches::memory::Way;
 
 use super::Figure;
 use super::axes::{BOTTOM, Decades, Frame, LEFT, RIGHT, TOP};
-use super::marks::{self, Mark, Taken};
+use super::marks::{self, Taken, points};
 
 /// Bytes in the unit that leaves a whole number.
 fn size(bytes: f64) -> String {
@@ -19,7 +19,7 @@ fn size(bytes: f64) -> String {
 }
 
 /// Where it lies and what a second moves, of what counts bytes alone.
-fn point(figure: &Figure) -> Option<(f64, f64)> {
+fn place(figure: &Figure) -> Option<(f64, f64)> {
     let (None, Some(bytes), Some(footprint)) = (figure.flops, figure.bytes, figure.footprint) else {
         return None;
     };
@@ -29,20 +29,17 @@ fn point(figure: &Figure) -> Option<(f64, f64)> {
 /// The plot as an `<svg>` element: a mark for each figure that has bytes and no operations, numbered as in the table; `None` where
 /// there is no such figure.
 pub(super) fn draw(limits: &Limits, figures: &[Figure]) -> Option<String> {
-    let points: Vec<(usize, &Figure, f64, f64)> = figures
-        .iter()
-        .enumerate()
-        .filter_map(|(k, figure)| point(figure).map(|(x, y)| (k + 1, figure, x, y)))
-        .collect();
+    let points = points(figures, place);
     if points.is_empty() {
         return None;
     }
     let memory = &limits.memory;
-    let across =
-        Decades::around(points.iter().map(|point| point.2).chain(memory.points.iter().map(|p| p.footprint)));
+    let across = Decades::around(
+        points.iter().map(|point| point.across).chain(memory.points.iter().map(|p| p.footprint)),
+    );
     // Above the curves stand the names of places.
     let speeds = memory.points.iter().flat_map(|p| [p.apart, 1.3 * p.in_place]);
-    let up = Decades::around(speeds.chain(points.iter().map(|point| point.3)).map(|speed| speed * 1e-9));
+    let up = Decades::around(speeds.chain(points.iter().map(|point| point.speed)).map(|speed| speed * 1e-9));
     let frame = Frame { across, up };
     let mut svg = frame.open(
         "Bandwidth: bytes a second over the bytes that a pass lies in",
@@ -53,17 +50,7 @@ pub(super) fn draw(limits: &Limits, figures: &[Figure]) -> Option<String> {
     places(&mut svg, limits, &frame, &mut taken);
     curve(&mut svg, limits, &frame, Way::InPlace);
     curve(&mut svg, limits, &frame, Way::Apart);
-    let marks: Vec<Mark<'_>> = points
-        .into_iter()
-        .map(|(number, figure, footprint, speed)| {
-            let part = figure
-                .fraction()
-                .map_or_else(String::new, |part| format!(", {:.0} % of the limit", 100.0 * part));
-            let said = format!("{:.1} GB/s{part}", speed * 1e-9);
-            Mark { number, figure, at: [frame.x(footprint), frame.y(speed * 1e-9)], said }
-        })
-        .collect();
-    marks::draw(&mut svg, &marks, taken);
+    marks::draw(&mut svg, &points, &frame, "B/s", taken);
     svg.push_str("</svg>\n");
     Some(svg)
 }

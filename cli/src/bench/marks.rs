@@ -3,18 +3,28 @@
 use std::fmt::Write;
 
 use super::Figure;
-use super::axes::{BOTTOM, LEFT, RIGHT, TOP};
+use super::axes::{BOTTOM, Frame, LEFT, RIGHT, TOP};
 use crate::report::escape;
 
 /// What a mark with its edge needs around its middle.
 const RADIUS: f64 = 9.0;
 
-/// A figure with the number that the table gives it, where it lies, and what is said of it.
-pub(super) struct Mark<'a> {
-    pub(super) number: usize,
-    pub(super) figure: &'a Figure,
-    pub(super) at: [f64; 2],
-    pub(super) said: String,
+/// A figure with the number that the table gives it, and where it belongs.
+pub(super) struct Point<'a> {
+    number: usize,
+    figure: &'a Figure,
+    /// On the axis across.
+    pub(super) across: f64,
+    /// What a second brings.
+    pub(super) speed: f64,
+}
+
+/// The figures that have a place, which `place` says: across, and what a second brings.
+pub(super) fn points(figures: &[Figure], place: impl Fn(&Figure) -> Option<(f64, f64)>) -> Vec<Point<'_>> {
+    let numbered = (1..).zip(figures);
+    let point =
+        |(number, figure)| place(figure).map(|(across, speed)| Point { number, figure, across, speed });
+    numbered.filter_map(point).collect()
 }
 
 /// What is taken already: circles.
@@ -55,14 +65,17 @@ impl Taken {
     }
 }
 
-/// Draws marks, of which none covers another or what is taken; a mark that had to move aside is tied to its point.
-pub(super) fn draw(svg: &mut String, marks: &[Mark<'_>], mut taken: Taken) {
+/// Draws a mark for each point, of which none covers another or what is taken; a mark that had to move aside is tied to its point.
+/// The axis that goes up has 10^9 of the `unit`s that a second brings.
+pub(super) fn draw(svg: &mut String, points: &[Point<'_>], frame: &Frame, unit: &str, mut taken: Taken) {
     let (mut ties, mut above) = (String::new(), String::new());
-    for mark in marks {
-        let ([x, y], [px, py]) = (taken.nearest(mark.at), mark.at);
+    for &Point { number, figure, across, speed } in points {
+        let (billions, at) = (speed * 1e-9, [frame.x(across), frame.y(speed * 1e-9)]);
+        let ([x, y], [px, py]) = (taken.nearest(at), at);
         taken.0.push(([x, y], RADIUS));
-        let group = mark.figure.group();
-        if [x, y] != mark.at {
+        let group = figure.group();
+        let part = figure.fraction().map(|part| format!(", {:.0} % of the limit", 100.0 * part));
+        if [x, y] != at {
             let _ = writeln!(
                 ties,
                 "<g class=\"mark {group}\"><line x1=\"{px:.1}\" y1=\"{py:.1}\" x2=\"{x:.1}\" y2=\"{y:.1}\"/>\
@@ -71,12 +84,12 @@ pub(super) fn draw(svg: &mut String, marks: &[Mark<'_>], mut taken: Taken) {
         }
         let _ = writeln!(
             above,
-            "<g class=\"mark {group}\"><title>{}: {}</title><circle cx=\"{x:.1}\" cy=\"{y:.1}\" r=\"8.5\"/>\
+            "<g class=\"mark {group}\"><title>{}: {billions:.1} G{unit}{}</title><circle cx=\"{x:.1}\" cy=\"{y:.1}\" r=\"8.5\"/>\
              <text x=\"{x:.1}\" y=\"{:.1}\" text-anchor=\"middle\">{}</text></g>",
-            escape(mark.figure.short()),
-            escape(&mark.said),
+            escape(figure.short()),
+            part.unwrap_or_default(),
             y + 3.6,
-            mark.number
+            number
         );
     }
     // All numbers are above all ties.
@@ -86,7 +99,22 @@ pub(super) fn draw(svg: &mut String, marks: &[Mark<'_>], mut taken: Taken) {
 
 #[cfg(test)]
 mod tests {
-    use super::{RADIUS, Taken};
+    use super::super::axes::{BOTTOM, Decades, Frame, LEFT, RIGHT, TOP};
+    use super::super::tests::figures;
+    use super::{RADIUS, Taken, draw, points};
+
+    #[test]
+    fn a_mark_lies_where_both_axes_say() {
+        let axis = |high: f64| Decades::around([1.0, high].into_iter());
+        let (frame, figures, mut svg) =
+            (Frame { across: axis(1000.0), up: axis(100.0) }, figures(), String::new());
+        // Of two figures the second alone: a third of the way across, and half of the way up.
+        let points = points(&figures[..2], |figure| figure.flops.is_none().then_some((10.0, 1e10)));
+        draw(&mut svg, &points, &frame, "B/s", Taken::default());
+        let (x, y) = (LEFT + (RIGHT - LEFT) / 3.0, 0.5 * (TOP + BOTTOM));
+        assert!(svg.contains(&format!("<circle cx=\"{x:.1}\" cy=\"{y:.1}\"")), "{svg}");
+        assert!(svg.contains(">2</text>") && svg.contains(": 10.0 GB/s"), "{svg}");
+    }
 
     #[test]
     fn marks_stand_where_their_points_are_or_beside_and_never_on_each_other() {

@@ -7,10 +7,10 @@ use tress_benches::memory::Place;
 
 use super::Figure;
 use super::axes::{Decades, Frame, RIGHT};
-use super::marks::{self, Mark, Taken};
+use super::marks::{self, Taken, points};
 
 /// Operations a byte and operations a second of what has both.
-fn point(figure: &Figure) -> Option<(f64, f64)> {
+fn place(figure: &Figure) -> Option<(f64, f64)> {
     let (flops, bytes) = (figure.flops?, figure.bytes?);
     Some((flops / bytes, flops / figure.shortest))
 }
@@ -18,19 +18,15 @@ fn point(figure: &Figure) -> Option<(f64, f64)> {
 /// The plot as an `<svg>` element: a mark for each figure that has operations and bytes, numbered as in the table; `None` where no
 /// figure has both.
 pub(super) fn draw(limits: &Limits, figures: &[Figure]) -> Option<String> {
-    let points: Vec<(usize, &Figure, f64, f64)> = figures
-        .iter()
-        .enumerate()
-        .filter_map(|(k, figure)| point(figure).map(|(x, y)| (k + 1, figure, x, y)))
-        .collect();
+    let points = points(figures, place);
     if points.is_empty() {
         return None;
     }
     let slowest = limits.memory.places.iter().map(|place| place.speed).fold(f64::INFINITY, f64::min);
     let across =
-        Decades::around(points.iter().map(|point| point.2).chain([0.3, 2.0 * limits.peak / slowest]));
-    let least = points.iter().map(|point| point.3).fold(limits.peak / 20.0, f64::min);
-    let most = points.iter().map(|point| point.3).fold(limits.peak, f64::max);
+        Decades::around(points.iter().map(|point| point.across).chain([0.3, 2.0 * limits.peak / slowest]));
+    let least = points.iter().map(|point| point.speed).fold(limits.peak / 20.0, f64::min);
+    let most = points.iter().map(|point| point.speed).fold(limits.peak, f64::max);
     let up = Decades::around([least * 1e-9, 1.2e-9 * most].into_iter());
     let frame = Frame { across, up };
     let mut svg = frame.open(
@@ -40,17 +36,7 @@ pub(super) fn draw(limits: &Limits, figures: &[Figure]) -> Option<String> {
     );
     let mut taken = Taken::default();
     roofs(&mut svg, limits, &frame, &mut taken);
-    let marks: Vec<Mark<'_>> = points
-        .into_iter()
-        .map(|(number, figure, intensity, flops)| {
-            let part = figure
-                .fraction()
-                .map_or_else(String::new, |part| format!(", {:.0} % of the limit", 100.0 * part));
-            let said = format!("{:.1} Gflop/s{part}", flops * 1e-9);
-            Mark { number, figure, at: [frame.x(intensity), frame.y(flops * 1e-9)], said }
-        })
-        .collect();
-    marks::draw(&mut svg, &marks, taken);
+    marks::draw(&mut svg, &points, &frame, "flop/s", taken);
     svg.push_str("</svg>\n");
     Some(svg)
 }
